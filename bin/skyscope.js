@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 const main = new URL("../src/cli/main.ts", import.meta.url)
 const pinned = 26
 
-if (Number.parseInt(process.versions.node) >= pinned) {
+if (Number.parseInt(process.versions.node, 10) >= pinned) {
   // The command line reads the program's arguments behind its own path, however it was started.
   process.argv[1] = fileURLToPath(main)
   await import(main.href)
