@@ -1,0 +1,209 @@
+/**
+ * What an instruction means, said once.
+ *
+ * A meaning is a function of a `Machine`. It cannot tell how it is read: executed plainly (a value is a bigint), made into a
+ * handler of the interpreter or translated in place (a value is a piece of WebAssembly), or only watched, to learn what it touches.
+ *
+ * Four rules make that possible:
+ *
+ * 1. Reads see the state before the instruction; writes take effect together, after the last read: stores first, in order, then
+ *    registers, flags and RIP. So whatever faults leaves the registers as they were, and the instruction can be restarted.
+ *    Of two stores, the second may fault after the first has happened.
+ * 2. Widths, operand kinds, conditions and the processor's mode are ordinary TypeScript values, known when the meaning runs: a meaning may
+ *    use `if` on them. It may not on a `V` or a `B`; for those there is `choose`, and `raise`, `skip` and `jump` with a condition.
+ * 3. A value of width n is held zero-extended in 64 bits. Arithmetic is modulo 2^64: whoever needs n bits says `low(v, n)`.
+ *    `write` and `store` keep the low bits themselves.
+ * 4. `raise` and `skip` come before what depends on their not happening: what is computed after them is computed only then.
+ */
+
+export type Width = 8 | 16 | 32 | 64
+
+/** `V` stands for 64 bits, `B` for a truth. */
+export interface Machine<V, B> {
+  readonly mode: Mode
+
+  // ---- values
+  constant(value: bigint): V
+  add(a: V, b: V): V
+  sub(a: V, b: V): V
+  mul(a: V, b: V): V
+  /** The upper half of the 128-bit product. */
+  mulHighUnsigned(a: V, b: V): V
+  mulHighSigned(a: V, b: V): V
+  /** Of 64 bits. The divisor is not 0, and the quotient of signed division fits. */
+  divUnsigned(a: V, b: V): V
+  remUnsigned(a: V, b: V): V
+  divSigned(a: V, b: V): V
+  remSigned(a: V, b: V): V
+  and(a: V, b: V): V
+  or(a: V, b: V): V
+  xor(a: V, b: V): V
+  /** Shifts and rotations by 0..63. */
+  shl(a: V, count: V): V
+  shr(a: V, count: V): V
+  sar(a: V, count: V): V
+  rotl(a: V, count: V): V
+  rotr(a: V, count: V): V
+  /** Zeros above the highest one, below the lowest one (64 of 0), and the number of ones. */
+  leadingZeros(a: V): V
+  trailingZeros(a: V): V
+  ones(a: V): V
+  /** The low `width` bits, zero-extended. */
+  low(a: V, width: Width): V
+  /** The low `width` bits, sign-extended to 64. */
+  signed(a: V, width: Width): V
+  choose(when: B, then: V, otherwise: V): V
+  /** A pure function that no reading unfolds: its name is in `functions`. */
+  apply(name: FunctionName, ...inputs: readonly V[]): V
+
+  // ---- truths
+  truth(value: boolean): B
+  equal(a: V, b: V): B
+  /** Unsigned and signed `<`, of 64 bits. */
+  below(a: V, b: V): B
+  less(a: V, b: V): B
+  bit(a: V, n: number): B
+  /** An even number of ones in the low byte. */
+  evenParity(a: V): B
+  not(a: B): B
+  both(a: B, b: B): B
+  either(a: B, b: B): B
+  differ(a: B, b: B): B
+  /** 0 or 1. */
+  number(a: B): V
+
+  // ---- state
+  read(operand: Operand): V
+  write(operand: Operand, value: V): void
+  /** The offset of a memory operand in its segment, before the segment's base: what LEA gives. */
+  address(operand: Operand): V
+  /** At an address that the segment's base is already in. Which operand says so is `linear`'s business. */
+  linear(operand: Operand): V
+  load(address: V, width: Width): V
+  store(address: V, value: V, width: Width): void
+  /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
+  get(word: StateWord): V
+  /** Is the condition true of the flags as they were before this instruction? */
+  condition(c: Condition): B
+  /** The status flags as they were, at their places in RFLAGS; every other bit is 0. */
+  status(): V
+  /** The status flags become what `rule` says of `inputs`; `unless` leaves them all as they were. */
+  flags(rule: FlagRule, width: Width, inputs: readonly V[], unless?: B): void
+
+  // ---- control
+  /** RIP of this instruction, and of the next. */
+  here(): V
+  next(): V
+  /** Where execution goes on; with `when`, only if it is true. */
+  jump(target: V, when?: B): void
+  /** If `when`, the instruction ends here: it did nothing, and the next one follows. */
+  skip(when: B): void
+  /** If `when`, the instruction does nothing but raise this exception. */
+  raise(exception: Exception, when: B): void
+  /**
+   * The instruction ends in an operation of the whole machine: CPUID, WRMSR, IRET. Plain TypeScript does it on the state block, after everything
+   * written above is in place; RIP is the next instruction's, the count includes this one. What it refuses is raised at this instruction.
+   */
+  system(name: SystemName, ...inputs: readonly V[]): void
+}
+
+/**
+ * What of the processor's state decides what bytes mean. Part of the key of everything decoded.
+ */
+export interface Mode {
+  /** The size of code: 64 in 64-bit mode, else CS.D. */
+  readonly bits: 16 | 32 | 64
+  readonly privilege: 0 | 1 | 2 | 3
+}
+
+/** Opaque to a meaning except for its width. What else is in it belongs to the reading that made it. */
+export interface Operand {
+  readonly width: Width
+}
+
+export type Flag = "CF" | "PF" | "AF" | "ZF" | "SF" | "OF"
+
+/** The eight conditions of the opcode's upper three bits; the lowest bit negates. SDM vol. 1, "EFLAGS Condition Codes". */
+export const conditions = ["O", "B", "E", "BE", "S", "P", "L", "LE"] as const
+export type Condition = (typeof conditions)[number]
+
+/** The exceptions that a meaning raises by itself; those of memory accesses and of `system` operations raise themselves. */
+export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB"
+
+/** Words of the state block that a meaning may look at: `stateWords` in State.ts says where each is. */
+export type StateWord = "rflags" | "fsBase" | "gsBase" | "ldtr" | "tr" | "cr0" | "es" | "cs" | "ss" | "ds" | "fs" | "gs"
+
+/**
+ * How the flags follow from at most three values. The lazy form of the flags is a rule and its inputs;
+ * each flag is worked out when somebody asks.
+ */
+export interface FlagRule {
+  readonly name: string
+  readonly inputs: 1 | 2 | 3
+  readonly flag: <V, B>(x: Machine<V, B>, flag: Flag, width: Width, inputs: readonly V[]) => B
+  /** Conditions that are simpler than their flags: after a comparison, BE is `a <= b`. */
+  readonly shortcut?: <V, B>(x: Machine<V, B>, c: Condition, width: Width, inputs: readonly V[]) => B | undefined
+}
+
+export type Meaning = <V, B>(x: Machine<V, B>, ...operands: Operand[]) => void
+
+/** The names of pure functions and of system operations: each has its definition in a table of that name. */
+export type FunctionName = "divide128Unsigned" | "remainder128Unsigned" | "divide128Signed" | "remainder128Signed"
+/**
+ * The operations of the whole machine, and what a meaning hands to each; numbered in this order. What each does: `system/operations`.
+ *
+ * A `register` is a general register's number, a `segment` the number of ES CS SS DS FS GS; an `address` is linear; a `width` is in bits.
+ * An operation that answers does so in registers: those the manual names, or the `register` it was given, at its `width`. One that writes to
+ * memory is given its address; of a destination that may be either, the meaning makes two cases by its operand.
+ */
+// biome-ignore format: an operation, a line
+export const systemInputs = {
+  gate:            ["number"],
+  cpuid:           [],
+  rdtsc:           [],
+  rdtscp:          [],
+  rdmsr:           [],
+  wrmsr:           [],
+  syscall:         [],
+  /** To code of this size: 32 or 64. */
+  sysret:          ["width"],
+  iret:            ["width"],
+  int:             ["vector"],
+  hlt:             [],
+  cli:             [],
+  sti:             [],
+  /** The value popped. */
+  popf:            ["value", "width"],
+  clac:            [],
+  stac:            [],
+  swapgs:          [],
+  movFromControl:  ["control", "register"],
+  movToControl:    ["control", "value"],
+  movFromDebug:    ["debug", "register"],
+  movToDebug:      ["debug", "value"],
+  invlpg:          ["address"],
+  invpcid:         ["type", "address"],
+  lgdt:            ["address", "width"],
+  lidt:            ["address", "width"],
+  sgdt:            ["address", "width"],
+  sidt:            ["address", "width"],
+  lldt:            ["selector"],
+  ltr:             ["selector"],
+  /** With memory as the destination, the meaning stores what `get` gives (`ldtr`, `tr`, `cr0`). */
+  sldt:            ["register", "width"],
+  str:             ["register", "width"],
+  lmsw:            ["value"],
+  smsw:            ["register", "width"],
+  clts:            [],
+  /** MOV or POP to a segment register. */
+  movToSegment:    ["segment", "selector"],
+  in:              ["port", "width"],
+  out:             ["port", "width"],
+  wbinvd:          [],
+  xgetbv:          [],
+  xsetbv:          [],
+  fxsave:          ["address", "width"],
+  fxrstor:         ["address", "width"]
+} as const
+export type SystemName = keyof typeof systemInputs
+export const systemNames = Object.keys(systemInputs) as readonly SystemName[]
