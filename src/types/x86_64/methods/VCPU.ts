@@ -1,0 +1,79 @@
+/** The methods of a virtual processor. */
+import { cap, count, method, word } from "../../Method.ts"
+
+/** Say which thread runs it. */
+export const SetTCB = method({
+  name: "X86_VCPU_SetTCB",
+  label: 66,
+  kind: "VCPU",
+  rights: ["bind"],
+  caps: { tcb: cap({ TCB: ["configure"] }) }
+})
+
+/** Read a field of its VMCS, by the field's encoding. */
+export const ReadVMCS = method({
+  name: "X86_VCPU_ReadVMCS",
+  label: 67,
+  kind: "VCPU",
+  rights: ["readState"],
+  words: { field: count },
+  results: { value: word }
+})
+
+/** Write a field of its VMCS. The result is what was written: some bits are not free. */
+export const WriteVMCS = method({
+  name: "X86_VCPU_WriteVMCS",
+  label: 68,
+  kind: "VCPU",
+  rights: ["writeState"],
+  words: { field: count, value: word },
+  results: { written: word }
+})
+
+export const ReadMSR = method({
+  name: "X86_VCPU_ReadMSR",
+  label: 41,
+  kind: "VCPU",
+  rights: ["readState"],
+  words: { field: count },
+  results: { value: word }
+})
+
+export const WriteMSR = method({
+  name: "X86_VCPU_WriteMSR",
+  label: 42,
+  kind: "VCPU",
+  rights: ["writeState"],
+  words: { field: count, value: word },
+  results: { written: word }
+})
+
+/** Let the guest use IO ports itself. */
+export const EnableIOPort = method({
+  name: "X86_VCPU_EnableIOPort",
+  label: 69,
+  kind: "VCPU",
+  rights: ["enablePorts"],
+  words: { low: count, high: count },
+  caps: { ioPort: cap({ IOPort: ["in", "out"] }) }
+})
+
+export const DisableIOPort = method({
+  name: "X86_VCPU_DisableIOPort",
+  label: 70,
+  kind: "VCPU",
+  rights: ["enablePorts"],
+  words: { low: count, high: count }
+})
+
+export const WriteRegisters = method({
+  name: "X86_VCPU_WriteRegisters",
+  label: 71,
+  kind: "VCPU",
+  rights: ["writeState"],
+  // biome-ignore format: the order of the message
+  words: {
+    eax: word, ebx: word, ecx: word, edx: word, esi: word, edi: word, ebp: word,
+    r8: word, r9: word, r10: word, r11: word, r12: word, r13: word, r14: word, r15: word
+  }
+})
