@@ -1,20 +1,23 @@
 #!/usr/bin/env node
-// Starts the command line on the Node this package pins; runs itself on any Node from 20 on.
+/** Starts the command line on the Node that this package pins; runs itself on any Node from 20 on. */
 
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { createRequire } from "node:module"
+import * as module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const main = new URL("../src/cli/main.ts", import.meta.url)
+const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+const main = join(root, "src", "cli", "main.ts")
+/** Stripped and compiled sources: a start reads them instead of doing that again. */
+const cache = join(root, ".cache", "node")
 const pinned = 26
 
 if (Number.parseInt(process.versions.node, 10) >= pinned) {
-  // The command line reads the program's arguments behind its own path, however it was started.
-  process.argv[1] = fileURLToPath(main)
-  await import(main.href)
+  module.enableCompileCache(cache)
+  process.argv[1] = main
+  await import("../src/cli/main.ts")
 } else {
   const node = pinnedNode()
   if (node === undefined) {
@@ -22,16 +25,16 @@ if (Number.parseInt(process.versions.node, 10) >= pinned) {
       `skyscope: needs Node ${pinned}, this is ${process.version}, and the pinned one is not installed.\n` +
         "It comes with the npm package `node`, whose install script must run: npm rebuild node --ignore-scripts=false\n"
     )
-    process.exit(1)
+    process.exitCode = 1
+  } else {
+    run(node)
   }
-  run(node)
 }
 
-/** @returns {string | undefined} */
 function pinnedNode() {
   try {
-    const folder = dirname(createRequire(import.meta.url).resolve("node/package.json"))
-    return ["node", "node.exe"].map((name) => join(folder, "bin", name)).find((path) => existsSync(path))
+    const folder = dirname(module.createRequire(import.meta.url).resolve("node/package.json"))
+    return ["node", "node.exe"].map((name) => join(folder, "bin", name)).find(existsSync)
   } catch {
     return undefined
   }
@@ -39,15 +42,18 @@ function pinnedNode() {
 
 /** @param {string} node */
 function run(node) {
-  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" })
-  /** @type {NodeJS.Signals[]} */
-  const passedOn = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2", "SIGWINCH"]
-  for (const signal of passedOn) process.on(signal, () => child.kill(signal))
+  const child = spawn(node, [main, ...process.argv.slice(2)], {
+    stdio: "inherit",
+    env: { NODE_COMPILE_CACHE: cache, ...process.env }
+  })
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal))
+  // A terminal tells both of us; anybody else tells only this process.
+  for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => process.stdin.isTTY || child.kill(signal))
   child.on("error", (error) => {
     process.stderr.write(`skyscope: ${node} does not start: ${error.message}\n`)
     process.exitCode = 1
   })
   child.on("exit", (code, signal) => {
-    process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal]
+    process.exitCode = signal === null ? code : 128 + constants.signals[signal]
   })
 }
