@@ -4,7 +4,7 @@
  * A meaning is a function of a `Machine`. It cannot tell how it is read: executed plainly (a value is a bigint), made into a
  * handler of the interpreter or translated in place (a value is a piece of WebAssembly), or only watched, to learn what it touches.
  *
- * Four rules make that possible:
+ * Five rules make that possible:
  *
  * 1. Reads see the state before the instruction; writes take effect together, after the last read: stores first, in order, then
  *    registers, flags and RIP. So whatever faults leaves the registers as they were, and the instruction can be restarted.
@@ -13,7 +13,8 @@
  *    use `if` on them. It may not on a `V` or a `B`; for those there is `choose`, and `raise`, `skip` and `jump` with a condition.
  * 3. A value of width n is held zero-extended in 64 bits. Arithmetic is modulo 2^64: whoever needs n bits says `low(v, n)`.
  *    `write` and `store` keep the low bits themselves.
- * 4. `raise` and `skip` come before what depends on their not happening: what is computed after them is computed only then.
+ * 4. A memory operand that is both read and written is looked up for writing when it is read: what forbids the write is a fault there.
+ * 5. `raise` and `skip` come before what depends on their not happening: what is computed after them is computed only then.
  */
 
 export type Width = 8 | 16 | 32 | 64
@@ -77,10 +78,11 @@ export interface Machine<V, B> {
   write(operand: Operand, value: V): void
   /** The offset of a memory operand in its segment, before the segment's base: what LEA gives. */
   address(operand: Operand): V
-  /** At an address that the segment's base is already in. Which operand says so is `linear`'s business. */
-  linear(operand: Operand): V
-  load(address: V, width: Width): V
-  store(address: V, value: V, width: Width): void
+  /** The linear address `by` bytes after a memory operand: its offset plus `by`, cut to the address size, plus its segment's base. */
+  linear(operand: Operand, by?: V): V
+  /** Memory `by` bytes after a memory operand, of another width than the operand's if need be. `read` and `write` are this for 0 bytes. */
+  load(memory: Operand, width: Width, by?: V): V
+  store(memory: Operand, value: V, width: Width, by?: V): void
   /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
   get(word: StateWord): V
   /** Is the condition true of the flags as they were before this instruction? */
@@ -116,7 +118,7 @@ export interface Mode {
   readonly privilege: 0 | 1 | 2 | 3
 }
 
-/** Opaque to a meaning except for its width. What else is in it belongs to the reading that made it. */
+/** Opaque to a meaning except for its width. What else is in it belongs to the decoder and the readings: `Decoded` in Form.ts. */
 export interface Operand {
   readonly width: Width
 }
@@ -131,7 +133,20 @@ export type Condition = (typeof conditions)[number]
 export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB"
 
 /** Words of the state block that a meaning may look at: `stateWords` in State.ts says where each is. */
-export type StateWord = "rflags" | "fsBase" | "gsBase" | "ldtr" | "tr" | "cr0" | "es" | "cs" | "ss" | "ds" | "fs" | "gs"
+export type StateWord =
+  | "rflags"
+  | "fsBase"
+  | "gsBase"
+  | "ldtr"
+  | "tr"
+  | "cr0"
+  | "cr4"
+  | "es"
+  | "cs"
+  | "ss"
+  | "ds"
+  | "fs"
+  | "gs"
 
 /**
  * How the flags follow from at most three values. The lazy form of the flags is a rule and its inputs;
@@ -147,8 +162,9 @@ export interface FlagRule {
 
 export type Meaning = <V, B>(x: Machine<V, B>, ...operands: Operand[]) => void
 
-/** The names of pure functions and of system operations: each has its definition in a table of that name. */
+/** The names of pure functions: `functions` in functions.ts. */
 export type FunctionName = "divide128Unsigned" | "remainder128Unsigned" | "divide128Signed" | "remainder128Signed"
+
 /**
  * The operations of the whole machine, and what a meaning hands to each; numbered in this order. What each does: `system/operations`.
  *
@@ -189,17 +205,28 @@ export const systemInputs = {
   sidt:            ["address", "width"],
   lldt:            ["selector"],
   ltr:             ["selector"],
-  /** With memory as the destination, the meaning stores what `get` gives (`ldtr`, `tr`, `cr0`). */
-  sldt:            ["register", "width"],
-  str:             ["register", "width"],
   lmsw:            ["value"],
-  smsw:            ["register", "width"],
   clts:            [],
-  /** MOV or POP to a segment register. */
   movToSegment:    ["segment", "selector"],
+  /** RSP gets its new value only if the selector is accepted. */
+  popToSegment:    ["segment", "selector", "rsp"],
+  /** LSS, LFS, LGS: a selector and an offset of this width, from memory at this address: the offset first. */
+  loadFarPointer:  ["segment", "register", "address", "width"],
+  farJump:         ["selector", "offset", "width"],
+  farCall:         ["selector", "offset", "width"],
+  /** `release` bytes of parameters are taken off the stack. */
+  farReturn:       ["width", "release"],
+  lar:             ["selector", "register", "width"],
+  lsl:             ["selector", "register", "width"],
+  verr:            ["selector"],
+  verw:            ["selector"],
   in:              ["port", "width"],
   out:             ["port", "width"],
+  /** One iteration, port in DX: RDI (RSI) and, if `repeat` is 1, RCX change by `addressWidth`; if RCX is not 0 then, RIP stays at the instruction. */
+  ins:             ["address", "width", "addressWidth", "repeat"],
+  outs:            ["address", "width", "addressWidth", "repeat"],
   wbinvd:          [],
+  rdpmc:           [],
   xgetbv:          [],
   xsetbv:          [],
   fxsave:          ["address", "width"],

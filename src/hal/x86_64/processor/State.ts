@@ -9,8 +9,10 @@
 import type { Exception, Mode, StateWord, Width } from "./Meaning.ts"
 
 /** Encoding numbers of the general registers. SDM vol. 2A, "Register Operands in 64-Bit Mode". */
+// biome-ignore format: in eights
 export const registerNames = [
-  "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" // biome-ignore format: one line
+  "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+  "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
 ] as const
 export type RegisterName = (typeof registerNames)[number]
 
@@ -92,6 +94,7 @@ export const stateWords: Readonly<Record<StateWord, { readonly offset: number; r
   fsBase: { offset: at.fsBase, width: 64 },
   gsBase: { offset: at.gsBase, width: 64 },
   cr0:    { offset: at.cr0,    width: 64 },
+  cr4:    { offset: at.cr4,    width: 64 },
   es:     selectorOf("es"),
   cs:     selectorOf("cs"),
   ss:     selectorOf("ss"),
@@ -129,5 +132,7 @@ export const exceptions = {
 
 /** `Mode` as the small number in `at.mode`, and back. */
 export const modeNumber = ({ bits, privilege }: Mode): number => ((bits >> 5) << 2) | privilege
-export const modeOf = (number: number): Mode =>
-  ({ bits: [16, 32, 64][number >> 2] as Mode["bits"], privilege: (number & 3) as Mode["privilege"] })
+export const modeOf = (number: number): Mode => ({
+  bits: [16, 32, 64][number >> 2] as Mode["bits"],
+  privilege: (number & 3) as Mode["privilege"]
+})
