@@ -1,0 +1,26 @@
+/** BootError: why the kernel does not start. */
+import { Halt } from "../../hal/Gates.ts"
+
+export type BootError =
+  /** Memory is used up: `bytes` more were needed for `what`. */
+  | { readonly _tag: "NoMemory"; readonly what: string; readonly bytes: number }
+  /** No module is the root task's program. */
+  | { readonly _tag: "NoRootTask" }
+  /** The module is no program that can be the root task: `reason` says what is wrong, `at` in which byte of the module. */
+  | { readonly _tag: "BadProgram"; readonly module: string; readonly reason: string; readonly at: number }
+
+export const report = (error: BootError): string => {
+  switch (error._tag) {
+    case "NoMemory":
+      return `boot: not enough memory: ${error.bytes} bytes more for ${error.what}`
+    case "NoRootTask":
+      return "boot: no root task: give its program as a boot module, or `root=gate` on the command line"
+    case "BadProgram":
+      return `boot: ${error.module} is no program for the root task: ${error.reason} (at byte ${error.at})`
+  }
+}
+
+/** The machine stops: there is nobody yet who could be told. */
+export const stop = (error: BootError): never => {
+  throw new Halt(report(error))
+}

@@ -1,0 +1,196 @@
+/**
+ * A machine for the kernel's tests: memory that is an array, registers that are words, and the paging formats of the manual. It
+ * protects nothing by itself: what its tables allow is asked of `walk`.
+ */
+import type { Region } from "../../../src/hal/Boot.ts"
+import type { MemoryService } from "../../../src/hal/Memory.ts"
+import { Allow, type PagingService } from "../../../src/hal/Paging.ts"
+import type { PortsService } from "../../../src/hal/Ports.ts"
+import type { ProcessorService } from "../../../src/hal/Processor.ts"
+import type { TimeService } from "../../../src/hal/Time.ts"
+import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
+
+/** Memory from 0 up to `bytes.length`. Beyond it there is nothing, and an access is a mistake of the test or the kernel. */
+export const memoryOf = (bytes: Uint8Array): MemoryService => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const aligned = (address: number, size: number) => {
+    if (address % size !== 0) throw new Error(`${address.toString(16)} is no multiple of ${size}`)
+    return address
+  }
+  return {
+    load8: (address) => view.getUint8(address),
+    load16: (address) => view.getUint16(aligned(address, 2), true),
+    load32: (address) => view.getInt32(aligned(address, 4), true),
+    store8: (address, value) => view.setUint8(address, value),
+    store16: (address, value) => view.setUint16(aligned(address, 2), value, true),
+    store32: (address, value) => view.setInt32(aligned(address, 4), value, true),
+    loadWords: (address, words, index, count) => {
+      for (let i = 0; i < count; i++) words[index + i] = view.getInt32(aligned(address, 4) + 4 * i, true)
+    },
+    storeWords: (address, words, index, count) => {
+      for (let i = 0; i < count; i++) view.setInt32(aligned(address, 4) + 4 * i, words[index + i] ?? Number.NaN, true)
+    },
+    copy: (from, to, length) => bytes.copyWithin(to, from, from + length),
+    zero: (address, length) => bytes.fill(0, address, address + length)
+  }
+}
+
+/** SDM vol. 3A, "4-Level Paging and 5-Level Paging", tables of the formats of entries. */
+export const paging: PagingService = {
+  levels: [
+    { entry: "PML4E", shift: 39, maps: false },
+    { entry: "PDPTE", shift: 30, maps: true },
+    { entry: "PDE", shift: 21, maps: true },
+    { entry: "PTE", shift: 12, maps: true }
+  ],
+  entries: 512,
+  entryBytes: 8,
+  userEnd: 2 ** 47,
+  pageLow: (level, page, allow, memoryType) =>
+    (page |
+      1 |
+      (allow & Allow.write ? 2 : 0) |
+      (allow & Allow.user ? 4 : 0) |
+      (memoryType & 1 ? 8 : 0) |
+      (memoryType & 2 ? 16 : 0) |
+      (level === 3 ? 0 : 0x80) |
+      (memoryType & 4 ? (level === 3 ? 0x80 : 0x1000) : 0) |
+      (allow & Allow.global ? 0x100 : 0)) >>
+    0,
+  pageHigh: (_level, page, allow, _memoryType) =>
+    Math.floor(page / 2 ** 32) | (allow & Allow.execute ? 0 : 0x8000_0000),
+  tableLow: (table, user) => table | 3 | (user ? 4 : 0),
+  tableHigh: (table) => Math.floor(table / 2 ** 32),
+  present: (low) => (low & 1) !== 0,
+  mapsPage: (level, low) => level === 3 || (low & 0x80) !== 0,
+  address: (_level, low, high) => (high & 0xf_ffff) * 2 ** 32 + ((low & ~0xfff) >>> 0)
+}
+
+export interface Mapped {
+  readonly virtual: bigint
+  readonly physical: number
+  readonly bytes: number
+  readonly write: boolean
+  readonly execute: boolean
+  readonly user: boolean
+}
+
+/** Every page that the tables at `root` map, with what all entries on the way to it allow. */
+export const mappings = (memory: MemoryService, root: number): readonly Mapped[] => {
+  const found: Mapped[] = []
+  const visit = (
+    table: number,
+    level: number,
+    base: bigint,
+    above: { write: boolean; execute: boolean; user: boolean }
+  ) => {
+    const { shift } = paging.levels[level]!
+    for (let index = 0; index < 512; index++) {
+      const low = memory.load32(table + index * 8)
+      const high = memory.load32(table + index * 8 + 4)
+      if ((low & 1) === 0) continue
+      const virtual = BigInt.asUintN(64, BigInt.asIntN(48, base + (BigInt(index) << BigInt(shift))))
+      const allowed = {
+        write: above.write && (low & 2) !== 0,
+        user: above.user && (low & 4) !== 0,
+        execute: above.execute && high >= 0
+      }
+      if (!paging.mapsPage(level, low)) visit(paging.address(level, low, high), level + 1, virtual, allowed)
+      else found.push({ virtual, physical: pageAt(low, high, shift), bytes: 2 ** shift, ...allowed })
+    }
+  }
+  visit(root, 0, 0n, { write: true, execute: true, user: true })
+  return found
+}
+
+const pageAt = (low: number, high: number, shift: number) => {
+  const address = paging.address(3, low, high)
+  return Math.floor(address / 2 ** shift) * 2 ** shift
+}
+
+/** The page behind an address, if there is one. */
+export const walk = (memory: MemoryService, root: number, virtual: bigint): Mapped | undefined =>
+  mappings(memory, root).find((page) => virtual >= page.virtual && virtual < page.virtual + BigInt(page.bytes))
+
+/** Everything that the processor was told, besides its registers. */
+export interface ProcessorDouble extends ProcessorService {
+  readonly system: Map<number, bigint>
+  readonly invalidated: string[]
+}
+
+export const processor = (): ProcessorDouble => {
+  const system = new Map<number, bigint>()
+  const invalidated: string[] = []
+  const name = (register: number) => {
+    if (!Object.values<number>(SystemRegister).includes(register))
+      throw new Error(`no register ${register.toString(16)}`)
+    return register
+  }
+  return {
+    registers: new Int32Array(64),
+    system,
+    invalidated,
+    systemLow: (register) => Number(BigInt.asIntN(32, system.get(name(register)) ?? 0n)),
+    systemHigh: (register) => Number(BigInt.asIntN(32, (system.get(name(register)) ?? 0n) >> 32n)),
+    setSystem: (register, low, high) => {
+      system.set(name(register), (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0))
+    },
+    invalidatePage: (tag, low, high) => {
+      invalidated.push(`${tag}:${((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toString(16)}`)
+    },
+    invalidateSpace: (tag) => {
+      invalidated.push(`${tag}`)
+    }
+  }
+}
+
+/** Time that passes only by charges. */
+export interface TimeDouble extends TimeService {
+  pending: boolean
+  handled: number
+}
+
+export const time = (): TimeDouble => {
+  let now = 0
+  const double: TimeDouble = {
+    pending: false,
+    handled: 0,
+    now: () => now,
+    charge: (instructions) => {
+      now += instructions
+    },
+    setDeadline: () => {},
+    clearDeadline: () => {},
+    interruptPending: () => double.pending,
+    endOfInterrupt: () => {
+      double.handled++
+    }
+  }
+  return double
+}
+
+export interface PortsDouble extends PortsService {
+  readonly log: string[]
+  answer: number
+}
+
+export const ports = (): PortsDouble => {
+  const double: PortsDouble = {
+    log: [],
+    answer: 0,
+    read: (port, width) => {
+      double.log.push(`in${width} ${port.toString(16)}`)
+      return double.answer
+    },
+    write: (port, width, value) => {
+      double.log.push(`out${width} ${port.toString(16)} ${value.toString(16)}`)
+    }
+  }
+  return double
+}
+
+/** A PC with a little memory: its first 640 KiB, and what is above 1 MiB. */
+export const pcMemory = (bytes: number): readonly Region[] => [
+  { start: 0, end: 0xa_0000 },
+  { start: 0x10_0000, end: bytes }
+]
