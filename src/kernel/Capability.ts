@@ -1,0 +1,113 @@
+/**
+ * Capability: what an object is, what may be done with it, and what the kernel must remember with it.
+ *
+ * In memory it is the first 16 bytes of a slot:
+ *
+ *      31 .. 21   20 .. 6   5 .. 0
+ *     | high     | rights  | kind  |   +0
+ *     | object                     |   +4
+ *     | data                       |   +8
+ *
+ * `object` is the physical address of a kernel object in units of 16 bytes: kernel objects lie below 2^36. The address of memory
+ * (Untyped, Frame) goes on in `high`: it lies below 2^47. A CNode's radix stands there instead.
+ *
+ *     kind                    data
+ *     Endpoint, Notification  the badge
+ *     CNode                   the guard, as programs write it (types/CNodeData)
+ *     Untyped                 the watermark, the size, whether it is a device's memory
+ *     SchedContext            the size
+ *     Reply                   nothing
+ *     IRQHandler              the interrupt
+ *     Zombie                  what is left to delete
+ *
+ * What the architecture's kinds keep there is the architecture's.
+ */
+
+import { Halt } from "../hal/Gates.ts"
+import { type Kind, numberOf } from "../types/Kind.ts"
+import { bits, layout, u32, word } from "../types/Layout.ts"
+import { heldAll, masked, type Rights } from "../types/Rights.ts"
+import type { State, View } from "./State.ts"
+
+/** The number of an empty slot, and that of an object that is being deleted. `Kind.numberOf` has the others. */
+export const nullKind = 0
+export const zombieKind = 63
+
+// biome-ignore format: a figure
+export const Fields = layout(16, {
+  kind:   bits(0, 5, 0),
+  rights: bits(0, 20, 6),
+  high:   bits(0, 31, 21),
+  object: u32(4),
+  data:   word(8)
+})
+
+/** A capability in flight: the four words that a slot holds. */
+export interface Capability {
+  readonly head: number
+  readonly object: number
+  readonly lo: number
+  readonly hi: number
+}
+
+export const none: Capability = { head: 0, object: 0, lo: 0, hi: 0 }
+
+const unit = 16
+const highUnit = 2 ** 36
+
+/** A capability to the object or memory at `address`. */
+export const make = (kind: number, rights: Rights, address: number, lo = 0, hi = 0): Capability => {
+  if (address % unit !== 0 || address >= 2 ** 47)
+    throw new Halt(`an object lies at a multiple of 16 below 2^47: ${address}`)
+  return { head: kind | (rights << 6) | (Math.floor(address / highUnit) << 21), object: (address / unit) | 0, lo, hi }
+}
+
+/** A capability with every right. */
+export const original = (kind: Kind, address: number, lo = 0, hi = 0): Capability =>
+  make(numberOf[kind], heldAll(kind), address, lo, hi)
+
+export const read = ({ memory }: View, slot: number): Capability => ({
+  head: memory.load32(slot),
+  object: memory.load32(slot + 4),
+  lo: memory.load32(slot + 8),
+  hi: memory.load32(slot + 12)
+})
+
+export const write = ({ memory }: State, slot: number, { head, object, lo, hi }: Capability): void => {
+  memory.store32(slot, head)
+  memory.store32(slot + 4, object)
+  memory.store32(slot + 8, lo)
+  memory.store32(slot + 12, hi)
+}
+
+export const kind = ({ memory }: View, slot: number): number => memory.load32(slot) & 0x3f
+export const isEmpty = (view: View, slot: number): boolean => kind(view, slot) === nullKind
+export const rights = ({ memory }: View, slot: number): Rights => (memory.load32(slot) >>> 6) & 0x7fff
+/** The capability holds every one of `needed`. */
+export const allows = (view: View, slot: number, needed: Rights): boolean => (rights(view, slot) & needed) === needed
+
+/** The physical address of the kernel object that a capability names. */
+export const object = ({ memory }: View, slot: number): number => (memory.load32(slot + 4) >>> 0) * unit
+
+/** The physical address of the memory that a capability names. */
+export const address = ({ memory }: View, slot: number): number =>
+  (memory.load32(slot + 4) >>> 0) * unit + (memory.load32(slot) >>> 21) * highUnit
+
+export const kindOf = ({ head }: Capability): number => head & 0x3f
+export const rightsOf = ({ head }: Capability): Rights => (head >>> 6) & 0x7fff
+export const objectOf = ({ object }: Capability): number => (object >>> 0) * unit
+export const addressOf = ({ head, object }: Capability): number => (object >>> 0) * unit + (head >>> 21) * highUnit
+
+/** The same with data of its own. */
+export const withData = (cap: Capability, lo: number, hi: number): Capability => ({ ...cap, lo: lo | 0, hi: hi | 0 })
+
+/** The same with what a rights word leaves of its rights. */
+export const mask = (cap: Capability, rightsWord: number): Capability => ({
+  ...cap,
+  head: (cap.head & ~(0x7fff << 6)) | (masked(rightsOf(cap), rightsWord) << 6)
+})
+
+/** Both name one object: the last capability to an object is the one with no such neighbour. */
+export const sameObject = ({ memory }: View, a: number, b: number): boolean =>
+  memory.load32(a + 4) === memory.load32(b + 4) &&
+  ((memory.load32(a) ^ memory.load32(b)) & (0x3f | (0x7ff << 21))) === 0

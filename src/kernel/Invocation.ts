@@ -1,0 +1,78 @@
+/**
+ * Invocation: a message to the kernel, about the object of a capability.
+ *
+ * What a method takes is written once, in its description (types/Method). These functions read a message by it, and refuse what
+ * it does not allow.
+ */
+import { messageWord } from "../types/IpcBuffer.ts"
+import { type Kind, ofNumber } from "../types/Kind.ts"
+import * as MessageInfo from "../types/MessageInfo.ts"
+import * as Method from "../types/Method.ts"
+import * as SyscallError from "../types/SyscallError.ts"
+import * as Capability from "./Capability.ts"
+import type { View } from "./State.ts"
+
+export interface Invocation {
+  /** The slot of the capability invoked. */
+  readonly slot: number
+  /** The thread that sent the message. */
+  readonly caller: number
+  readonly label: number
+  /** The words of the message that can be read. */
+  readonly length: number
+  /** The caller's IPC buffer, 0 if it has none. */
+  readonly buffer: number
+  /** The slots of the capabilities that came with it. */
+  readonly extraCaps: ReadonlyArray<number>
+  /** The caller waits for the answer. */
+  readonly isCall: boolean
+}
+
+/** The halves of word `index` of the message. */
+export const low = (view: View, { caller, buffer }: Invocation, index: number): number =>
+  index < MessageInfo.registerWords
+    ? view.architecture.registerLow(view, caller, view.architecture.convention.message[index]!)
+    : view.memory.load32(buffer + messageWord(index))
+
+export const high = (view: View, { caller, buffer }: Invocation, index: number): number =>
+  index < MessageInfo.registerWords
+    ? view.architecture.registerHigh(view, caller, view.architecture.convention.message[index]!)
+    : view.memory.load32(buffer + messageWord(index) + 4)
+
+/**
+ * The words of the message, as a method describes them. Refused if the capability invoked lacks a right that the method needs, or
+ * the message a word or a capability.
+ */
+export const read = <M extends Method.Method>(
+  view: View,
+  invocation: Invocation,
+  method: M
+): Method.Arguments<M> | SyscallError.SyscallError => {
+  if (!Capability.allows(view, invocation.slot, method.needs)) return SyscallError.illegalOperation
+  if (invocation.length < method.length || invocation.extraCaps.length < Object.keys(method.caps).length)
+    return SyscallError.truncatedMessage
+  return Method.decode(method, {
+    lo: (index) => low(view, invocation, index),
+    hi: (index) => high(view, invocation, index)
+  })
+}
+
+/** The name of a capability's kind; undefined of an empty slot, and of what is being deleted. */
+export const kindOf = (view: View, slot: number): Kind | undefined => ofNumber(Capability.kind(view, slot))
+
+/** Whether the capability in `slot` is one that the method takes as its argument `index`. No capability is one where it is optional. */
+export const accepts = (view: View, method: Method.Method, index: number, slot: number): boolean => {
+  const argument = Object.values(method.caps)[index]!
+  const kind = kindOf(view, slot)
+  if (kind === undefined) return argument.optional && Capability.isEmpty(view, slot)
+  return Method.accepted(argument, kind, Capability.rights(view, slot))
+}
+
+/** The slot of extra capability `index`; refused if it is none that the method takes. */
+export const extraCap = (
+  view: View,
+  { extraCaps }: Invocation,
+  method: Method.Method,
+  index: number
+): number | SyscallError.SyscallError =>
+  accepts(view, method, index, extraCaps[index]!) ? extraCaps[index]! : SyscallError.invalidCapability(index + 1)

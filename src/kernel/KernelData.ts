@@ -1,0 +1,57 @@
+/**
+ * KernelData: what the kernel knows beside its objects, in memory of its own.
+ *
+ * It begins with the words below, then has the heads of the ready queues, one for each priority, the thread that stands for nobody
+ * with its scheduling context, and a slot for each interrupt that programs handle.
+ */
+import { layout, u32, u64, word } from "../types/Layout.ts"
+import { ref } from "./Reference.ts"
+
+export const priorities = 256
+export const interruptSlots = 256
+
+/** What the scheduler will do when the kernel is left. */
+export const Action = { resume: 0, choose: 1, switchTo: 2 } as const
+
+// biome-ignore format: a figure
+export const KernelData = layout(0x100, {
+  currentThread:  ref(0x00),
+  /** The scheduling context that pays for the time that passes. */
+  currentContext: ref(0x04),
+  action:         u32(0x08),
+  /** The thread of `Action.switchTo`. */
+  candidate:      ref(0x0c),
+  /** The time at which the kernel was entered, and what has passed since time was last charged to a scheduling context. */
+  now:            u64(0x10),
+  consumed:       u64(0x18),
+  /** The timer must be set anew. */
+  reprogram:      u32(0x20),
+  /** Threads whose next refill lies ahead, the earliest first. */
+  releaseHead:    ref(0x24),
+  currentDomain:  u32(0x28),
+  /** The priorities whose ready queue has a thread: 256 bits. */
+  bitmap:         word(0x40)
+  // 0x48: the other 192
+})
+
+export const bitmapAt = KernelData.bitmap.at
+const queuesAt = 0x100
+const idleContextAt = 0x900
+const idleThreadAt = 0x1000
+const interruptsAt = 0x2000
+
+export const kernelDataBytes = interruptsAt + interruptSlots * 32
+
+/** A ready queue: its first and last thread. */
+// biome-ignore format: a figure
+export const ReadyQueue = layout(8, {
+  head: ref(0),
+  tail: ref(4)
+})
+
+export const readyQueue = (data: number, priority: number): number => data + queuesAt + 8 * priority
+export const idleThread = (data: number): number => data + idleThreadAt
+export const idleContext = (data: number): number => data + idleContextAt
+
+/** The slot that holds the notification of an interrupt. */
+export const interruptSlot = (data: number, interrupt: number): number => data + interruptsAt + 32 * interrupt
