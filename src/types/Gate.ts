@@ -31,8 +31,8 @@ export type Request =
   | { readonly _tag: "Read"; readonly address: bigint; readonly length: number }
   /** Write memory of the thread's address space. */
   | { readonly _tag: "Write"; readonly address: bigint; readonly bytes: Uint8Array }
-  /** Nothing: the fiber has done as many operations as it may do in one go, and wants to go on. */
-  | { readonly _tag: "Compute" }
+  /** Nothing: the fiber has done as many operations as it may do in one go, and wants to go on. They take their time. */
+  | { readonly _tag: "Compute"; readonly operations: number }
   /** Make another fiber known, so that a thread can be started in it. */
   | { readonly _tag: "Fork"; readonly fiber: Fiber }
   /** Nothing any more: the fiber has ended, and entering it is #UD. */

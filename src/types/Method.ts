@@ -4,7 +4,7 @@
  * To invoke an object is to send its capability a message: the label says which method, the words and the extra
  * capabilities are its arguments in the order of the description, and the words of the reply are its results.
  */
-import type { Kind, RightOf } from "./Kind.ts"
+import { type Kind, kinds, type RightOf } from "./Kind.ts"
 import * as Rights from "./Rights.ts"
 import * as Word from "./Word.ts"
 
@@ -76,11 +76,31 @@ export interface CapArgument<A extends Accepts = Accepts, Optional extends boole
   readonly accepts: A
   /** It may be the null capability, which means none. */
   readonly optional: Optional
+  /** For each kind accepted, sets of rights: of each set the capability must have one. */
+  readonly needs: { readonly [K in Kind]?: ReadonlyArray<Rights.Rights> }
 }
 export type CapArguments = Readonly<Record<string, CapArgument>>
 
-export const cap = <const A extends Accepts>(accepts: A): CapArgument<A, false> => ({ accepts, optional: false })
-export const optional = <const A extends Accepts>(accepts: A): CapArgument<A, true> => ({ accepts, optional: true })
+export const cap = <const A extends Accepts>(accepts: A): CapArgument<A, false> => ({
+  accepts,
+  optional: false,
+  needs: needsOf(accepts)
+})
+
+export const optional = <const A extends Accepts>(accepts: A): CapArgument<A, true> => ({
+  accepts,
+  optional: true,
+  needs: needsOf(accepts)
+})
+
+const needsOf = (accepts: Accepts): CapArgument["needs"] =>
+  Object.fromEntries(
+    kinds.map((kind) => [kind, accepts[kind]?.map((need) => Rights.fromNames(kind, [need].flat() as RightOf<Kind>[]))])
+  )
+
+/** Whether an argument may be a capability of this kind that holds these rights. */
+export const accepted = ({ needs }: CapArgument, kind: Kind, held: Rights.Rights): boolean =>
+  needs[kind]?.every((oneOf) => (held & oneOf) !== 0) ?? false
 
 export interface Method<
   K extends Kind = Kind,
@@ -165,16 +185,6 @@ export const decode = <M extends Method>(method: M, message: MessageWords): Argu
     index++
   }
   return args as Arguments<M>
-}
-
-/** Whether an argument may be a capability of this kind that holds these rights. */
-export const accepted = (argument: CapArgument, kind: Kind, held: Rights.Rights): boolean => {
-  const needs: ReadonlyArray<Need<string>> | undefined = argument.accepts[kind]
-  if (needs === undefined) return false
-  const names: ReadonlyArray<string> = Rights.toNames(kind, held)
-  return needs.every((need) =>
-    typeof need === "string" ? names.includes(need) : need.some((one) => names.includes(one))
-  )
 }
 
 /** What a program gives: a value for each word, a capability pointer for each capability. */

@@ -1,0 +1,135 @@
+/**
+ * Capability: what a typed program holds of an object, and the only module that makes such values.
+ *
+ * Having a `Cap<K, R, Q>` tells you: when the program got it, its capability space had a capability of kind `K` with at least the
+ * rights `R` at the address `cptrOf` gives. It does not tell you: that nobody has revoked it since. The kernel checks every call again.
+ */
+import type { Kind, RightOf } from "./Kind.ts"
+import type { Protocol, ProtocolClass } from "./Protocol.ts"
+
+/**
+ * How long a capability lives, when that is not as long as the program: a type of its own for each loan.
+ *
+ * It stands in the requirements of every effect that uses the capability, so none can run when the loan is over.
+ */
+export interface Region<in out L> {
+  readonly [lifetime]: (lifetime: L) => L
+}
+declare const lifetime: unique symbol
+
+/** What is known of a capability whose kind and rights are not. */
+abstract class AnyCap {
+  readonly #cptr: bigint
+  #spent = false
+
+  protected constructor(cptr: bigint) {
+    this.#cptr = cptr
+  }
+
+  static cptrOf(cap: AnyCap): bigint {
+    return cap.#cptr
+  }
+
+  static isSpent(cap: AnyCap): boolean {
+    return cap.#spent
+  }
+
+  static spend(cap: AnyCap): void {
+    cap.#spent = true
+  }
+}
+
+// A property that other modules cannot name, rather than a private one: declaration files drop the types of private properties,
+// and with them all that tells one capability from another.
+declare const phantom: unique symbol
+
+/**
+ * A capability of kind `K` with the rights `R`, fewer of which any holder may pretend to have.
+ * `Q` is what using it requires: nothing, or the `Region` that it lives in.
+ */
+class Cap<in out K extends Kind, in R extends RightOf<K>, in out Q = never> extends AnyCap {
+  declare readonly [phantom]: {
+    readonly kind: (kind: K) => K
+    readonly rights: (right: R) => void
+    readonly region: (region: Q) => Q
+  }
+
+  protected constructor(cptr: bigint) {
+    super(cptr)
+  }
+
+  static makeUnsafe<K extends Kind, R extends RightOf<K>, Q>(cptr: bigint): Cap<K, R, Q> {
+    return new Cap(cptr)
+  }
+}
+
+/** An endpoint at which threads speak the protocol `P`. */
+class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in out Q = never> extends Cap<
+  "Endpoint",
+  R,
+  Q
+> {
+  declare readonly [spoken]: (protocol: P) => P
+  readonly protocol: Protocol<P["name"], P["operations"]>
+
+  private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"]>) {
+    super(cptr)
+    this.protocol = protocol
+  }
+
+  static makeSpeakingUnsafe<P extends Protocol, R extends RightOf<"Endpoint">, Q>(
+    cptr: bigint,
+    { protocol }: ProtocolClass<P>
+  ): Endpoint<P, R, Q> {
+    return new Endpoint(cptr, protocol)
+  }
+}
+declare const spoken: unique symbol
+
+// Types only: nobody else can construct, or extend, what has no constructor.
+export type { AnyCap, Cap, Endpoint }
+
+/**
+ * The capability that the kernel put at `cptr`. Whoever calls this vouches for its kind and rights, and for the region:
+ * only calls of src/user do, each for what the kernel has just answered.
+ */
+export const capUnsafe: <K extends Kind, R extends RightOf<K>, Q = never>(cptr: bigint) => Cap<K, R, Q> = Cap.makeUnsafe
+
+/** As `capUnsafe`, and vouches that whoever is at the endpoint speaks the protocol. */
+export const endpointUnsafe: <P extends Protocol, R extends RightOf<"Endpoint">, Q = never>(
+  cptr: bigint,
+  protocol: ProtocolClass<P>
+) => Endpoint<P, R, Q> = Endpoint.makeSpeakingUnsafe
+
+/** Where it is in the program's capability space. */
+export const cptrOf: (cap: AnyCap) => bigint = AnyCap.cptrOf
+
+/** What a capability becomes that the program has given up. */
+export interface Spent {
+  readonly [spent]: true
+}
+declare const spent: unique symbol
+
+/**
+ * Give up a capability: what deletes or moves it demands this on the line before, and nothing else takes it after. The compiler
+ * sees what follows in a straight line; what it cannot see (an alias, a loop, a closure made before) `isSpent` tells.
+ */
+export function consume<C extends AnyCap>(cap: C): asserts cap is C & Spent {
+  AnyCap.spend(cap)
+}
+
+/** Whether it was given up. */
+export const isSpent: (cap: AnyCap) => boolean = AnyCap.isSpent
+
+/** What a capability is of, what may be done with it, and where it lives. */
+export type KindOf<C> = C extends Cap<infer K, infer _R, infer _Q> ? K : never
+export type RightsOf<C> = C extends Cap<infer _K, infer R, infer _Q> ? R : never
+export type RegionOf<C> = C extends Cap<infer _K, infer _R, infer Q> ? Q : never
+
+/** The same with the rights `R` and the region `Q`: an endpoint keeps its protocol. */
+export type Derived<C, R, Q = RegionOf<C>> =
+  C extends Endpoint<infer P, infer _R, infer _Q>
+    ? Endpoint<P, Extract<R, RightOf<"Endpoint">>, Q>
+    : C extends Cap<infer K, infer _R, infer _Q>
+      ? Cap<K, Extract<R, RightOf<K>>, Q>
+      : never

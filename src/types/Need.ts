@@ -1,0 +1,104 @@
+/**
+ * Need: what a typed call demands of a capability. It is the type of the parameter: the argument's own type when the
+ * demand is met, and otherwise a sentence, which no argument has, so that the compiler prints it.
+ *
+ *     const signal: <C extends AnyCap>(notification: Need<C, "Signal", "Notification", "write">) => ...
+ */
+import type { AnyCap, Cap, Endpoint, Spent } from "./Capability.ts"
+import type { Kind, RightNames, RightOf } from "./Kind.ts"
+import type { Accepts, CapArgument, Method } from "./Method.ts"
+import type { Asking, OperationName, OperationOf } from "./Protocol.ts"
+
+/** An unspent capability of kind `K` with the rights `R`, for the call `Call`. */
+export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = never> = C extends Spent
+  ? Gone<Call>
+  : C extends Cap<infer Held, infer HeldRights, infer _Q>
+    ? [Held] extends [K]
+      ? [R] extends [HeldRights]
+        ? C
+        : `⛔ ${Call} needs right '${Join<K, R>}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+      : `⛔ ${Call} needs ${A<K>} capability, got ${Held}`
+    : `⛔ ${Call}: not a capability`
+
+/** What a method demands of the capability that it is invoked on. */
+export type NeedTarget<C, Call extends string, M extends Method> = Need<
+  C,
+  Call,
+  M["kind"],
+  Extract<M["rights"][number], RightOf<M["kind"]>>
+>
+
+/** What a method demands of one of its extra capabilities, as its description says. */
+export type NeedArgument<C, Call extends string, Argument extends CapArgument> = C extends undefined
+  ? Argument["optional"] extends true
+    ? C
+    : `⛔ ${Call} needs ${A<KindsOf<Argument["accepts"]>>} capability, got none`
+  : C extends Spent
+    ? Gone<Call>
+    : C extends Cap<infer Held, infer HeldRights, infer _Q>
+      ? Held extends keyof Argument["accepts"]
+        ? Unmet<Held, HeldRights, Argument["accepts"][Held]> extends infer Missing extends string
+          ? [Missing] extends [never]
+            ? C
+            : `⛔ ${Call} needs right '${Missing}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+          : never
+        : `⛔ ${Call} needs ${A<KindsOf<Argument["accepts"]>>} capability, got ${Held}`
+      : `⛔ ${Call}: not a capability`
+
+/** Rights to keep, of those that a capability has: a list of them, or the sentence. */
+export type Keep<C, Call extends string, List extends ReadonlyArray<string>> = C extends Spent
+  ? Gone<Call>
+  : C extends Cap<infer Held, infer HeldRights, infer _Q>
+    ? [Exclude<List[number], RightOf<Held>>] extends [never]
+      ? [List[number]] extends [HeldRights]
+        ? List
+        : `⛔ ${Call} cannot keep right '${Join<Held, Exclude<List[number], HeldRights>>}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+      : `⛔ ${Call}: there is no right '${Exclude<List[number], RightOf<Held>>}' to ${A<Held>}`
+    : `⛔ ${Call}: not a capability`
+
+/** What deletes or moves a capability takes it only when it was given up. */
+export type NeedSpent<C, Call extends string> = C extends Spent
+  ? C
+  : C extends AnyCap
+    ? `⛔ ${Call} consumes its argument: write \`consume(cap)\` on the line before`
+    : `⛔ ${Call}: not a capability`
+
+/** What asking operation `N` demands of an endpoint. */
+export type NeedToAsk<C, N extends string> = C extends Spent
+  ? Gone<N>
+  : C extends Endpoint<infer P, infer HeldRights, infer _Q>
+    ? N extends OperationName<P>
+      ? [Asking<OperationOf<P, N>>] extends [HeldRights]
+        ? C
+        : `⛔ '${N}' of '${P["name"]}' needs right '${Join<"Endpoint", Asking<OperationOf<P, N>>>}'; this Endpoint capability holds ${Join<"Endpoint", HeldRights>}`
+      : `⛔ '${P["name"]}' has no operation '${N}'`
+    : `⛔ '${N}' needs an Endpoint capability with a protocol`
+
+type Gone<Call extends string> = `⛔ ${Call}: capability was already moved, deleted or revoked`
+
+/** The rights of `R` by name, in the order of the table: the order in which a compiler holds a union is its own. */
+type Join<K extends Kind, R, Between extends string = "+"> = Joined<RightNames<K>, R, Between>
+type Joined<Names, R, Between extends string, Out extends string = ""> = Names extends readonly [
+  infer First extends string,
+  ...infer Rest
+]
+  ? Joined<Rest, R, Between, [First] extends [R] ? (Out extends "" ? First : `${Out}${Between}${First}`) : Out>
+  : Out extends ""
+    ? "no rights"
+    : Out
+
+/** The first of the rights needed that is not held. A list of rights is met by any one of them. */
+type Unmet<K extends Kind, Held, Needs> = Needs extends readonly [infer First, ...infer Rest]
+  ? First extends ReadonlyArray<infer One>
+    ? [Extract<One, Held>] extends [never]
+      ? Join<K, One, "' or '">
+      : Unmet<K, Held, Rest>
+    : [First] extends [Held]
+      ? Unmet<K, Held, Rest>
+      : First
+  : never
+
+type KindsOf<A extends Accepts> = Extract<keyof A, Kind>
+
+/** A kind with its article. */
+type A<K extends string> = K extends `${"A" | "E" | "I" | "U"}${string}` ? `an ${K}` : `a ${K}`

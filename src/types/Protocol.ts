@@ -1,0 +1,121 @@
+/**
+ * Protocol: what can be asked at an endpoint.
+ *
+ *     class Files extends protocol("files", {
+ *       stat: { request: Schema.String, reply: Schema.Struct({ size: Schema.Finite }), error: NotFound },
+ *       open: { request: Schema.String, reply: Schema.Void, returns: { file: capOf("Frame", ["read"]) } }
+ *     }) {}
+ *
+ * A class, so that messages of the compiler say `Files` and not all that it consists of.
+ */
+import type { Effect, Schema } from "effect"
+import type { Cap, Endpoint } from "./Capability.ts"
+import type { Kind, RightOf } from "./Kind.ts"
+
+/** A capability in a message: of this kind, with at least these rights. */
+export interface CapOf<K extends Kind = Kind, R extends string = string> {
+  readonly kind: K
+  readonly rights: ReadonlyArray<R>
+}
+export const capOf = <const K extends Kind, const R extends RightOf<K>>(
+  kind: K,
+  rights: ReadonlyArray<R>
+): CapOf<K, R> => ({ kind, rights })
+
+/** An endpoint in a message, and what is spoken at it. */
+export interface EndpointOf<P extends Protocol = Protocol, R extends string = string> extends CapOf<"Endpoint", R> {
+  readonly speaks: ProtocolClass<P>
+}
+export const endpointOf = <P extends Protocol, const R extends RightOf<"Endpoint">>(
+  speaks: ProtocolClass<P>,
+  rights: ReadonlyArray<R>
+): EndpointOf<P, R> => ({ kind: "Endpoint", speaks, rights })
+
+export type CapFields = Readonly<Record<string, CapOf>>
+
+/** What travels as data: values of a schema that needs nothing to be encoded and decoded. */
+type Data = Schema.Codec<unknown, unknown>
+
+/** One thing that can be asked, and its answer. Capabilities go with either. */
+export interface Operation {
+  readonly request: Data
+  readonly sends?: CapFields
+  readonly reply: Data
+  readonly returns?: CapFields
+  /** What may be answered instead of a reply. */
+  readonly error?: Data
+}
+export type Operations = Readonly<Record<string, Operation>>
+
+export interface Protocol<N extends string = string, O extends Operations = Operations> {
+  readonly name: N
+  readonly operations: O
+}
+
+/** The class of a protocol. It is never constructed: what it is at run time, it says itself. */
+export interface ProtocolClass<P extends Protocol> {
+  readonly prototype: P
+  readonly protocol: Protocol<P["name"], P["operations"]>
+}
+
+export const protocol = <const N extends string, const O extends Operations>(
+  name: N,
+  operations: O
+): ProtocolClass<Protocol<N, O>> & (new (_: never) => Protocol<N, O>) =>
+  class {
+    static readonly protocol = { name, operations }
+    declare readonly name: N
+    declare readonly operations: O
+  }
+
+/** The names of a protocol's operations, and each of them. */
+export type OperationName<P extends Protocol> = keyof P["operations"] & string
+export type OperationOf<P extends Protocol, N extends OperationName<P>> = P["operations"][N] & Operation
+
+export type Request<O extends Operation> = O["request"]["Type"]
+export type Reply<O extends Operation> = O["reply"]["Type"]
+export type Refusal<O extends Operation> = O extends { readonly error: infer E extends Data } ? E["Type"] : never
+
+type CapFor<F, Q> =
+  F extends EndpointOf<infer P, infer R>
+    ? Endpoint<P, Extract<R, RightOf<"Endpoint">>, Q>
+    : F extends CapOf<infer K, infer R>
+      ? Cap<K, Extract<R, RightOf<K>>, Q>
+      : never
+type CapsFor<F, Q> = { readonly [N in keyof F]: CapFor<F[N], Q> }
+type None = Readonly<Record<never, never>>
+
+/** The capabilities that go with a request, and those that come with its reply. */
+export type Sent<O extends Operation, Q = never> = O extends { readonly sends: infer F } ? CapsFor<F, Q> : None
+export type Returned<O extends Operation, Q = never> = O extends { readonly returns: infer F } ? CapsFor<F, Q> : None
+
+/** An argument for capabilities, where there are any. */
+type CapsArgument<C> = [keyof C] extends [never] ? [] : [caps: C]
+export type RequestArguments<O extends Operation, Q = never> = [request: Request<O>, ...CapsArgument<Sent<O, Q>>]
+export type ReplyArguments<O extends Operation, Q = never> = [reply: Reply<O>, ...CapsArgument<Returned<O, Q>>]
+
+/** The rights to an endpoint that asking takes. Capabilities go only with the right to grant them. */
+export type Asking<O extends Operation> = O extends { readonly sends: CapFields } ? "write" | "grant" : "write"
+
+/** The one call that a server is answering. `L` is a type of its own for each. */
+export interface ReplyTo<in out P extends Protocol, in out N extends OperationName<P>, in out L> {
+  readonly [replying]: (call: [P, N, L]) => [P, N, L]
+  readonly operation: N
+}
+declare const replying: unique symbol
+
+/** The evidence that the call of `L` has its answer. */
+export interface Replied<in out L> {
+  readonly [replied]: (call: L) => L
+}
+declare const replied: unique symbol
+
+/** How a server answers each operation: with the evidence that it did. `badge` says who asks. */
+export type Handlers<P extends Protocol, Q = never> = {
+  readonly [N in OperationName<P>]: <L>(
+    request: Request<OperationOf<P, N>>,
+    to: ReplyTo<P, N, L>,
+    caps: Sent<OperationOf<P, N>, Q>,
+    badge: bigint
+  ) => Effect.Effect<Replied<L>, unknown, unknown>
+}
