@@ -1,0 +1,70 @@
+/**
+ * Syscalls: the system calls of the thread that a program runs in, and access to its memory.
+ *
+ * All else in this folder is made of these. A machine provides them to the programs that it runs; a test provides its own,
+ * and runs a program without a machine.
+ */
+import { Context, type Effect } from "effect"
+import type { Answer, Fiber, MessageRegisters } from "../types/Gate.ts"
+import type { Syscall } from "../types/Syscall.ts"
+
+/** The registers of a system call, as they are. */
+export interface Registers extends MessageRegisters {
+  readonly number: bigint
+  readonly capability: bigint
+  readonly info: bigint
+  readonly reply: bigint
+  readonly destination: bigint
+}
+
+/** The registers as the system call left them. */
+export type RegistersAfter = Omit<Extract<Answer, { readonly _tag: "Syscall" }>, "_tag">
+
+/** A slot to put a capability into: it is found in the CNode at `root`, by `depth` bits of `index`. All are the thread's own words. */
+export interface SlotAddress {
+  readonly root: bigint
+  readonly index: bigint
+  readonly depth: number
+}
+
+/** A system call and the whole of its message. */
+export interface MessageCall {
+  readonly syscall: Syscall
+  /** What is invoked, or received from. */
+  readonly capability: bigint
+  readonly label: number
+  readonly words: ReadonlyArray<bigint>
+  /** Extra capabilities: capability pointers. */
+  readonly caps: ReadonlyArray<bigint>
+  /** The reply object to receive with. */
+  readonly reply: bigint
+  /** Where a capability that arrives goes. It stays so for the calls after this one that say nothing of it. */
+  readonly receiveInto?: SlotAddress
+}
+
+/** A message as it arrived. */
+export interface Arrived {
+  readonly badge: bigint
+  readonly label: number
+  readonly words: ReadonlyArray<bigint>
+  /** How many capabilities came. At most the last was put into a slot; bit n of `unwrapped`: of capability n only the badge came. */
+  readonly extraCaps: number
+  readonly unwrapped: number
+  readonly badges: ReadonlyArray<bigint>
+}
+
+export interface SyscallsService {
+  /** Once this is done, the thread has made the system call, and the message that came back is all here. */
+  readonly call: (call: MessageCall) => Effect.Effect<Arrived>
+  /** SYSCALL with these registers, whatever they say. */
+  readonly raw: (registers: Registers) => Effect.Effect<RegistersAfter>
+  /** Bytes of the thread's address space. What may not be read is a fault, and is read again when its handler has answered. */
+  readonly read: (address: bigint, length: number) => Effect.Effect<Uint8Array>
+  readonly write: (address: bigint, bytes: Uint8Array) => Effect.Effect<void>
+  /** Make another program known to the machine: a thread that enters the gate with this number runs it. */
+  readonly fork: (fiber: Fiber) => Effect.Effect<number>
+  /** From here on the thread's IPC buffer is at this address: the kernel has been told so. */
+  readonly setIpcBuffer: (address: bigint) => Effect.Effect<void>
+}
+
+export class Syscalls extends Context.Service<Syscalls, SyscallsService>()("skyscope/user/Syscalls") {}

@@ -1,0 +1,202 @@
+/**
+ * Task: a program, an Effect, as the fiber of a thread.
+ *
+ * The thread runs the program on a scheduler of its own, from one answer of the machine to the next request: nothing of the
+ * host decides when it goes on. So a program is a function of the machine's answers. Its clock is the machine's, its random
+ * numbers come from a seed, and its fibers wait for each other or for the machine, never for a promise.
+ */
+import { Clock, Context, Duration, Effect, Exit, Random } from "effect"
+import type { Answer, Fiber, Request } from "../types/Gate.ts"
+import { syscalls } from "../types/Syscall.ts"
+import * as HostGlobals from "./HostGlobals.ts"
+import { TaskScheduler } from "./Scheduler.ts"
+import { Syscalls, type SyscallsService } from "./Syscalls.ts"
+import * as Transaction from "./Transaction.ts"
+
+export interface Options {
+  /** For reports. */
+  readonly name: string
+  /** The address of the thread's IPC buffer, if it has one. */
+  readonly ipcBuffer?: bigint
+  /** What the program's random numbers come from: its name, if not this. */
+  readonly seed?: number | string
+  readonly ended?: Ended
+}
+
+/** Told once for each task, when its program has ended: how. */
+export type Ended = (task: string, exit: Exit.Exit<unknown, unknown>) => void
+
+/** Who is told how the tasks that a program starts end. A task passes on what it was given. */
+export const Ended: Context.Reference<Ended> = Context.Reference<Ended>("skyscope/user/Ended", {
+  defaultValue: () => () => undefined
+})
+
+/** What no program should do. It stops the machine. */
+export class TaskDefect extends Error {
+  override readonly name = "TaskDefect"
+  constructor(task: string, what: string) {
+    super(`task '${task}' ${what}`)
+  }
+}
+
+/** The fiber of a program. `argument` is the word that its thread was started with. */
+export const make = <A, E>(options: Options, program: (argument: bigint) => Effect.Effect<A, E, Syscalls>): Fiber =>
+  new Task(options, program)
+
+/** Something that a fiber of the program waits for. */
+interface Operation {
+  readonly first: Request
+  readonly next: (answer: Answer) => Request | undefined
+  /** The last answer is here: the fiber goes on with what came of it. */
+  readonly resume: () => void
+}
+
+const operation = <A>(transaction: Transaction.Transaction<A>, resume: (result: Exit.Exit<A>) => void): Operation => ({
+  first: transaction.first,
+  next: (answer) => transaction.next(answer),
+  resume: () => resume(Exit.succeed(transaction.result()))
+})
+
+interface Sleeper {
+  readonly until: number
+  readonly wake: () => void
+}
+
+class Task implements Fiber {
+  readonly name: string
+  readonly #program: (argument: bigint) => Effect.Effect<unknown, unknown>
+  readonly #ended: Ended
+  readonly #scheduler = new TaskScheduler()
+  /** Oldest first. The machine works on the first of them while `#underway`. */
+  readonly #operations: Array<Operation> = []
+  #underway = false
+  readonly #sleepers = new Set<Sleeper>()
+  #ipcBuffer: bigint | undefined
+  #over = false
+  /** Nanoseconds since the machine started. */
+  #now = 0
+
+  constructor(options: Options, program: (argument: bigint) => Effect.Effect<unknown, unknown, Syscalls>) {
+    this.name = options.name
+    this.#ipcBuffer = options.ipcBuffer
+    this.#ended = options.ended ?? Ended.defaultValue()
+    const services = Context.make(Syscalls, this.#syscalls()).pipe(
+      Context.add(Clock.Clock, this.#clock()),
+      Context.add(Ended, this.#ended)
+    )
+    this.#program = (argument) =>
+      program(argument).pipe(Random.withSeed(options.seed ?? options.name), Effect.provideContext(services))
+  }
+
+  resume(answer: Answer, now: number): Request {
+    this.#now = now
+    HostGlobals.enter(this.name)
+    try {
+      this.#scheduler.begin()
+      return this.#hear(answer) ?? this.#goOn()
+    } finally {
+      HostGlobals.leave()
+    }
+  }
+
+  /** Give an answer to who waits for it. Its operation may ask for more at once. */
+  #hear(answer: Answer): Request | undefined {
+    if (answer._tag === "Start") {
+      this.#start(answer.argument)
+    } else if (this.#underway) {
+      const operation = this.#operations[0]!
+      const more = operation.next(answer)
+      if (more !== undefined) return more
+      this.#operations.shift()
+      this.#underway = false
+      operation.resume()
+    }
+    return undefined
+  }
+
+  #start(argument: bigint): void {
+    const fiber = Effect.runFork(this.#program(argument), { scheduler: this.#scheduler })
+    fiber.addObserver((exit) => {
+      this.#over = true
+      this.#ended(this.name, exit)
+    })
+  }
+
+  /** Run the program's fibers, then ask for what is next. */
+  #goOn(): Request {
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.until <= this.#now) sleeper.wake()
+    }
+    this.#scheduler.run()
+    if (this.#over) return exit
+    const operation = this.#operations[0]
+    if (operation !== undefined) {
+      this.#underway = true
+      return operation.first
+    }
+    if (!this.#scheduler.idle) return { _tag: "Compute", operations: this.#scheduler.operations }
+    if (this.#sleepers.size > 0) return yieldToOthers
+    throw new TaskDefect(
+      this.name,
+      "waits for what no machine can give it: a promise or timer of the host, or nothing at all"
+    )
+  }
+
+  /** Every run of it is a transaction of its own. */
+  #ask<A>(transaction: () => Transaction.Transaction<A>): Effect.Effect<A> {
+    return Effect.callback<A>((resume) => {
+      this.#operations.push(operation(transaction(), resume))
+    })
+  }
+
+  #syscalls(): SyscallsService {
+    return {
+      call: (call) => this.#ask(() => Transaction.message(call, this.#ipcBuffer)),
+      raw: (registers) => this.#ask(() => Transaction.raw(registers)),
+      read: (address, length) => this.#ask(() => Transaction.read(address, length)),
+      write: (address, bytes) => this.#ask(() => Transaction.write(address, bytes)),
+      fork: (fiber) => this.#ask(() => Transaction.fork(fiber)),
+      setIpcBuffer: (address) =>
+        Effect.sync(() => {
+          this.#ipcBuffer = address
+        })
+    }
+  }
+
+  #clock(): Clock.Clock {
+    const millis = () => this.#now / 1e6
+    const nanos = () => BigInt(this.#now)
+    return {
+      currentTimeMillisUnsafe: millis,
+      currentTimeMillis: Effect.sync(millis),
+      currentTimeNanosUnsafe: nanos,
+      currentTimeNanos: Effect.sync(nanos),
+      monotonicTimeNanosUnsafe: nanos,
+      monotonicTimeNanos: Effect.sync(nanos),
+      sleep: (duration) => this.#sleep(Duration.toMillis(duration) * 1e6)
+    }
+  }
+
+  #sleep(nanoseconds: number): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      const sleeper: Sleeper = {
+        until: this.#now + nanoseconds,
+        wake: () => {
+          this.#sleepers.delete(sleeper)
+          resume(Effect.void)
+        }
+      }
+      this.#sleepers.add(sleeper)
+      return Effect.sync(() => this.#sleepers.delete(sleeper))
+    })
+  }
+}
+
+const exit: Request = { _tag: "Exit" }
+
+/** A thread has no other way to wait for a time than to let others run, and look again. */
+const yieldToOthers: Request = {
+  _tag: "Syscall",
+  number: BigInt.asUintN(64, BigInt(syscalls.Yield)),
+  ...{ capability: 0n, info: 0n, mr0: 0n, mr1: 0n, mr2: 0n, mr3: 0n, reply: 0n, destination: 0n }
+}

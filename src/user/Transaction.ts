@@ -1,0 +1,159 @@
+/**
+ * Transaction: what one operation of a program asks of the machine, request by request.
+ *
+ * A message of more than four words, or with capabilities, goes through the thread's IPC buffer: written before the system call,
+ * read after it. Nothing else of the same thread may come between, so an operation is one transaction.
+ */
+import type { Answer, Fiber, Request } from "../types/Gate.ts"
+import { capOrBadge, IpcBuffer, messageWord } from "../types/IpcBuffer.ts"
+import * as MessageInfo from "../types/MessageInfo.ts"
+import { syscalls } from "../types/Syscall.ts"
+import type { Arrived, MessageCall, Registers, RegistersAfter } from "./Syscalls.ts"
+
+export interface Transaction<A> {
+  /** What to ask first. */
+  readonly first: Request
+  /** What to ask after this answer; undefined if it was the last. */
+  readonly next: (answer: Answer) => Request | undefined
+  /** What came of it: after the last answer. */
+  readonly result: () => A
+}
+
+type Tag = Answer["_tag"]
+type Of<T extends Tag> = Extract<Answer, { readonly _tag: T }>
+
+/** One request, one answer. */
+const single = <T extends Tag, A>(first: Request, tag: T, result: (answer: Of<T>) => A): Transaction<A> => {
+  let came: Of<T> | undefined
+  return {
+    first,
+    next: (answer) => {
+      came = expect(answer, tag)
+      return undefined
+    },
+    result: () => result(came!)
+  }
+}
+
+const expect = <T extends Tag>(answer: Answer, tag: T): Of<T> => {
+  if (answer._tag !== tag) throw new Error(`a machine answers what was asked: ${tag}, not ${answer._tag}`)
+  return answer as Of<T>
+}
+
+export const raw = (registers: Registers): Transaction<RegistersAfter> =>
+  single({ _tag: "Syscall", ...registers }, "Syscall", (answer) => answer)
+
+export const read = (address: bigint, length: number): Transaction<Uint8Array> =>
+  single({ _tag: "Read", address, length }, "Read", ({ bytes }) => bytes)
+
+export const write = (address: bigint, bytes: Uint8Array): Transaction<void> =>
+  single({ _tag: "Write", address, bytes }, "Written", () => undefined)
+
+export const fork = (fiber: Fiber): Transaction<number> =>
+  single({ _tag: "Fork", fiber }, "Forked", (answer) => answer.fiber)
+
+/**
+ * A system call with its whole message. Without an IPC buffer the message says its whole length all the same,
+ * and the kernel cuts it to what the registers hold.
+ */
+export const message = (call: MessageCall, buffer: bigint | undefined): Transaction<Arrived> =>
+  new MessageTransaction(call, buffer)
+
+class MessageTransaction implements Transaction<Arrived> {
+  readonly first: Request
+  readonly #buffer: bigint | undefined
+  /** What is asked after `first`, the next one last. */
+  readonly #rest: Array<Request>
+  #registers: Of<"Syscall"> | undefined
+  #fromBuffer: Uint8Array | undefined
+
+  constructor(call: MessageCall, buffer: bigint | undefined) {
+    this.#buffer = buffer
+    const asks = [inRegisters(call)]
+    if (buffer !== undefined) writeBuffer(call, buffer, asks)
+    this.first = asks.pop()!
+    this.#rest = asks
+  }
+
+  next(answer: Answer): Request | undefined {
+    if (answer._tag === "Written") return this.#rest.pop()!
+    if (this.#registers !== undefined) {
+      this.#fromBuffer = expect(answer, "Read").bytes
+      return undefined
+    }
+    this.#registers = expect(answer, "Syscall")
+    return this.#buffer === undefined ? undefined : readBuffer(this.#registers.info, this.#buffer)
+  }
+
+  result(): Arrived {
+    const { badge, info, mr0, mr1, mr2, mr3 } = this.#registers!
+    const lo = Number(info & 0xffff_ffffn)
+    const length = MessageInfo.length(lo)
+    const words = [mr0, mr1, mr2, mr3].slice(0, length)
+    return {
+      badge,
+      label: Number(info >> 12n),
+      words: this.#fromBuffer === undefined ? words : [...words, ...bufferWords(this.#fromBuffer, length)],
+      extraCaps: MessageInfo.extraCaps(lo),
+      unwrapped: MessageInfo.capsUnwrapped(lo),
+      badges: this.#fromBuffer === undefined ? [] : bufferBadges(this.#fromBuffer, MessageInfo.extraCaps(lo))
+    }
+  }
+}
+
+const inRegisters = ({ syscall, capability, label, words, caps, reply }: MessageCall): Request => ({
+  _tag: "Syscall",
+  number: numbers[syscall],
+  capability,
+  info: MessageInfo.toBigInt({ label, capsUnwrapped: 0, extraCaps: caps.length, length: words.length }),
+  mr0: words[0] ?? 0n,
+  mr1: words[1] ?? 0n,
+  mr2: words[2] ?? 0n,
+  mr3: words[3] ?? 0n,
+  reply,
+  destination: 0n
+})
+
+const numbers = Object.fromEntries(
+  Object.entries(syscalls).map(([name, number]) => [name, BigInt.asUintN(64, BigInt(number))])
+) as { readonly [S in keyof typeof syscalls]: bigint }
+
+const firstBufferWord = messageWord(MessageInfo.registerWords)
+
+/** What is written before: the words that no register holds, the capabilities, and where one that arrives goes. Last comes first. */
+const writeBuffer = ({ words, caps, receiveInto }: MessageCall, buffer: bigint, asks: Array<Request>): void => {
+  if (receiveInto !== undefined) {
+    const { root, index, depth } = receiveInto
+    asks.push(writeWords(buffer, IpcBuffer.receiveCNode.at, [root, index, BigInt(depth)]))
+  }
+  if (caps.length > 0) asks.push(writeWords(buffer, capOrBadge(0), caps))
+  if (words.length > MessageInfo.registerWords) {
+    asks.push(writeWords(buffer, firstBufferWord, words.slice(MessageInfo.registerWords)))
+  }
+}
+
+const writeWords = (buffer: bigint, offset: number, words: ReadonlyArray<bigint>): Request => ({
+  _tag: "Write",
+  address: buffer + BigInt(offset),
+  bytes: new Uint8Array(BigUint64Array.from(words).buffer)
+})
+
+/** What of the message lies in the buffer, in one piece; undefined if nothing does. */
+const readBuffer = (info: bigint, buffer: bigint): Request | undefined => {
+  const lo = Number(info & 0xffff_ffffn)
+  const [length, extraCaps] = [MessageInfo.length(lo), MessageInfo.extraCaps(lo)]
+  if (length <= MessageInfo.registerWords && extraCaps === 0) return undefined
+  const end = extraCaps > 0 ? capOrBadge(extraCaps - 1) + 8 : messageWord(length - 1) + 8
+  return { _tag: "Read", address: buffer + BigInt(firstBufferWord), length: end - firstBufferWord }
+}
+
+const wordsAt = (bytes: Uint8Array, offset: number, count: number): ReadonlyArray<bigint> => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: count }, (_, index) => view.getBigUint64(offset + 8 * index, true))
+}
+
+const bufferWords = (bytes: Uint8Array, length: number): ReadonlyArray<bigint> =>
+  wordsAt(bytes, 0, Math.max(0, length - MessageInfo.registerWords))
+
+const bufferBadges = (bytes: Uint8Array, extraCaps: number): ReadonlyArray<bigint> =>
+  extraCaps === 0 ? [] : wordsAt(bytes, capOrBadge(0) - firstBufferWord, extraCaps)
