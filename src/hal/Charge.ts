@@ -11,6 +11,8 @@ export const Charge = {
   /** A fiber's access to its own memory: each, and each 8 bytes of it. */
   access:      8,
   accessWord:  1,
+  /** An operation of a fiber that computes: a step of its program between two requests. */
+  operation:   16,
   /** A kernel entry and exit: saving and restoring a thread. */
   entry:       60,
   /** Finding a capability: each CNode on the way. */

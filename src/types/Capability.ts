@@ -19,11 +19,21 @@ declare const lifetime: unique symbol
 
 /** What is known of a capability whose kind and rights are not. */
 abstract class AnyCap {
+  readonly #kind: Kind
   readonly #cptr: bigint
   #spent = false
 
-  protected constructor(cptr: bigint) {
+  protected constructor(kind: Kind, cptr: bigint) {
+    this.#kind = kind
     this.#cptr = cptr
+  }
+
+  static is(value: unknown): value is AnyCap {
+    return typeof value === "object" && value !== null && #cptr in value
+  }
+
+  static kindOf(cap: AnyCap): Kind {
+    return cap.#kind
   }
 
   static cptrOf(cap: AnyCap): bigint {
@@ -54,12 +64,12 @@ class Cap<in out K extends Kind, in R extends RightOf<K>, in out Q = never> exte
     readonly region: (region: Q) => Q
   }
 
-  protected constructor(cptr: bigint) {
-    super(cptr)
+  protected constructor(kind: K, cptr: bigint) {
+    super(kind, cptr)
   }
 
-  static makeUnsafe<K extends Kind, R extends RightOf<K>, Q>(cptr: bigint): Cap<K, R, Q> {
-    return new Cap(cptr)
+  static makeUnsafe<K extends Kind, R extends RightOf<K>, Q>(kind: K, cptr: bigint): Cap<K, R, Q> {
+    return new Cap(kind, cptr)
   }
 }
 
@@ -73,13 +83,13 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
   readonly protocol: Protocol<P["name"], P["operations"]>
 
   private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"]>) {
-    super(cptr)
+    super("Endpoint", cptr)
     this.protocol = protocol
   }
 
   static makeSpeakingUnsafe<P extends Protocol, R extends RightOf<"Endpoint">, Q>(
     cptr: bigint,
-    { protocol }: ProtocolClass<P>
+    { protocol }: { readonly protocol: Protocol<P["name"], P["operations"]> }
   ): Endpoint<P, R, Q> {
     return new Endpoint(cptr, protocol)
   }
@@ -93,13 +103,29 @@ export type { AnyCap, Cap, Endpoint }
  * The capability that the kernel put at `cptr`. Whoever calls this vouches for its kind and rights, and for the region:
  * only calls of src/user do, each for what the kernel has just answered.
  */
-export const capUnsafe: <K extends Kind, R extends RightOf<K>, Q = never>(cptr: bigint) => Cap<K, R, Q> = Cap.makeUnsafe
+export const capUnsafe: <K extends Kind, R extends RightOf<K>, Q = never>(kind: K, cptr: bigint) => Cap<K, R, Q> =
+  Cap.makeUnsafe
 
 /** As `capUnsafe`, and vouches that whoever is at the endpoint speaks the protocol. */
 export const endpointUnsafe: <P extends Protocol, R extends RightOf<"Endpoint">, Q = never>(
   cptr: bigint,
   protocol: ProtocolClass<P>
 ) => Endpoint<P, R, Q> = Endpoint.makeSpeakingUnsafe
+
+/**
+ * The capability that the kernel put at `cptr` when it derived it from another: of the same kind, and an endpoint keeps its protocol.
+ * Whoever calls this vouches for its rights and its region.
+ */
+export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cptr: bigint): Derived<C, R, Q> =>
+  (from instanceof Endpoint
+    ? Endpoint.makeSpeakingUnsafe(cptr, from)
+    : Cap.makeUnsafe(AnyCap.kindOf(from), cptr)) as unknown as Derived<C, R, Q>
+
+/** Whether a value is a capability at all: what a parameter of type `Need` says only to the compiler. */
+export const isCap: (value: unknown) => value is AnyCap = AnyCap.is
+
+/** What it is of. */
+export const kindOf: (cap: AnyCap) => Kind = AnyCap.kindOf
 
 /** Where it is in the program's capability space. */
 export const cptrOf: (cap: AnyCap) => bigint = AnyCap.cptrOf
