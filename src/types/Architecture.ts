@@ -1,5 +1,6 @@
 /** Architecture: what the interface takes from the machine's architecture. Which one it is, only this file says. */
 
+export { gateRom } from "./x86_64/GateRom.ts"
 export { rightsOf } from "./x86_64/Kind.ts"
 export { objectTypes } from "./x86_64/ObjectType.ts"
 export { type UserContext, type UserRegister, userContext } from "./x86_64/Registers.ts"
