@@ -4,7 +4,7 @@
  * To invoke an object is to send its capability a message: the label says which method, the words and the extra
  * capabilities are its arguments in the order of the description, and the words of the reply are its results.
  */
-import { type Kind, kinds, type RightOf } from "./Kind.ts"
+import type { Kind, RightOf } from "./Kind.ts"
 import * as Rights from "./Rights.ts"
 import * as Word from "./Word.ts"
 
@@ -95,7 +95,10 @@ export const optional = <const A extends Accepts>(accepts: A): CapArgument<A, tr
 
 const needsOf = (accepts: Accepts): CapArgument["needs"] =>
   Object.fromEntries(
-    kinds.map((kind) => [kind, accepts[kind]?.map((need) => Rights.fromNames(kind, [need].flat() as RightOf<Kind>[]))])
+    Object.entries(accepts).map(([kind, needs]: [string, ReadonlyArray<Need<RightOf<Kind>>>]) => [
+      kind,
+      needs.map((need) => Rights.fromNames(kind as Kind, typeof need === "string" ? [need] : need))
+    ])
   )
 
 /** Whether an argument may be a capability of this kind that holds these rights. */

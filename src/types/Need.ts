@@ -7,7 +7,7 @@
 import type { AnyCap, Cap, Endpoint, Spent } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
-import type { Asking, OperationName, OperationOf } from "./Protocol.ts"
+import type { Asking, CapFor, CapOf, EndpointOf, OperationName, OperationOf } from "./Protocol.ts"
 
 /** An unspent capability of kind `K` with the rights `R`, for the call `Call`. */
 export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = never> = C extends Spent
@@ -32,7 +32,7 @@ export type NeedTarget<C, Call extends string, M extends Method> = Need<
 export type NeedArgument<C, Call extends string, Argument extends CapArgument> = C extends undefined
   ? Argument["optional"] extends true
     ? C
-    : `⛔ ${Call} needs ${A<KindsOf<Argument["accepts"]>>} capability, got none`
+    : `⛔ ${Call} needs ${One<KindsOf<Argument["accepts"]>>} capability, got none`
   : C extends Spent
     ? Gone<Call>
     : C extends Cap<infer Held, infer HeldRights, infer _Q>
@@ -42,7 +42,7 @@ export type NeedArgument<C, Call extends string, Argument extends CapArgument> =
             ? C
             : `⛔ ${Call} needs right '${Missing}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
           : never
-        : `⛔ ${Call} needs ${A<KindsOf<Argument["accepts"]>>} capability, got ${Held}`
+        : `⛔ ${Call} needs ${One<KindsOf<Argument["accepts"]>>} capability, got ${Held}`
       : `⛔ ${Call}: not a capability`
 
 /** Rights to keep, of those that a capability has: a list of them, or the sentence. */
@@ -74,6 +74,32 @@ export type NeedToAsk<C, N extends string> = C extends Spent
       : `⛔ '${P["name"]}' has no operation '${N}'`
     : `⛔ '${N}' needs an Endpoint capability with a protocol`
 
+/** What an operation demands of the capabilities `Given` with it: they themselves, or a sentence for each that does not do. */
+export type NeedSent<Given, Call extends string, O> = O extends { readonly sends: infer Fields }
+  ? [Given] extends [CheckedSent<Given, Call, Fields>]
+    ? Given
+    : CheckedSent<Given, Call, Fields>
+  : CheckedSent<Given, Call, Readonly<Record<never, never>>>
+type CheckedSent<Given, Call extends string, Fields> = {
+  readonly [N in keyof Fields | keyof Given]: N extends keyof Fields
+    ? N extends keyof Given
+      ? NeedField<Given[N], Call, Fields[N]>
+      : CapFor<Fields[N], never>
+    : `⛔ ${Call} takes no capability '${N & string}'`
+}
+type NeedField<C, Call extends string, Field> =
+  Field extends EndpointOf<infer P, infer R>
+    ? C extends Endpoint<infer Spoken, infer _R, infer _Q>
+      ? [Spoken] extends [P]
+        ? Need<C, Call, "Endpoint", Extract<R, RightOf<"Endpoint">>>
+        : `⛔ ${Call} needs an endpoint of '${P["name"]}', got one of '${Spoken["name"]}'`
+      : C extends Cap<"Endpoint", infer _R, infer _Q>
+        ? `⛔ ${Call} needs an endpoint of '${P["name"]}', got one without a protocol`
+        : Need<C, Call, "Endpoint">
+    : Field extends CapOf<infer K, infer R>
+      ? Need<C, Call, K, Extract<R, RightOf<K>>>
+      : never
+
 type Gone<Call extends string> = `⛔ ${Call}: capability was already moved, deleted or revoked`
 
 /** The rights of `R` by name, in the order of the table: the order in which a compiler holds a union is its own. */
@@ -99,6 +125,10 @@ type Unmet<K extends Kind, Held, Needs> = Needs extends readonly [infer First, .
   : never
 
 type KindsOf<A extends Accepts> = Extract<keyof A, Kind>
+
+/** A kind with its article; of several kinds, which have no order, none is named. */
+type One<K extends string> = [K] extends [Only<K>] ? A<K> : "another"
+type Only<K extends string, All = K> = K extends unknown ? ([All] extends [K] ? K : never) : never
 
 /** A kind with its article. */
 type A<K extends string> = K extends `${"A" | "E" | "I" | "U"}${string}` ? `an ${K}` : `a ${K}`

@@ -70,13 +70,14 @@ export const protocol = <const N extends string, const O extends Operations>(
 
 /** The names of a protocol's operations, and each of them. */
 export type OperationName<P extends Protocol> = keyof P["operations"] & string
-export type OperationOf<P extends Protocol, N extends OperationName<P>> = P["operations"][N] & Operation
+export type OperationOf<P extends Protocol, N extends OperationName<P>> = Extract<P["operations"][N], Operation>
 
 export type Request<O extends Operation> = O["request"]["Type"]
 export type Reply<O extends Operation> = O["reply"]["Type"]
 export type Refusal<O extends Operation> = O extends { readonly error: infer E extends Data } ? E["Type"] : never
 
-type CapFor<F, Q> =
+/** The capability that a field of a message is. */
+export type CapFor<F, Q> =
   F extends EndpointOf<infer P, infer R>
     ? Endpoint<P, Extract<R, RightOf<"Endpoint">>, Q>
     : F extends CapOf<infer K, infer R>

@@ -81,6 +81,9 @@ export const toWords = (error: SyscallError): ReadonlyArray<Word.Word> => {
 
 const tags = new Map(Object.entries(labels).map(([tag, label]) => [label as number, tag as SyscallError["_tag"]]))
 
+/** Whether a reply with this label is a refusal, if it is the kernel's. */
+export const isLabel = (label: number): boolean => tags.has(label)
+
 /** What a program reads in a reply; undefined if it says no error that a kernel would. */
 export const fromWords = (label: number, words: ReadonlyArray<bigint>): SyscallError<bigint> | undefined => {
   const [first = 0n, second = 0n] = words
