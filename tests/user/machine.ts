@@ -1,8 +1,8 @@
 /** A machine for one thread: a fiber is resumed, and a function says what comes of each request. */
 import { Effect } from "effect"
+import type { Answer, Fiber, Request } from "../../src/types/Gate.ts"
 import type { Syscalls } from "../../src/user/Syscalls.ts"
 import * as Task from "../../src/user/Task.ts"
-import type { Answer, Fiber, Request } from "../../src/types/Gate.ts"
 
 /** What comes of a request: after `takes` nanoseconds, this. */
 export type Machine = (request: Request) => Answer

@@ -1,0 +1,192 @@
+/**
+ * Capabilities: copies with fewer rights, and their end.
+ *
+ * A copy made here is derived from its source: to revoke the source deletes it, and all that was derived from it in turn.
+ * Copies lie in slots that the `Allocator` gives, or in another thread's capability space, where only that thread can use them.
+ */
+import { Effect } from "effect"
+import {
+  type AnyCap,
+  type Cap,
+  capUnsafe,
+  cptrOf,
+  type Derived,
+  derivedUnsafe,
+  isCap,
+  type KindOf,
+  kindOf,
+  type Region,
+  type RegionOf
+} from "../types/Capability.ts"
+import * as CNodeData from "../types/CNodeData.ts"
+import type { Kind, RightOf } from "../types/Kind.ts"
+import * as CNode from "../types/methods/CNode.ts"
+import type { Keep, Need, NeedSpent } from "../types/Need.ts"
+import * as Rights from "../types/Rights.ts"
+import { Allocator, type AllocatorService, type NotMade, type OutOfSlots } from "./Allocator.ts"
+import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
+import type { Syscalls } from "./Syscalls.ts"
+
+/** A slot of a CNode: `depth` bits of `index` are resolved from there. */
+export interface Place {
+  readonly cnode: Cap<"CNode", "put">
+  readonly index: number
+  readonly depth: number
+}
+
+/** A copy with the rights named, of those that the source has. */
+export const Cap_Copy = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+  source: C,
+  rights: Keep<C, "Cap_Copy", L>
+): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    inSlot(allocator, source, (slot) => copy(allocator, source, rights, ownSlot(allocator, slot)))
+  )
+
+/** A copy in another capability space: whoever has that uses it by its index there. */
+export const Cap_CopyInto = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+  place: Place,
+  source: C,
+  rights: Keep<C, "Cap_CopyInto", L>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    copy(allocator, source, rights, { root: pointer(place.cnode), index: BigInt(place.index), depth: place.depth })
+  )
+
+/**
+ * A copy with the rights named, and a mark that the source does not have: a badge by which its receiver tells who sends or
+ * signals, a guard that addresses in a CNode must have.
+ */
+export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+  source: C,
+  rights: Keep<C, "Cap_Mint", L>,
+  mark: Mark<C>
+): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    inSlot(allocator, source, (slot) =>
+      invoke(CNode.Mint, allocator.cnode, {
+        destIndex: slot,
+        destDepth: allocator.depth,
+        srcIndex: pointer(source),
+        srcDepth: allocator.depth,
+        rights: keeping(source, rights),
+        badge: markWord(mark),
+        srcRoot: allocator.cnode
+      })
+    )
+  )
+
+/** What a copy can be marked with. */
+export type Mark<C> =
+  KindOf<C> extends "Endpoint" | "Notification"
+    ? { readonly badge: bigint }
+    : KindOf<C> extends "CNode"
+      ? { readonly guard: bigint; readonly guardBits: number }
+      : `⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got ${KindOf<C>}`
+
+/** Delete a capability that was given up. If it was the last to its object, the object is no more. */
+export const Cap_Delete = <C extends AnyCap>(
+  cap: NeedSpent<C, "Cap_Delete">
+): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) => {
+    if (!isCap(cap)) throw new Error("a typed call was given something that is no capability")
+    return remove(allocator, cptrOf(cap))
+  })
+
+/** Delete all that was derived from a capability, wherever it is. */
+export const Cap_Revoke = <C extends AnyCap>(
+  cap: Need<C, "Cap_Revoke", Kind>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) => revoke(allocator, pointer(cap)))
+
+/**
+ * Lend a copy to `body`. When that is over, however it ends, the copy and all that was derived from it are gone. What uses the
+ * copy requires its region, which only `body` has: so nothing that uses it can be carried out of there.
+ */
+export const lend = <C extends AnyCap, const L extends ReadonlyArray<string>, A, E, R>(
+  source: C,
+  rights: Keep<C, "lend", L>,
+  body: <Loan>(lent: Derived<C, L[number], Region<Loan>>) => Effect.Effect<A, E, R | Region<Loan>>
+): Effect.Effect<A, E | Refusal | OutOfSlots, Exclude<R, Region<unknown>> | Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.acquireUseRelease(
+      inSlot<C, L[number], Region<unknown>, Refusal, Syscalls>(allocator, source, (slot) =>
+        copy(allocator, source, rights, ownSlot(allocator, slot))
+      ),
+      // Nothing else can tell one loan from another.
+      (lent) => body<unknown>(lent) as Effect.Effect<A, E, Exclude<R, Region<unknown>>>,
+      (lent) => {
+        // The copy is this function's alone: what the kernel refused here would be a promise broken.
+        const slot = pointer(lent)
+        return Effect.orDie(Effect.andThen(revoke(allocator, slot), remove(allocator, slot)))
+      }
+    )
+  )
+
+/** A new table of 2^bits capabilities, all empty. */
+export const CNode_Create = (
+  bits: number
+): Effect.Effect<Cap<"CNode", RightOf<"CNode">>, NotMade, Syscalls | Allocator> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.map(allocator.make("CapTable", bits, 1), (slot) => capUnsafe<"CNode", RightOf<"CNode">>("CNode", slot))
+  )
+
+interface SlotOf {
+  readonly root: bigint
+  readonly index: bigint
+  readonly depth: number
+}
+
+const ownSlot = ({ cnode, depth }: AllocatorService, index: bigint): SlotOf => ({ root: cnode, index, depth })
+
+/** Put what is derived from `source` into a slot of the program's own, which is given back if nothing comes of it. */
+const inSlot = <C extends AnyCap, R, Q, E, Env>(
+  allocator: AllocatorService,
+  source: C,
+  put: (slot: bigint) => Effect.Effect<unknown, E, Env>
+): Effect.Effect<Derived<C, R, Q>, E | OutOfSlots, Env> =>
+  Effect.flatMap(allocator.slots(1), (slot) =>
+    put(slot).pipe(
+      Effect.map(() => derivedUnsafe<C, R, Q>(source, slot)),
+      Effect.onError(() => Effect.sync(() => allocator.release(slot)))
+    )
+  )
+
+const copy = (allocator: AllocatorService, source: unknown, rights: unknown, to: SlotOf) =>
+  Effect.asVoid(
+    invoke(CNode.Copy, to.root, {
+      destIndex: to.index,
+      destDepth: to.depth,
+      srcIndex: pointer(source),
+      srcDepth: allocator.depth,
+      rights: keeping(held(source), rights),
+      srcRoot: allocator.cnode
+    })
+  )
+
+const revoke = (allocator: AllocatorService, slot: bigint) =>
+  Effect.asVoid(invoke(CNode.Revoke, allocator.cnode, { index: slot, depth: allocator.depth }))
+
+/** Empty a slot of the program's own and give it back. */
+const remove = (allocator: AllocatorService, slot: bigint) =>
+  Effect.andThen(
+    invoke(CNode.Delete, allocator.cnode, { index: slot, depth: allocator.depth }),
+    Effect.sync(() => allocator.release(slot))
+  )
+
+/** The rights word that keeps the rights named. What is made by it is a parent of its own, for revoke. */
+const keeping = (source: AnyCap, rights: unknown): Rights.RightsWord => {
+  if (!Array.isArray(rights)) throw new Error("a typed call was given rights that its source does not have")
+  const kind = kindOf(source)
+  return Rights.wordKeeping(kind, Rights.fromNames(kind, rights), true)
+}
+
+/** The word that marks a copy. */
+const markWord = (mark: unknown): bigint => {
+  if (typeof mark !== "object" || mark === null) throw new Error("a copy was marked that takes no mark")
+  if ("badge" in mark && typeof mark.badge === "bigint") return mark.badge
+  if ("guard" in mark && "guardBits" in mark && typeof mark.guard === "bigint" && typeof mark.guardBits === "number") {
+    return CNodeData.toBigInt(mark.guard, mark.guardBits)
+  }
+  throw new Error("a mark is a badge, or a guard and its bits")
+}

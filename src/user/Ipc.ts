@@ -1,0 +1,117 @@
+/**
+ * Ipc: messages from thread to thread, and signals.
+ *
+ * A message is a label, up to 120 words, and up to 3 capabilities. The kernel gives it no meaning; typed messages are `Client`
+ * and `Server`.
+ */
+import { Effect } from "effect"
+import type { AnyCap, RegionOf } from "../types/Capability.ts"
+import type { Need } from "../types/Need.ts"
+import type { Syscall } from "../types/Syscall.ts"
+import { isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
+import { type Arrived, type SlotAddress, Syscalls } from "./Syscalls.ts"
+
+export interface Message {
+  /** 0 if left out. */
+  readonly label?: number
+  /** 64 bits each. */
+  readonly words?: ReadonlyArray<bigint>
+  /** Capabilities to give. They go only with the right to grant, and arrive only where a slot was named for them. */
+  readonly caps?: ReadonlyArray<AnyCap>
+}
+
+const none: ReadonlyArray<never> = []
+
+const transfer = (
+  syscall: Syscall,
+  capability: bigint,
+  message: Message,
+  reply = 0n,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, never, Syscalls> =>
+  Effect.flatMap(Syscalls, (syscalls) =>
+    syscalls.call({
+      syscall,
+      capability,
+      label: message.label ?? 0,
+      words: message.words ?? none,
+      caps: message.caps === undefined ? none : message.caps.map(pointer),
+      reply,
+      ...(receiveInto && { receiveInto })
+    })
+  )
+
+/** Send to an endpoint if somebody waits there to receive. Otherwise nothing happens. */
+export const Send = <C extends AnyCap>(
+  endpoint: Need<C, "Send", "Endpoint", "write">,
+  message: Message
+): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("NBSend", pointer(endpoint), message))
+
+/** Send to an endpoint, and wait until somebody receives. */
+export const SendBlocking = <C extends AnyCap>(
+  endpoint: Need<C, "SendBlocking", "Endpoint", "write">,
+  message: Message
+): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("Send", pointer(endpoint), message))
+
+/**
+ * Send to an endpoint, and wait for the answer.
+ *
+ * An answer with the label of a kernel's refusal (1 to 10) is taken for one: a server's own labels begin above. What comes
+ * back is refused too if the capability is gone, revoked by whom it came from.
+ */
+export const Call = <C extends AnyCap>(
+  endpoint: Need<C, "Call", "Endpoint", "write">,
+  message: Message,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, Refusal, Syscalls | RegionOf<C>> =>
+  Effect.flatMap(transfer("Call", pointer(endpoint), message, 0n, receiveInto), (arrived) =>
+    isRefusal(arrived.label) ? Effect.fail(refusal(arrived)) : Effect.succeed(arrived)
+  )
+
+/**
+ * Wait for a message at an endpoint. With a reply object, whoever called can be answered through it, and lends its time if
+ * this thread has none of its own; without, messages of callers cannot be answered.
+ */
+export const Receive = <C extends AnyCap, P extends AnyCap | undefined = undefined>(
+  endpoint: Need<C, "Receive", "Endpoint", "read">,
+  reply?: P extends AnyCap ? Need<P, "Receive", "Reply", "receive"> : undefined,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, never, Syscalls | RegionOf<C> | RegionOf<P>> =>
+  reply === undefined
+    ? transfer("Wait", pointer(endpoint), {}, 0n, receiveInto)
+    : transfer("Recv", pointer(endpoint), {}, pointer(reply), receiveInto)
+
+/** Answer the call that was received with this reply object. */
+export const Reply = <P extends AnyCap>(
+  reply: Need<P, "Reply", "Reply", "send">,
+  message: Message
+): Effect.Effect<void, never, Syscalls | RegionOf<P>> => Effect.asVoid(transfer("Send", pointer(reply), message))
+
+/** Answer a call, and wait for the next in the same system call. */
+export const ReplyReceive = <C extends AnyCap, P extends AnyCap>(
+  endpoint: Need<C, "ReplyReceive", "Endpoint", "read">,
+  reply: Need<P, "ReplyReceive", "Reply", "send" | "receive">,
+  message: Message,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, never, Syscalls | RegionOf<C> | RegionOf<P>> =>
+  transfer("ReplyRecv", pointer(endpoint), message, pointer(reply), receiveInto)
+
+/** Set the bits of the capability's badge in a notification. Whoever waits for it hears of them. */
+export const Signal = <C extends AnyCap>(
+  notification: Need<C, "Signal", "Notification", "write">
+): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("Send", pointer(notification), {}))
+
+/** Wait until a notification has bits set. @returns them; none are set any more. */
+export const Wait = <C extends AnyCap>(
+  notification: Need<C, "Wait", "Notification", "read">
+): Effect.Effect<bigint, never, Syscalls | RegionOf<C>> =>
+  Effect.map(transfer("Wait", pointer(notification), {}), ({ badge }) => badge)
+
+/** Take the bits that are set in a notification, waiting for none. 0 if there are none. */
+export const Poll = <C extends AnyCap>(
+  notification: Need<C, "Poll", "Notification", "read">
+): Effect.Effect<bigint, never, Syscalls | RegionOf<C>> =>
+  Effect.map(transfer("NBWait", pointer(notification), {}), ({ badge }) => badge)
+
+/** Let the other threads of this priority run. */
+export const Yield: Effect.Effect<void, never, Syscalls> = Effect.asVoid(transfer("Yield", 0n, {}))
