@@ -3,7 +3,7 @@
  *
  * SDM vol. 2A, "Interpreting the Instruction Reference Pages". Of the opcode column:
  *
- *     REX.W +        the operand size is 64
+ *     REX.W +        the operand size is 64 (after a prefix: F3 REX.W + 0F B8 /r)
  *     NP             none of 66, F2, F3 goes with it
  *     66, F2, F3     a prefix that is part of the opcode. Without any of these, F2 and F3 are ignored where no line claims them
  *     /digit         ModR/M; its reg field is part of the opcode
@@ -19,18 +19,27 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *
  *     r8             a general register: ModRM.reg; with +rb the opcode's; with /digit ModRM.rm
  *     rm8            register or memory: ModRM.rm
+ *     r32m16         a register of 32 bits, or memory of 16
  *     m8, m          memory: ModRM.rm may be no register
  *     m8@rsi         memory at DS:RSI (of rdi: ES:RDI, which no prefix overrides), at the address size
  *     moffs8         memory at the offset in the instruction
  *     imm8           a constant of that size; simm8: sign-extended to the operand size
  *     rel8           a branch target
- *     al cl dx 1     what it says
+ *     al cl dx 1 es  what it says
  *     r64#  cr#      the number of a register, as a constant (# of rm64: ModRM.rm is a register, whatever ModRM.mod says)
  */
 export type OperandName =
   | `${"r" | "rm" | "m" | "moffs" | "imm"}${Width}`
   | `m${Width}@${"rsi" | "rdi" | "rbx"}`
   | `${"r" | "rm"}${Width}#`
+  | "r32m16"
+  | "r64m16"
+  | "es"
+  | "cs"
+  | "ss"
+  | "ds"
+  | "fs"
+  | "gs"
   | "cr#"
   | "dr#"
   | "m"
@@ -71,6 +80,8 @@ export interface Form {
   /** What the operand size does not change has every size here. */
   readonly sizes: ReadonlyArray<16 | 32 | 64>
   readonly undefined: ReadonlyArray<Undefined>
+  /** POP to memory: "the POP instruction computes the effective address of the operand after it increments the RSP register". */
+  readonly popped: boolean
   readonly encoding: Encoding
 }
 
@@ -84,4 +95,147 @@ export interface Encoding {
   /** The opcode's low three bits are a register. */
   readonly plusRegister: boolean
   readonly modrm: "none" | "/r" | { readonly digit: number } | { readonly byte: number }
+}
+
+/** What a line has besides; by default: valid everywhere its sizes allow, no LOCK, any privilege. */
+export interface Remarks {
+  readonly long?: false
+  readonly legacy?: false
+  readonly lock?: true
+  readonly privileged?: true
+  readonly addressWidth?: 16 | 32 | 64
+  /** "The operand size is forced to 64 bits in 64-bit mode": 66 changes nothing. SDM vol. 2D, "Superscripts Utilized in Opcode Tables", f64. */
+  readonly f64?: true
+  /** The operand sizes of a line that has no general operand to tell them. */
+  readonly sizes?: Form["sizes"]
+  readonly undefined?: ReadonlyArray<Undefined>
+  readonly popped?: true
+}
+
+/** One line of the manual. */
+export const inst = (
+  opcode: string,
+  name: string,
+  operands: ReadonlyArray<OperandName>,
+  meaning: Meaning,
+  remarks: Remarks = {}
+): Form => {
+  const encoding = encodingOf(opcode)
+  const sizes = remarks.f64 ? allSizes : (remarks.sizes ?? sizesOf(encoding, operands))
+  return {
+    opcode,
+    name,
+    operands,
+    meaning,
+    long: remarks.long ?? true,
+    legacy: remarks.legacy ?? !sizes.every((size) => size === 64),
+    lock: remarks.lock ?? false,
+    privileged: remarks.privileged ?? false,
+    addressWidth: remarks.addressWidth,
+    sizes,
+    undefined: remarks.undefined ?? [],
+    popped: remarks.popped ?? false,
+    encoding
+  }
+}
+
+/** Operands of `sized`: "r", "rm", "ax" and "imm" (of 64: imm32, sign-extended) get their size. */
+export type SizedOperandName = OperandName | "r" | "rm" | "ax" | "imm"
+
+/** The lines that the manual has for an operand of 16, 32 and 64 bits; "iz" in the opcode is an immediate of that size, at most 4 bytes. */
+export const sized = (
+  opcode: string,
+  name: string,
+  operands: ReadonlyArray<SizedOperandName>,
+  meaning: Meaning,
+  remarks: Remarks = {}
+): ReadonlyArray<Form> =>
+  allSizes.map((size) =>
+    inst(
+      withSize(size === 64 ? withRexW(opcode) : opcode, size),
+      name,
+      operands.map((o) => operandOfSize(o, size)),
+      meaning,
+      remarks
+    )
+  )
+
+/** The same for instructions whose operand size is 64 in 64-bit mode without REX.W, and never 32: d64. */
+export const stackSized = (
+  opcode: string,
+  name: string,
+  operands: ReadonlyArray<SizedOperandName>,
+  meaning: Meaning,
+  remarks: Remarks = {}
+): ReadonlyArray<Form> =>
+  ([16, 64] as const).map((size) =>
+    inst(
+      withSize(opcode, size),
+      name,
+      operands.map((o) => operandOfSize(o, size)),
+      meaning,
+      remarks
+    )
+  )
+
+const allSizes = [16, 32, 64] as const
+
+/** REX.W goes after a prefix that is part of the opcode. */
+const withRexW = (opcode: string): string => opcode.replace(/^(66 |F2 |F3 )?/, "$1REX.W + ")
+const withSize = (opcode: string, size: 16 | 32 | 64): string => opcode.replace("iz", size === 16 ? "iw" : "id")
+
+const accumulators = { 16: "ax", 32: "eax", 64: "rax" } as const
+const immediates = { 16: "imm16", 32: "imm32", 64: "simm32" } as const
+
+const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandName => {
+  switch (operand) {
+    case "r":
+    case "rm":
+      return `${operand}${size}`
+    case "ax":
+      return accumulators[size]
+    case "imm":
+      return immediates[size]
+    default:
+      return operand
+  }
+}
+
+/** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
+const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {
+  if (rexW) return [64]
+  const size = operands.map(generalSize).find((width) => width !== undefined)
+  return size === undefined ? allSizes : size === 64 ? [32, 64] : [size]
+}
+
+const generalSize = (operand: OperandName): 16 | 32 | 64 | undefined => {
+  const size = /^(?:r|rm|m|moffs)(16|32|64)(?:@.*|m16)?$/.exec(operand)?.[1]
+  if (size !== undefined) return Number(size) as 16 | 32 | 64
+  return operand === "ax" ? 16 : operand === "eax" ? 32 : operand === "rax" ? 64 : undefined
+}
+
+const maps: Readonly<Record<string, Encoding["map"]>> = { "": 0, "0F": 1, "0F 38": 2, "0F 3A": 3 }
+
+/** @throws if the opcode column is not in the notation above. */
+const encodingOf = (column: string): Encoding => {
+  const [, prefix = "any", rexW, map = "", opcode, plusRegister, modrm] = column.match(columnPattern) ?? []
+  if (opcode === undefined) throw new Error(`"${column}" is not in the manual's notation`)
+  return {
+    prefix: prefix as Encoding["prefix"],
+    rexW: rexW !== undefined,
+    map: maps[map]!,
+    opcode: Number.parseInt(opcode, 16),
+    plusRegister: plusRegister !== undefined,
+    modrm: modrmOf(modrm)
+  }
+}
+
+// Prefix, REX.W, map, opcode, +r, ModR/M, immediates.
+const columnPattern =
+  /^(?:(NP|66|F2|F3) )?(?:(REX\.W) (?:\+ )?)?(?:(0F(?: 38| 3A)?) )?([0-9A-F]{2})(\+r[bwdo])?(?: (\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdo])*$/
+
+const modrmOf = (text: string | undefined): Encoding["modrm"] => {
+  if (text === undefined) return "none"
+  if (text === "/r") return text
+  return text.startsWith("/") ? { digit: Number(text[1]) } : { byte: Number.parseInt(text, 16) }
 }

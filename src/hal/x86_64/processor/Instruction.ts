@@ -80,10 +80,8 @@ export const implied = (name: RegisterName, width: Width): Register => ({
   implied: true
 })
 
-export const rax = implied("rax", 64)
-export const rcx = implied("rcx", 64)
-export const rdx = implied("rdx", 64)
-export const rbx = implied("rbx", 64)
+export const al = implied("rax", 8)
+export const ah: Register = { ...al, offset: al.offset + 1 }
 export const rsp = implied("rsp", 64)
 export const rbp = implied("rbp", 64)
 

@@ -7,7 +7,8 @@
  * Five rules make that possible:
  *
  * 1. Reads see the state before the instruction; writes take effect together, after the last read: stores first, in order, then
- *    registers, flags and RIP. So whatever faults leaves the registers as they were, and the instruction can be restarted.
+ *    registers in order (of two writes to one register the later wins, and a part is written into what the earlier left), flags and RIP.
+ *    So whatever faults leaves the registers as they were, and the instruction can be restarted.
  *    Of two stores, the second may fault after the first has happened.
  * 2. Widths, operand kinds, conditions and the processor's mode are ordinary TypeScript values, known when the meaning runs: a meaning may
  *    use `if` on them. It may not on a `V` or a `B`; for those there is `choose`, and `raise`, `skip` and `jump` with a condition.
@@ -75,7 +76,8 @@ export interface Machine<V, B> {
 
   // ---- state
   read(operand: Operand): V
-  write(operand: Operand, value: V): void
+  /** With `when`, which is for registers: only if it is true; else all 64 bits stay. */
+  write(operand: Operand, value: V, when?: B): void
   /** The offset of a memory operand in its segment, before the segment's base: what LEA gives. */
   address(operand: Operand): V
   /** The linear address `by` bytes after a memory operand: its offset plus `by`, cut to the address size, plus its segment's base. */
@@ -85,6 +87,7 @@ export interface Machine<V, B> {
   store(memory: Operand, value: V, width: Width, by?: V): void
   /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
   get(word: StateWord): V
+  set(word: "rflags" | "fsBase" | "gsBase", value: V): void
   /** Is the condition true of the flags as they were before this instruction? */
   condition(c: Condition): B
   /** The status flags as they were, at their places in RFLAGS; every other bit is 0. */
@@ -118,12 +121,16 @@ export interface Mode {
   readonly privilege: 0 | 1 | 2 | 3
 }
 
-/** Opaque to a meaning except for its width. What else is in it belongs to the decoder and the readings: `Decoded` in Form.ts. */
+/** All that a meaning knows of an operand. What else is in it belongs to the decoder and the readings: `Decoded` in Instruction.ts. */
 export interface Operand {
+  readonly kind: "reg" | "imm" | "mem" | "rel"
   readonly width: Width
 }
 
 export type Flag = "CF" | "PF" | "AF" | "ZF" | "SF" | "OF"
+
+/** Where each is in RFLAGS. */
+export const flagPositions = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, OF: 11 } as const satisfies Record<Flag, number>
 
 /** The eight conditions of the opcode's upper three bits; the lowest bit negates. SDM vol. 1, "EFLAGS Condition Codes". */
 export const conditions = ["O", "B", "E", "BE", "S", "P", "L", "LE"] as const
@@ -163,7 +170,12 @@ export interface FlagRule {
 export type Meaning = <V, B>(x: Machine<V, B>, ...operands: Operand[]) => void
 
 /** The names of pure functions: `functions` in functions.ts. */
-export type FunctionName = "divide128Unsigned" | "remainder128Unsigned" | "divide128Signed" | "remainder128Signed"
+export type FunctionName =
+  | "divide128Unsigned"
+  | "remainder128Unsigned"
+  | "divide128Signed"
+  | "remainder128Signed"
+  | "quotient128SignedFits"
 
 /**
  * The operations of the whole machine, and what a meaning hands to each; numbered in this order. What each does: `system/operations`.
@@ -185,11 +197,15 @@ export const systemInputs = {
   sysret:          ["width"],
   iret:            ["width"],
   int:             ["vector"],
+  int1:            [],
   hlt:             [],
   cli:             [],
   sti:             [],
   /** The value popped. */
   popf:            ["value", "width"],
+  /** All of ENTER: the stack frame as well. */
+  enter:           ["size", "level", "width"],
+  /** #UD if CPL is not 0. */
   clac:            [],
   stac:            [],
   swapgs:          [],

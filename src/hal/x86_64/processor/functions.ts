@@ -1,0 +1,20 @@
+/** The pure functions of `Machine.apply`, on bigints from 0 to 2^64 - 1. A reading may have its own way to the same results. */
+import type { FunctionName } from "./Meaning.ts"
+
+const unsigned = (hi: bigint, lo: bigint): bigint => (hi << 64n) | lo
+const signed = (hi: bigint, lo: bigint): bigint => BigInt.asIntN(128, unsigned(hi, lo))
+const int = (value: bigint): bigint => BigInt.asIntN(64, value)
+const word = (value: bigint): bigint => BigInt.asUintN(64, value)
+
+/** A dividend of 128 bits in halves, and a divisor that is not 0, except in `quotient128SignedFits`: 1 if the quotient exists and fits 64 bits. */
+export const functions: Readonly<Record<FunctionName, (hi: bigint, lo: bigint, divisor: bigint) => bigint>> = {
+  divide128Unsigned: (hi, lo, divisor) => word(unsigned(hi, lo) / divisor),
+  remainder128Unsigned: (hi, lo, divisor) => unsigned(hi, lo) % divisor,
+  divide128Signed: (hi, lo, divisor) => word(signed(hi, lo) / int(divisor)),
+  remainder128Signed: (hi, lo, divisor) => word(signed(hi, lo) % int(divisor)),
+  quotient128SignedFits: (hi, lo, divisor) => {
+    if (divisor === 0n) return 0n
+    const quotient = signed(hi, lo) / int(divisor)
+    return quotient === int(quotient) ? 1n : 0n
+  }
+}

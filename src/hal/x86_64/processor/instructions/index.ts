@@ -1,0 +1,31 @@
+/** All forms: the opcode table. */
+import type { Form } from "../Form.ts"
+import { forms as arithmetic } from "./arithmetic.ts"
+import { forms as bit } from "./bit.ts"
+import { forms as exchange } from "./exchange.ts"
+import { forms as flag } from "./flag.ts"
+import { forms as jump } from "./jump.ts"
+import { forms as logic } from "./logic.ts"
+import { forms as move } from "./move.ts"
+import { forms as multiply } from "./multiply.ts"
+import { forms as nop } from "./nop.ts"
+import { forms as shift } from "./shift.ts"
+import { forms as stack } from "./stack.ts"
+import { forms as string } from "./string.ts"
+import { forms as system } from "./system.ts"
+
+export const forms: ReadonlyArray<Form> = [
+  ...arithmetic,
+  ...bit,
+  ...exchange,
+  ...flag,
+  ...jump,
+  ...logic,
+  ...move,
+  ...multiply,
+  ...nop,
+  ...shift,
+  ...stack,
+  ...string,
+  ...system
+]

@@ -1,0 +1,78 @@
+/** JMP, Jcc, JRCXZ, LOOP, CALL, RET. SDM vol. 2, the pages of the same names. Far transfers: far.ts. */
+import type { Form } from "../Form.ts"
+import { inst } from "../Form.ts"
+import { implied } from "../Instruction.ts"
+import type { Condition, Machine, Meaning } from "../Meaning.ts"
+import { conditionCodes, holding } from "./conditions.ts"
+import { popped, pushed } from "./stack.ts"
+
+/** An address that comes from a register or memory: #GP(0) if it is not canonical, its bits 63:47 not all equal. */
+export const canonical = <V, B>(x: Machine<V, B>, address: V): V => {
+  const places = x.constant(16n)
+  x.raise("#GP(0)", x.not(x.equal(x.sar(x.shl(address, places), places), address)))
+  return address
+}
+
+const jmp: Meaning = (x, target) => x.jump(x.read(target))
+const jmpIndirect: Meaning = (x, target) => x.jump(canonical(x, x.read(target)))
+
+const jcc =
+  (condition: Condition, negated: boolean): Meaning =>
+  (x, target) =>
+    x.jump(x.read(target), holding(x, condition, negated))
+
+const jcxz =
+  (width: 32 | 64): Meaning =>
+  (x, target) =>
+    x.jump(x.read(target), x.equal(x.read(implied("rcx", width)), x.constant(0n)))
+
+/** The count is RCX or ECX, by the address size. It changes no flag. */
+const loop =
+  (width: 32 | 64, also?: "E" | "NE"): Meaning =>
+  (x, target) => {
+    const counter = implied("rcx", width)
+    const count = x.low(x.sub(x.read(counter), x.constant(1n)), width)
+    const more = x.not(x.equal(count, x.constant(0n)))
+    x.write(counter, count)
+    x.jump(x.read(target), also === undefined ? more : x.both(more, holding(x, "E", also === "NE")))
+  }
+
+const call: Meaning = (x, target) => {
+  pushed(x, x.next(), 64)
+  x.jump(x.read(target))
+}
+const callIndirect: Meaning = (x, target) => {
+  const to = canonical(x, x.read(target))
+  pushed(x, x.next(), 64)
+  x.jump(to)
+}
+
+const ret: Meaning = (x) => x.jump(canonical(x, popped(x, 64)))
+const retRelease: Meaning = (x, release) => x.jump(canonical(x, popped(x, 64, x.read(release))))
+
+const near = { f64: true } as const
+
+// biome-ignore format: one form, one line
+export const forms: ReadonlyArray<Form> = [
+  inst("EB cb", "jmp", ["rel8"], jmp, near),
+  inst("E9 cd", "jmp", ["rel32"], jmp, near),
+  inst("FF /4", "jmp", ["rm64"], jmpIndirect, near),
+
+  ...conditionCodes.flatMap(({ code, suffix, condition, negated }) => [
+    inst(`7${code} cb`, `j${suffix}`, ["rel8"], jcc(condition, negated), near),
+    inst(`0F 8${code} cd`, `j${suffix}`, ["rel32"], jcc(condition, negated), near)
+  ]),
+
+  inst("E3 cb", "jecxz", ["rel8"], jcxz(32), { ...near, addressWidth: 32 }),
+  inst("E3 cb", "jrcxz", ["rel8"], jcxz(64), { ...near, addressWidth: 64 }),
+  ...([32, 64] as const).flatMap((width) => [
+    inst("E0 cb", "loopne", ["rel8"], loop(width, "NE"), { ...near, addressWidth: width }),
+    inst("E1 cb", "loope", ["rel8"], loop(width, "E"), { ...near, addressWidth: width }),
+    inst("E2 cb", "loop", ["rel8"], loop(width), { ...near, addressWidth: width })
+  ]),
+
+  inst("E8 cd", "call", ["rel32"], call, near),
+  inst("FF /2", "call", ["rm64"], callIndirect, near),
+  inst("C3", "ret", [], ret, near),
+  inst("C2 iw", "ret", ["imm16"], retRelease, near)
+]
