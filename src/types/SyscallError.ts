@@ -49,7 +49,7 @@ export const invalidCapability = (index: number): SyscallError<never> => ({ _tag
 export const illegalOperation: SyscallError<never> = { _tag: "IllegalOperation" }
 export const rangeError = (min: number, max: number): SyscallError<never> => ({ _tag: "RangeError", min, max })
 export const alignmentError: SyscallError<never> = { _tag: "AlignmentError" }
-export const failedLookup = <W>(
+export const failedLookup = <W = never>(
   side: "source" | "destination",
   failure: LookupFailure.LookupFailure<W>
 ): SyscallError<W> => ({ _tag: "FailedLookup", wasSource: side === "source", failure })
