@@ -17,7 +17,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
 /**
  * Operands, as in the instruction column, without the slash of "r/m".
  *
- *     r8             a general register: ModRM.reg; with +rb the opcode's; with /digit ModRM.rm
+ *     r8             a general register: ModRM.reg; with +rb the opcode's; with /digit ModRM.rm, which is no memory
  *     rm8            register or memory: ModRM.rm
  *     r32m16         a register of 32 bits, or memory of 16
  *     m8, m          memory: ModRM.rm may be no register
@@ -26,12 +26,15 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     imm8           a constant of that size; simm8: sign-extended to the operand size
  *     rel8           a branch target
  *     al cl dx 1 es  what it says
- *     r64#  cr#      the number of a register, as a constant (# of rm64: ModRM.rm is a register, whatever ModRM.mod says)
+ *     R64            a general register: ModRM.rm, whatever ModRM.mod says
+ *     r64#  cr#      the number of a register, as a constant
  */
 export type OperandName =
   | `${"r" | "rm" | "m" | "moffs" | "imm"}${Width}`
   | `m${Width}@${"rsi" | "rdi" | "rbx"}`
-  | `${"r" | "rm"}${Width}#`
+  | `r${Width}#`
+  | "R64"
+  | "R64#"
   | "r32m16"
   | "r64m16"
   | "es"

@@ -50,7 +50,7 @@ export interface Memory extends Operand {
   readonly base: number
   readonly index: number
   readonly scale: 0 | 1 | 2 | 3
-  /** The displacement's lower half. `dispHigh` is its sign, except in the forms with a whole offset (moffs). */
+  /** The displacement's lower half. `dispHigh` is its sign, except of a whole offset (moffs), or of POP near 2^31. */
   readonly disp: number
   readonly dispHigh: number
   readonly ripRelative: boolean

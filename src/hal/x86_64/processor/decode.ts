@@ -1,8 +1,94 @@
+/**
+ * From bytes to instructions. SDM vol. 2A, "Instruction Format"; volume 2D, "Opcode Map".
+ *
+ * No line of the table is known here by name.
+ */
+import { Cursor } from "./Cursor.ts"
 import type { Instruction } from "./Instruction.ts"
+import { forms } from "./instructions/index.ts"
 import type { Mode } from "./Meaning.ts"
+import { lineOf, opcodeMap, slotOf } from "./opcodes.ts"
+import { segments } from "./State.ts"
 
-/** Why bytes are no instruction: #UD; longer than 15 bytes, #GP(0); or the first `end - start` bytes do not show it yet. */
+/** Why bytes are no instruction: #UD; longer than 15 bytes, #GP(0); or the bytes that there are do not show it yet. */
 export type NoInstruction = "invalid" | "tooLong" | "incomplete"
 
-/** The instruction in the bytes from `start`, of which there are `end` - `start`. */
-export type Decode = (bytes: Uint8Array, start: number, end: number, mode: Mode) => Instruction | NoInstruction
+const longest = 15
+const map = opcodeMap(forms.filter(({ long }) => long))
+
+/** The instruction in the bytes from `start` to `end`, which is after the last of them. Only 64-bit mode has lines. */
+export const decode = (bytes: Uint8Array, start: number, end: number, mode: Mode): Instruction | NoInstruction => {
+  const limit = Math.min(end, start + longest)
+  const cursor = new Cursor(bytes, start, limit)
+  const instruction = mode.bits === 64 ? instructionAt(cursor, start) : "invalid"
+  if (cursor.missing) return limit === start + longest ? "tooLong" : "incomplete"
+  return instruction
+}
+
+const instructionAt = (cursor: Cursor, start: number): Instruction | "invalid" => {
+  const first = afterPrefixes(cursor)
+  const opcode = map[readOpcode(cursor, first)]![cursor.opcode]
+  if (opcode === undefined) return "invalid"
+  if (opcode.hasModrm) cursor.modrm = cursor.byte()
+  const line = lineOf(opcode, slotOf(cursor), cursor)
+  if (line === undefined || (line.rm === "memory" && cursor.mod === 3)) return "invalid"
+  const operands = line.operands.map((read) => read(cursor))
+  if (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem")) return "invalid"
+  return { form: line.form, length: cursor.position - start, operands, lock: cursor.lock }
+}
+
+/** Reads prefixes, in any order. A REX prefix that is not the last of them says nothing. Gives the byte after them. */
+const afterPrefixes = (cursor: Cursor): number => {
+  for (;;) {
+    const byte = cursor.byte()
+    if (byte >= 0x40 && byte <= 0x4f) {
+      cursor.rex = byte
+      continue
+    }
+    if (!readLegacyPrefix(cursor, byte)) return byte
+    cursor.rex = 0
+  }
+}
+
+const readLegacyPrefix = (cursor: Cursor, byte: number): boolean => {
+  switch (byte) {
+    // "In 64-bit mode, the CS, DS, ES, and SS segment overrides are ignored."
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+      return true
+    case 0x64:
+      cursor.segment = segments.fs
+      return true
+    case 0x65:
+      cursor.segment = segments.gs
+      return true
+    case 0x66:
+      cursor.size66 = true
+      return true
+    case 0x67:
+      cursor.address67 = true
+      return true
+    case 0xf0:
+      cursor.lock = true
+      return true
+    case 0xf2:
+    case 0xf3:
+      cursor.repeat = byte
+      return true
+    default:
+      return false
+  }
+}
+
+/** The number of the opcode's map; its last byte is left in the cursor. */
+const readOpcode = (cursor: Cursor, first: number): 0 | 1 | 2 | 3 => {
+  cursor.opcode = first
+  if (first !== 0x0f) return 0
+  cursor.opcode = cursor.byte()
+  if (cursor.opcode !== 0x38 && cursor.opcode !== 0x3a) return 1
+  const map = cursor.opcode === 0x38 ? 2 : 3
+  cursor.opcode = cursor.byte()
+  return map
+}

@@ -1,0 +1,145 @@
+/**
+ * The opcode map: which form an instruction's first bytes select. SDM vol. 2D, "Opcode Map".
+ *
+ * What selects is the opcode, the prefixes that count, and for some opcodes bits of ModR/M or REX.B. All combinations are laid out when the
+ * map is made, so that looking one up is two steps.
+ */
+import type { Cursor } from "./Cursor.ts"
+import type { Form } from "./Form.ts"
+import { operandReader, type ReadOperand } from "./operands.ts"
+
+/** A form, ready to be read from bytes. */
+export interface Line {
+  readonly form: Form
+  readonly operands: ReadonlyArray<ReadOperand>
+  /** What ModRM.mod must say: 3 (`register`), not 3 (`memory`), or anything. */
+  readonly rm: "register" | "memory" | "any"
+}
+
+/** All that goes with one opcode. */
+export interface Opcode {
+  readonly hasModrm: boolean
+  /** What of the bytes after the prefixes selects among the lines. */
+  readonly selector: "nothing" | "REX.B" | "ModRM"
+  /** By slot and, within each, by selector. */
+  readonly lines: ReadonlyArray<Line | undefined>
+}
+
+/** Opcodes by map (0F, 0F 38, 0F 3A after the one-byte map) and number. */
+export type OpcodeMap = ReadonlyArray<ReadonlyArray<Opcode | undefined>>
+
+/** The number of what the prefixes say. */
+export const slotOf = ({ repeat, size66, rex, address67 }: Cursor): number =>
+  (repeat === 0xf3 ? 16 : repeat === 0xf2 ? 8 : 0) | (size66 ? 4 : 0) | ((rex & 8) >> 2) | (address67 ? 1 : 0)
+const slots = 24
+
+const selectorValues = { nothing: 1, "REX.B": 2, ModRM: 128 } as const
+
+export const lineOf = (opcode: Opcode, slot: number, { rex, modrm }: Cursor): Line | undefined => {
+  switch (opcode.selector) {
+    case "nothing":
+      return opcode.lines[slot]
+    case "REX.B":
+      return opcode.lines[slot * 2 + (rex & 1)]
+    case "ModRM":
+      return opcode.lines[slot * 128 + selectorOfModrm(modrm)]
+  }
+}
+
+/** Whether mod is 3, and reg and rm without REX. */
+const selectorOfModrm = (modrm: number): number => (modrm >= 0xc0 ? 64 : 0) | (modrm & 63)
+
+/** @throws if two lines claim the same encoding, and neither is more special than the other. */
+export const opcodeMap = (forms: ReadonlyArray<Form>): OpcodeMap => {
+  const byOpcode: ReadonlyArray<Map<number, Array<Form>>> = [new Map(), new Map(), new Map(), new Map()]
+  for (const form of forms) {
+    const { map, opcode, plusRegister } = form.encoding
+    for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++) {
+      const known = byOpcode[map]!.get(i)
+      if (known === undefined) byOpcode[map]!.set(i, [form])
+      else known.push(form)
+    }
+  }
+  return byOpcode.map((map) =>
+    Array.from({ length: 256 }, (_, opcode) => (map.has(opcode) ? opcodeOf(map.get(opcode)!) : undefined))
+  )
+}
+
+const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
+  const selector = selectorFor(forms)
+  const values = selectorValues[selector]
+  const lines = new Array<Line | undefined>(slots * values).fill(undefined)
+  const claims = new Array<number>(lines.length).fill(0)
+  for (const form of forms) {
+    const line = lineFor(form)
+    for (let slot = 0; slot < slots; slot++) {
+      const special = matchesSlot(form, slot)
+      if (special === 0) continue
+      for (let value = 0; value < values; value++) {
+        const more = selector === "ModRM" ? matchesModrm(line, value) : matchesRexB(form, value)
+        if (more === 0) continue
+        const place = slot * values + value
+        const claim = special + more
+        if (claim === claims[place])
+          throw new Error(`${form.opcode} ${form.name} is ${lines[place]?.form.name} as well`)
+        if (claim < claims[place]!) continue
+        claims[place] = claim
+        lines[place] = line
+      }
+    }
+  }
+  return { hasModrm: forms.some(({ encoding }) => encoding.modrm !== "none"), selector, lines }
+}
+
+const selectorFor = (forms: ReadonlyArray<Form>): Opcode["selector"] => {
+  if (forms.some(({ encoding }) => typeof encoding.modrm === "object")) return "ModRM"
+  const plus = forms.filter(({ encoding }) => encoding.plusRegister).length
+  return plus > 0 && plus < forms.length ? "REX.B" : "nothing"
+}
+
+const lineFor = (form: Form): Line => {
+  const { operands, encoding } = form
+  const digit = typeof encoding.modrm === "object" && "digit" in encoding.modrm
+  const isMemory = operands.some((operand) => /^m(?!offs)[^@]*$/.test(operand))
+  const isRegister = digit && operands.some((operand) => /^r\d+$/.test(operand))
+  return {
+    form,
+    operands: operands.map((operand) => operandReader(form, operand)),
+    rm: isMemory ? "memory" : isRegister ? "register" : "any"
+  }
+}
+
+// How special a claim is: 0 is none. A prefix of the opcode's own counts most.
+
+const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number): number => {
+  const repeat = (["", "F2", "F3"] as const)[slot >> 3]
+  const [size66, rexW, address67] = [(slot & 4) !== 0, (slot & 2) !== 0, (slot & 1) !== 0]
+  if (addressWidth !== undefined && addressWidth !== (address67 ? 32 : 64)) return 0
+  const is66 = encoding.prefix === "66"
+  if (!sizes.includes(rexW ? 64 : size66 && !is66 ? 16 : 32)) return 0
+  // REX.W in the opcode before a size of 64 by default.
+  const special = encoding.rexW ? 2 : 1
+  switch (encoding.prefix) {
+    case "any":
+      return special
+    case "NP":
+      return repeat === "" && !size66 ? special + 16 : 0
+    case "66":
+      return repeat === "" && size66 ? special + 16 : 0
+    default:
+      return repeat === encoding.prefix ? special + 16 : 0
+  }
+}
+
+const matchesModrm = ({ form, rm }: Line, value: number): number => {
+  const isRegister = value >= 64
+  if ((rm === "memory" && isRegister) || (rm === "register" && !isRegister)) return 0
+  const { modrm } = form.encoding
+  if (modrm === "/r") return 4
+  if (modrm === "none") throw new Error(`${form.opcode} shares its opcode with lines that have ModR/M`)
+  if ("digit" in modrm) return modrm.digit === ((value >> 3) & 7) ? 8 : 0
+  return value === selectorOfModrm(modrm.byte) ? 12 : 0
+}
+
+/** An opcode that is register 0 of a line with +r as well means its own line without REX.B: 90 is NOP, 41 90 is XCHG. */
+const matchesRexB = ({ encoding }: Form, rexB: number): number => (encoding.plusRegister ? 4 : rexB === 0 ? 8 : 0)

@@ -1,0 +1,193 @@
+/** How each operand of the manual's notation is read from an instruction's bytes. SDM vol. 2A, "Instruction Format". */
+import type { Cursor } from "./Cursor.ts"
+import type { Form, OperandName } from "./Form.ts"
+import {
+  al,
+  type Decoded,
+  type Immediate,
+  implied,
+  impliedMemory,
+  type Memory,
+  type Register,
+  registerOffset
+} from "./Instruction.ts"
+import type { Width } from "./Meaning.ts"
+import { at, type RegisterName, segment, segments } from "./State.ts"
+
+export type ReadOperand = (cursor: Cursor) => Decoded
+
+/** The reader of one operand of a form. */
+export const operandReader = (form: Form, name: OperandName): ReadOperand => {
+  const always = impliedOperands[name]
+  if (always !== undefined) return () => always
+  for (const [pattern, reader] of readers) {
+    const match = pattern.exec(name)
+    if (match !== null) return reader(form, widthOf(match[1]), widthOf(match[2]))
+  }
+  throw new Error(`no operand is called "${name}"`)
+}
+
+const widthOf = (text: string | undefined): Width => Number(text ?? 64) as Width
+
+// biome-ignore format: a notation, a line
+const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other: Width) => ReadOperand]> = [
+  [/^r(\d+)$/,          (form, width) => general(form, width)],
+  [/^R(\d+)$/,          (_form, width) => (cursor) => register(cursor, cursor.rm, width)],
+  [/^rm(\d+)$/,         (form, width) => registerOrMemory(width, width, form.popped)],
+  [/^r(\d+)m(\d+)$/,    (form, width, other) => registerOrMemory(width, other, form.popped)],
+  [/^m(8|16|32|64)$/,   (_form, width) => (cursor) => memory(cursor, width)],
+  [/^m(?:128|16.*)?$/,  () => (cursor) => memory(cursor, 64)],
+  [/^m(\d+)@rsi$/,      (_form, width) => at67("rsi", width, segments.ds, true)],
+  [/^m(\d+)@rdi$/,      (_form, width) => at67("rdi", width, segments.es, false)],
+  [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],
+  [/^moffs(\d+)$/,      (_form, width) => (cursor) => offset(cursor, width)],
+  [/^imm8$/,            () => (cursor) => immediate(8, cursor.byte(), 0)],
+  [/^imm16$/,           () => (cursor) => immediate(16, cursor.int16() & 0xffff, 0)],
+  [/^imm32$/,           () => (cursor) => immediate(32, cursor.int32(), 0)],
+  [/^imm64$/,           () => (cursor) => immediate(64, cursor.int32(), cursor.int32())],
+  [/^simm8$/,           (form) => extended(form, (cursor) => cursor.int8())],
+  [/^simm32$/,          (form) => extended(form, (cursor) => cursor.int32())],
+  [/^rel8$/,            () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int8() })],
+  [/^rel32$/,           () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int32() })],
+  [/^(?:r\d+|cr|dr)#$/, () => (cursor) => immediate(8, cursor.reg, 0)],
+  [/^R\d+#$/,           () => (cursor) => immediate(8, cursor.rm, 0)]
+]
+
+// ---- registers
+
+const segmentRegister = (name: keyof typeof segments): Register => ({
+  kind: "reg",
+  width: 16,
+  offset: at.segment + segments[name] * segment.bytes + segment.selector,
+  implied: true
+})
+
+const impliedOperands: Partial<Readonly<Record<OperandName, Decoded>>> = {
+  al,
+  ax: implied("rax", 16),
+  eax: implied("rax", 32),
+  rax: implied("rax", 64),
+  cl: implied("rcx", 8),
+  dx: implied("rdx", 16),
+  "1": { kind: "imm", width: 8, lo: 1, hi: 0, implied: true },
+  es: segmentRegister("es"),
+  cs: segmentRegister("cs"),
+  ss: segmentRegister("ss"),
+  ds: segmentRegister("ds"),
+  fs: segmentRegister("fs"),
+  gs: segmentRegister("gs")
+}
+
+/** Without REX, byte registers 4 to 7 are AH, CH, DH, BH. */
+const register = (cursor: Cursor, number: number, width: Width): Register => {
+  const high = width === 8 && cursor.rex === 0 && number >= 4
+  return { kind: "reg", width, offset: high ? registerOffset(number - 4) + 1 : registerOffset(number), implied: false }
+}
+
+const general = ({ encoding }: Form, width: Width): ReadOperand => {
+  if (encoding.plusRegister) return (cursor) => register(cursor, cursor.opcodeRegister, width)
+  if (encoding.modrm === "/r") return (cursor) => register(cursor, cursor.reg, width)
+  return (cursor) => register(cursor, cursor.rm, width)
+}
+
+const registerOrMemory =
+  (ofRegister: Width, ofMemory: Width, popped: boolean): ReadOperand =>
+  (cursor) => {
+    if (cursor.mod === 3) return register(cursor, cursor.rm, ofRegister)
+    const operand = memory(cursor, ofMemory)
+    return popped && operand.base === stackPointer ? furtherBy(operand, ofMemory / 8) : operand
+  }
+
+// ---- constants
+
+const immediate = (width: Width, lo: number, hi: number): Immediate => ({ kind: "imm", width, lo, hi, implied: false })
+
+/** Sign-extended to the form's operand size. */
+const extended = ({ sizes }: Form, value: (cursor: Cursor) => number): ReadOperand => {
+  if (sizes.includes(64))
+    return (cursor) => {
+      const lo = value(cursor)
+      return immediate(64, lo, lo >> 31)
+    }
+  if (sizes.includes(32)) return (cursor) => immediate(32, value(cursor), 0)
+  return (cursor) => immediate(16, value(cursor) & 0xffff, 0)
+}
+
+// ---- memory
+
+const stackPointer = registerOffset(4)
+const framePointer = registerOffset(5)
+
+/** The operand of ModR/M, SIB and displacement, where ModRM.mod is not 3. SDM vol. 2A, "32-Bit Addressing Forms with the ModR/M Byte". */
+const memory = (cursor: Cursor, width: Width): Memory => {
+  const { mod } = cursor
+  let base: number = at.zero
+  let index: number = at.zero
+  let scale = 0
+  let ripRelative = false
+  let displacement = mod
+  if ((cursor.modrm & 7) === 4) {
+    const sib = cursor.byte()
+    const indexNumber = ((sib >> 3) & 7) | ((cursor.rex & 2) << 2)
+    if (indexNumber !== 4) {
+      index = registerOffset(indexNumber)
+      scale = sib >> 6
+    }
+    if (mod === 0 && (sib & 7) === 5) displacement = 2
+    else base = registerOffset((sib & 7) | ((cursor.rex & 1) << 3))
+  } else if (mod === 0 && (cursor.modrm & 7) === 5) {
+    ripRelative = true
+    displacement = 2
+  } else {
+    base = registerOffset(cursor.rm)
+  }
+  const disp = displacement === 1 ? cursor.int8() : displacement === 2 ? cursor.int32() : 0
+  const ofStack = base === stackPointer || base === framePointer
+  return {
+    kind: "mem",
+    width,
+    addressWidth: cursor.address67 ? 32 : 64,
+    base,
+    index,
+    scale: scale as Memory["scale"],
+    disp,
+    dispHigh: disp >> 31,
+    ripRelative,
+    segment: cursor.segment >= 0 ? cursor.segment : ofStack ? segments.ss : segments.ds,
+    implied: false
+  }
+}
+
+const furtherBy = (operand: Memory, bytes: number): Memory => {
+  const disp = operand.disp + bytes
+  return { ...operand, disp: disp | 0, dispHigh: disp < 0 ? -1 : 0 }
+}
+
+/** Memory at a register, of the address size. The segment of RDI cannot be overridden. */
+const at67 = (base: RegisterName, width: Width, segment: number, overridable: boolean): ReadOperand => {
+  const [wide, narrow] = ([64, 32] as const).map((addressWidth) =>
+    impliedMemory(implied(base, addressWidth), width, segment)
+  )
+  return (cursor) => {
+    const operand = cursor.address67 ? narrow! : wide!
+    return overridable && cursor.segment >= 0 ? { ...operand, segment: cursor.segment } : operand
+  }
+}
+
+/** A whole offset, as wide as addresses are. */
+const offset = (cursor: Cursor, width: Width): Memory => {
+  const disp = cursor.int32()
+  return {
+    kind: "mem",
+    width,
+    addressWidth: cursor.address67 ? 32 : 64,
+    base: at.zero,
+    index: at.zero,
+    scale: 0,
+    disp,
+    dispHigh: cursor.address67 ? 0 : cursor.int32(),
+    ripRelative: false,
+    segment: cursor.segment >= 0 ? cursor.segment : segments.ds,
+    implied: false
+  }
+}
