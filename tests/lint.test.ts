@@ -37,6 +37,8 @@ const refusals: ReadonlyArray<Refusal> = [
   { rule: cast, in: "src/user",     refused: "export const f = (a: object) => a as types.Cap",                accepted: "export const f = (a: object) => a as types.Kind" },
   { rule: cast, in: "src/user",     refused: "export const f = (a: object) => <Cap>a",                        accepted: "export const f = (a: object) => <Kind>a" },
   { rule: cast, in: "src/user",     refused: "export const f = (a: object) => <AnyCap>a",                     accepted: "export const f = (a: object): AnyCap => g<AnyCap>(a)" },
+  { rule: cast, in: "examples",     refused: "export const f = (a: object) => a as Endpoint<Log, \"write\">",   accepted: "export const f = (a: object) => a as Endpoint" },
+  { rule: cast, in: "src/user",     refused: "export const f = (a: object) => a as Derived<A, \"write\">",      accepted: "export const f = (a: object) => a as DerivedFrom" },
   { rule: cast, in: "src/hal",      refused: "export const f = (a: object) => a as unknown as number",        accepted: "export const f = (a: object) => a as unknown" },
   { rule: cast, in: "examples",     refused: "export const f = (a: object) => <number>(a as unknown)",        accepted: "export const f = (a: object) => g(a as unknown) as number" },
   { rule: cast, in: "tests/kernel", refused: "export const f = (a: object) => a as never",                    accepted: "export const f = (a: object): never => g(a)" },

@@ -79,7 +79,6 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
   R,
   Q
 > {
-  declare readonly [spoken]: (protocol: P) => P
   readonly protocol: Protocol<P["name"], P["operations"]>
 
   private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"]>) {
@@ -94,7 +93,6 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
     return new Endpoint(cptr, protocol)
   }
 }
-declare const spoken: unique symbol
 
 // Types only: nobody else can construct, or extend, what has no constructor.
 export type { AnyCap, Cap, Endpoint }
@@ -126,6 +124,9 @@ export const isCap: (value: unknown) => value is AnyCap = AnyCap.is
 
 /** What it is of. */
 export const kindOf: (cap: AnyCap) => Kind = AnyCap.kindOf
+
+/** What is spoken at it, if it is an endpoint where a protocol is. */
+export const protocolOf = (cap: AnyCap): Protocol | undefined => (cap instanceof Endpoint ? cap.protocol : undefined)
 
 /** Where it is in the program's capability space. */
 export const cptrOf: (cap: AnyCap) => bigint = AnyCap.cptrOf

@@ -71,7 +71,7 @@ export type Need<Right extends string> = Right | ReadonlyArray<Right>
 /** The kinds of capability that an argument may be, and the rights that it must have. */
 export type Accepts = { readonly [K in Kind]?: ReadonlyArray<Need<RightOf<K>>> }
 
-/** An argument that is a capability. */
+/** An argument that is a capability. A call with another than it accepts is refused: `InvalidCapability`, counted from 1. */
 export interface CapArgument<A extends Accepts = Accepts, Optional extends boolean = boolean> {
   readonly accepts: A
   /** It may be the null capability, which means none. */
@@ -118,7 +118,7 @@ export interface Method<
   readonly label: number
   /** What it is a method of. */
   readonly kind: K
-  /** The rights that the capability invoked must have, by name and as a set. */
+  /** The rights that the capability invoked must have, by name and as a set. Without them the call is an `IllegalOperation`. */
   readonly rights: ReadonlyArray<R>
   readonly needs: Rights.Rights
   readonly words: W
