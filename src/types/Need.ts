@@ -7,7 +7,18 @@
 import type { AnyCap, Cap, Endpoint, Spent } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
-import type { Asking, CapFor, CapOf, EndpointOf, OperationName, OperationOf } from "./Protocol.ts"
+import type {
+  Asking,
+  CapFields,
+  CapFor,
+  CapOf,
+  EndpointOf,
+  Operation,
+  OperationName,
+  OperationOf,
+  Reply,
+  Request
+} from "./Protocol.ts"
 
 /** An unspent capability of kind `K` with the rights `R`, for the call `Call`. */
 export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = never> = C extends Spent
@@ -74,13 +85,23 @@ export type NeedToAsk<C, N extends string> = C extends Spent
       : `⛔ '${P["name"]}' has no operation '${N}'`
     : `⛔ '${N}' needs an Endpoint capability with a protocol`
 
-/** What an operation demands of the capabilities `Given` with it: they themselves, or a sentence for each that does not do. */
-export type NeedSent<Given, Call extends string, O> = O extends { readonly sends: infer Fields }
-  ? [Given] extends [CheckedSent<Given, Call, Fields>]
-    ? Given
-    : CheckedSent<Given, Call, Fields>
-  : CheckedSent<Given, Call, Readonly<Record<never, never>>>
-type CheckedSent<Given, Call extends string, Fields> = {
+/** The arguments of asking for operation `O`, with the capabilities `Given`, if it takes any. */
+export type RequestArguments<O, Call extends string, Given> = O extends Operation
+  ? [request: Request<O>, ...Caps<Given, Call, O["sends"]>]
+  : never
+
+/** The arguments of answering operation `O`, with the capabilities `Given`, if it returns any. */
+export type ReplyArguments<O, Call extends string, Given> = O extends Operation
+  ? [reply: Reply<O>, ...Caps<Given, Call, O["returns"]>]
+  : never
+
+type Caps<Given, Call extends string, Fields> = Fields extends CapFields ? [caps: NeedFields<Given, Call, Fields>] : []
+
+/** What the fields of a message demand of the capabilities `Given`: they themselves, or a sentence for each that does not do. */
+type NeedFields<Given, Call extends string, Fields> = [Given] extends [Checked<Given, Call, Fields>]
+  ? Given
+  : Checked<Given, Call, Fields>
+type Checked<Given, Call extends string, Fields> = {
   readonly [N in keyof Fields | keyof Given]: N extends keyof Fields
     ? N extends keyof Given
       ? NeedField<Given[N], Call, Fields[N]>

@@ -12,14 +12,23 @@ import {
 import type * as SchedContext from "../../src/types/methods/SchedContext.ts"
 import type * as TCB from "../../src/types/methods/TCB.ts"
 import type * as Untyped from "../../src/types/methods/Untyped.ts"
-import type { Keep, Need, NeedArgument, NeedSent, NeedSpent, NeedTarget, NeedToAsk } from "../../src/types/Need.ts"
+import type {
+  Keep,
+  Need,
+  NeedArgument,
+  NeedSpent,
+  NeedTarget,
+  NeedToAsk,
+  ReplyArguments,
+  RequestArguments
+} from "../../src/types/Need.ts"
 import {
   capOf,
   endpointOf,
   type OperationName,
   type OperationOf,
-  protocol,
-  type Request
+  type Protocol,
+  protocol
 } from "../../src/types/Protocol.ts"
 
 declare const signal: <C extends AnyCap>(
@@ -129,6 +138,7 @@ class Log extends protocol("log", { write: { request: Schema.String, reply: Sche
 class Files extends protocol("files", {
   stat: { request: Schema.String, reply: Schema.Finite, error: NotFound },
   share: { request: Schema.Finite, reply: Schema.Boolean, sends: { buffer: capOf("Frame", ["read"]) } },
+  open: { request: Schema.String, reply: Schema.Void, returns: { file: capOf("Frame", ["read"]) } },
   report: { request: Schema.Finite, reply: Schema.Void, sends: { to: endpointOf(Log, ["write"]) } }
 }) {}
 class Net extends protocol("net", { stat: { request: Schema.String, reply: Schema.Finite, error: NotFound } }) {}
@@ -139,11 +149,13 @@ declare const filesAll: Endpoint<Files, "read" | "write" | "grant">
 declare const filesW: Endpoint<Files, "write">
 declare const filesR: Endpoint<Files, "read">
 declare const frameW: Cap<"Frame", "write">
-declare const ask: <C extends AnyCap, const N extends string, G = Readonly<Record<never, never>>>(
+type ProtocolOf<C> = C extends Endpoint<infer P, infer _R, infer _Q> ? P : never
+type Asked<C, N extends string> = N extends OperationName<ProtocolOf<C>> ? OperationOf<ProtocolOf<C>, N> : never
+type None = Readonly<Record<never, never>>
+declare const ask: <C extends AnyCap, const N extends string, G = None>(
   cap: NeedToAsk<C, N>,
   name: N,
-  request: C extends Endpoint<infer P, infer _R, infer _Q> ? Request<OperationOf<P, N & OperationName<P>>> : unknown,
-  caps?: C extends Endpoint<infer P, infer _R, infer _Q> ? NeedSent<G, N, OperationOf<P, N & OperationName<P>>> : G
+  ...args: RequestArguments<Asked<C, N>, N, G>
 ) => void
 export const asked = [
   ask(filesAll, "stat", "/"),
@@ -151,6 +163,8 @@ export const asked = [
   ask(filesR, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write'; this Endpoint capability holds read
   ask(filesW, "state", "/"), //! TS2345 ⛔ 'files' has no operation 'state'
   ask(epRW, "stat", "/"), //! TS2345 ⛔ 'stat' needs an Endpoint capability with a protocol
+  ask(filesW, "stat"), //! TS2554 Expected 3 arguments, but got 2
+  ask(filesW, "stat", "/", { buffer: frameRW }), //! TS2554 Expected 3 arguments, but got 4
   ask(filesW, "stat", 7), //! TS2345 'number' is not assignable to parameter of type 'string'
   ask(filesAll, "share", 7, { buffer: frameRW }),
   ask(filesW, "share", 7, { buffer: frameRW }), //! TS2345 ⛔ 'share' of 'files' needs right 'write+grant'; this Endpoint capability holds write
@@ -162,7 +176,25 @@ export const asked = [
   ask(filesAll, "report", 7, { to: logR }), //! TS2322 ⛔ report needs right 'write'; this Endpoint capability holds read
   ask(filesAll, "report", 7, { to: net }), //! TS2322 ⛔ report needs an endpoint of 'log', got one of 'net'
   ask(filesAll, "report", 7, { to: epWG }), //! TS2322 ⛔ report needs an endpoint of 'log', got one without a protocol
-  ask(filesAll, "report", 7, { to: frameW }) //! TS2322 ⛔ report needs an Endpoint capability, got Frame
+  ask(filesAll, "report", 7, { to: frameW }), //! TS2322 ⛔ report needs an Endpoint capability, got Frame
+  ask(filesAll, "share", 7, { buffer: frameRW }),
+  ask(filesAll, "share", 7) //! TS2554 Expected 4 arguments, but got 3
+]
+
+declare const answer: <P extends Protocol, N extends OperationName<P>, G = None>(
+  to: { readonly protocol: P; readonly operation: N },
+  ...args: ReplyArguments<OperationOf<P, N>, `reply to ${N}`, G>
+) => void
+declare const toStat: { readonly protocol: Files; readonly operation: "stat" }
+declare const toOpen: { readonly protocol: Files; readonly operation: "open" }
+export const answered = [
+  answer(toStat, 7),
+  answer(toStat, "7"), //! TS2345 'string' is not assignable to parameter of type 'number'
+  answer(toOpen, undefined, { file: frameRW }),
+  answer(toOpen, undefined, { file: frameW }), //! TS2322 ⛔ reply to open needs right 'read'; this Frame capability holds write
+  answer(toOpen, undefined, { file: ntfnRW }), //! TS2322 ⛔ reply to open needs a Frame capability, got Notification
+  answer(toOpen, undefined, { file: frameRW }),
+  answer(toOpen, undefined) //! TS2554 Expected 3 arguments, but got 2
 ]
 declare const speak: (files: Endpoint<Files, "write">) => void
 export const spoken = [
