@@ -89,7 +89,7 @@ const differInOnePlace = (a: string, b: string): boolean => {
   let after = 0
   while (after < shorter - before && x[x.length - 1 - after] === y[y.length - 1 - after]) after++
   const different = Math.max(x.length, y.length) - before - after
-  return different > 0 && different < shorter
+  return different > 0 && different <= shorter
 }
 
 /** A sentence is all of a string type that the compiler prints; anything else is part of what it says. */
