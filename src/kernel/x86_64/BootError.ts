@@ -9,6 +9,13 @@ export type BootError =
   /** The module is no program that can be the root task: `reason` says what is wrong, `at` in which byte of the module. */
   | { readonly _tag: "BadProgram"; readonly module: string; readonly reason: string; readonly at: number }
 
+export const badProgram = (module: string, reason: string, at: number): BootError => ({
+  _tag: "BadProgram",
+  module,
+  reason,
+  at
+})
+
 export const report = (error: BootError): string => {
   switch (error._tag) {
     case "NoMemory":

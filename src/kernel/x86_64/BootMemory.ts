@@ -6,11 +6,13 @@
 import type { Region } from "../../hal/Boot.ts"
 import type { MemoryService } from "../../hal/Memory.ts"
 import { stop } from "./BootError.ts"
-import { wholeUnits, without } from "./Regions.ts"
+import { union, wholeUnits, without } from "./Regions.ts"
 
 export interface BootMemory {
   /** `bytes` of memory, cleared, at a multiple of `alignment`. Stops the machine if there are none, saying for `what`. */
   readonly take: (what: string, bytes: number, alignment?: number) => number
+  /** What was in use is no longer. */
+  readonly give: (region: Region) => void
   /** What nobody has taken, lowest first. */
   readonly left: () => readonly Region[]
 }
@@ -29,6 +31,9 @@ export const make = (memory: MemoryService, regions: readonly Region[], inUse: r
       free = without(free, [{ start, end: start + bytes }])
       memory.zero(start, bytes)
       return start
+    },
+    give: ({ start, end }) => {
+      free = union([...free, { start, end: Math.ceil(end / pageBytes) * pageBytes }])
     },
     left: () => free
   }

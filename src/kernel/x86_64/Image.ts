@@ -5,6 +5,8 @@
  * by which the processor finds them, data what changes. What the kernel does between entry and exit is the host's half, behind the gates.
  */
 import { linked } from "../../types/x86_64/KernelSpace.ts"
+import { kernelDataBytes } from "../KernelData.ts"
+import { archDataBytes } from "./ArchData.ts"
 import { assemble, CLAC, GATE, HLT, IRETQ, JMP, offsetOf, PUSH, STI, type Stub, SYSRETQ, UD2 } from "./Assembler.ts"
 import { gdtBytes, idtBytes, tssBytes, writeGdt, writeIdt, writeTss } from "./Descriptors.ts"
 import { type Segment, write } from "./Elf.ts"
@@ -41,10 +43,10 @@ const stubs: readonly Stub[] = [
 /** Parts of the data section: names, sizes in bytes. Each begins on a page. */
 // biome-ignore format: a table
 const dataParts = {
-  /** What the kernel knows beside its objects: the threads that can run, the current one (src/kernel). */
-  state:       0x8000,
-  /** The same of this architecture's half: address space numbers, IO ports. */
-  archState:   0x4000,
+  /** What the kernel knows beside its objects. */
+  kernelData:  kernelDataBytes,
+  /** The same of this architecture's half of it. */
+  archData:    archDataBytes,
   /** Interrupts from programs and from idling, one at a time. */
   stack:       0x1000,
   /** A stack for each vector that has its own. */
@@ -84,8 +86,8 @@ export const Offset = {
   idt: idtAt,
   gdt: gdtAt,
   tss: tssAt,
-  state: offsetOf(dataAt.at, "state"),
-  archState: offsetOf(dataAt.at, "archState"),
+  kernelData: offsetOf(dataAt.at, "kernelData"),
+  archData: offsetOf(dataAt.at, "archData"),
   stack: offsetOf(dataAt.at, "stack"),
   stackTop: offsetOf(dataAt.at, "stack") + dataParts.stack
 } as const

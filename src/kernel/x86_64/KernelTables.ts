@@ -14,6 +14,7 @@ import { linked, window } from "../../types/x86_64/KernelSpace.ts"
 import { pageBytes } from "./BootMemory.ts"
 import { sections } from "./Image.ts"
 import { overlaps } from "./Regions.ts"
+import { entryIn } from "./Translation.ts"
 
 /** The 48 bits of a canonical address that are translated, as a number. */
 const translated = (address: bigint) => Number(BigInt.asUintN(48, address))
@@ -22,17 +23,18 @@ const linkedBase = translated(linked)
 
 const writeBack = 0
 
-export interface Machine {
+/** Where tables are built, and in which format. */
+export interface Builder {
   readonly memory: MemoryService
   readonly paging: PagingService
 }
 
 /** The tables for `ram`, with the image at `image`. `takePage` gives cleared pages for them. The answer is the root. */
-export const build = (machine: Machine, ram: readonly Region[], image: Region, takePage: () => number): number => {
-  const { paging } = machine
+export const build = (builder: Builder, ram: readonly Region[], image: Region, takePage: () => number): number => {
+  const { paging } = builder
   const root = takePage()
   const map = (virtual: number, physical: number, level: number, allow: number) =>
-    mapPage(machine, root, virtual, physical, level, allow | Allow.global, takePage)
+    mapPage(builder, root, virtual, physical, level, allow | Allow.global, takePage)
 
   const readOnly = sections
     .filter(({ writable }) => !writable)
@@ -84,7 +86,7 @@ const pages = (paging: PagingService, region: Region, apart: readonly Region[]):
 
 /** Enter one page, with the tables that lead to it. */
 const mapPage = (
-  { memory, paging }: Machine,
+  { memory, paging }: Builder,
   root: number,
   virtual: number,
   physical: number,
@@ -92,11 +94,9 @@ const mapPage = (
   allow: number,
   takePage: () => number
 ): void => {
-  const entryIn = (table: number, at: number) =>
-    table + (Math.floor(virtual / 2 ** paging.levels[at]!.shift) % paging.entries) * paging.entryBytes
   let table = root
   for (let at = 0; at < level; at++) {
-    const entry = entryIn(table, at)
+    const entry = entryIn(paging, table, at, virtual)
     const low = memory.load32(entry)
     if (paging.present(low)) {
       table = paging.address(at, low, memory.load32(entry + 4))
@@ -106,7 +106,7 @@ const mapPage = (
       memory.store32(entry + 4, paging.tableHigh(table, false))
     }
   }
-  const entry = entryIn(table, level)
+  const entry = entryIn(paging, table, level, virtual)
   memory.store32(entry, paging.pageLow(level, physical, allow, writeBack))
   memory.store32(entry + 4, paging.pageHigh(level, physical, allow, writeBack))
 }

@@ -14,6 +14,17 @@ export const without = (regions: readonly Region[], taken: readonly Region[]): r
     regions
   )
 
+/** All that is in any of them, as few regions as possible. */
+export const union = (regions: readonly Region[]): readonly Region[] => {
+  const joined: Region[] = []
+  for (const region of regions.toSorted((a, b) => a.start - b.start)) {
+    const last = joined.at(-1)
+    if (last === undefined || last.end < region.start) joined.push(region)
+    else joined[joined.length - 1] = { start: last.start, end: Math.max(last.end, region.end) }
+  }
+  return joined
+}
+
 /** The whole units of `unit` bytes in each region. */
 export const wholeUnits = (regions: readonly Region[], unit: number): readonly Region[] =>
   regions

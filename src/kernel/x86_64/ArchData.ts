@@ -1,0 +1,29 @@
+/**
+ * ArchData: what this half of the kernel knows beside the objects, in memory of its own: the heads of the tables of address
+ * spaces, what the processor runs, and which IO ports have been given out.
+ */
+import { layout, u64 } from "../../types/Layout.ts"
+import { ref } from "../Reference.ts"
+
+// biome-ignore format: a figure
+export const ArchData = layout(0x1000, {
+  /** The page tables of nobody: the kernel's half alone. */
+  kernelRoot: u64(0x00),
+  /** The root in force, and the ASID that its translations carry. */
+  root:       u64(0x08),
+  asid:       u64(0x10),
+  /** The thread that runs when the kernel is left; none if the processor waits. */
+  running:    ref(0x18)
+  // 0x40: the ASID pools
+})
+
+/** The high bits of an ASID select its pool; the processor tags translations with 12 bits (SDM vol. 3A, "Process-Context Identifiers"). */
+export const asidPools = 8
+/** The physical address of a pool, 0 if there is none. */
+export const poolEntry = (archData: number, index: number): number => archData + 0x40 + 8 * index
+
+/** A bit for each IO port that a capability was made for: 32-bit words. */
+export const portWord = (archData: number, port: number): number => archData + 0x1000 + 4 * (port >>> 5)
+export const ports = 0x1_0000
+
+export const archDataBytes = 0x1000 + ports / 8

@@ -1,0 +1,136 @@
+/**
+ * Frame: memory that can be mapped.
+ *
+ * A capability to a frame is mapped in at most one place, and only by that capability is it unmapped: whoever wants two mappings
+ * copies it. Nothing that is a frame is, or can become, memory of the kernel's.
+ */
+import { Halt } from "../../hal/Gates.ts"
+import { Allow } from "../../hal/Paging.ts"
+import { masked, right } from "../../types/Rights.ts"
+import * as SyscallError from "../../types/SyscallError.ts"
+import * as Word from "../../types/Word.ts"
+import * as Methods from "../../types/x86_64/methods/Frame.ts"
+import * as Capability from "../Capability.ts"
+import { extraCap, type Invocation, read } from "../Invocation.ts"
+import { type Decoded, isRefusal, type State, type View } from "../State.ts"
+import * as Asid from "./Asid.ts"
+import type { Machine } from "./Machine.ts"
+import * as Mapping from "./Mapping.ts"
+import { overlaps } from "./Regions.ts"
+import { entryAt, levelOf, setEntry } from "./Translation.ts"
+
+/** PWT, PCD, PAT: the entry of the page attribute table that says how the page is cached. */
+const memoryTypes = 0b111
+
+export const decode = (view: View, machine: Machine, invocation: Invocation): Decoded => {
+  switch (invocation.label) {
+    case Methods.Map.label:
+      return decodeMap(view, machine, invocation)
+    case Methods.Unmap.label:
+      return (state) => unmap(state, machine, invocation.slot)
+    case Methods.GetAddress.label: {
+      const address = Word.fromNumber(Capability.address(view, invocation.slot))
+      return () => [address]
+    }
+    default:
+      return SyscallError.illegalOperation
+  }
+}
+
+const decodeMap = (view: View, machine: Machine, invocation: Invocation): Decoded => {
+  const { paging } = machine
+  const { slot } = invocation
+  const args = read(view, invocation, Methods.Map)
+  if (isRefusal(args)) return args
+  const vspace = extraCap(view, invocation, Methods.Map, 0)
+  if (isRefusal(vspace)) return vspace
+  const asid = Mapping.asid(Mapping.dataLow(view.memory, vspace))
+  if (asid === 0) return SyscallError.invalidCapability(1)
+
+  const hi = Mapping.dataHigh(view.memory, slot)
+  const bits = Mapping.frameBits(hi)
+  if (Mapping.isMapped(view, slot)) {
+    // To map it again where it is changes its rights and attributes.
+    const lo = Mapping.dataLow(view.memory, slot)
+    if (Mapping.asid(lo) !== asid) return SyscallError.invalidCapability(1)
+    if (Mapping.by(hi) !== Mapping.By.addressSpace) return SyscallError.illegalOperation
+    if (Mapping.address(lo, hi) !== args.vaddr) return SyscallError.invalidArgument(0)
+  } else if (args.vaddr + 2 ** bits >= paging.userEnd) {
+    // The last page of the user half stays empty: behind a SYSCALL at its end lies no canonical address.
+    return SyscallError.invalidArgument(0)
+  }
+
+  const space = Asid.live(view, machine, vspace, 1)
+  if (isRefusal(space)) return space
+  if (args.vaddr % 2 ** bits !== 0) return SyscallError.alignmentError
+
+  const level = levelOf(paging, bits)
+  const entry = entryAt(view, machine, space.root, level, args.vaddr)
+  if (isRefusal(entry)) return entry
+  const old = view.memory.load32(entry)
+  if (paging.present(old) && !paging.mapsPage(level, old)) return SyscallError.deleteFirst
+
+  const page = Capability.address(view, slot)
+  const allow = allowed(masked(Capability.rights(view, slot), args.rights.bits))
+  const memoryType = (args.attr % 2 ** 32) & memoryTypes
+  return (state) => {
+    assertUsers(machine, page, bits)
+    Mapping.set(state, slot, { asid, address: args.vaddr }, Mapping.By.addressSpace)
+    const low = paging.pageLow(level, page, allow, memoryType)
+    setEntry(state, entry, low, paging.pageHigh(level, page, allow, memoryType))
+    if (paging.present(old)) invalidate(machine, asid, args.vaddr)
+    return undefined
+  }
+}
+
+/** Without the right to read, a page is mapped and yet nobody's: its user cannot touch it. */
+const allowed = (rights: number): number => {
+  const { read, write, execute } = right.Frame
+  if ((rights & read) === 0) return 0
+  return Allow.user | (rights & write ? Allow.write : 0) | (rights & execute ? Allow.execute : 0)
+}
+
+/** Frames come out of untyped memory, and the kernel's own is never in it. */
+const assertUsers = ({ image }: Machine, page: number, bits: number): void => {
+  if (overlaps(image, { start: page, end: page + 2 ** bits }))
+    throw new Halt(`a frame at ${page} is the kernel's own memory`)
+}
+
+const invalidate = ({ processor }: Machine, asid: number, address: number): void =>
+  processor.invalidatePage(asid, address | 0, Math.floor(address / 2 ** 32))
+
+/** The frame of the capability in `slot` is no longer where this capability mapped it. */
+export const unmap = (state: State, machine: Machine, slot: number): undefined => {
+  const lo = Mapping.dataLow(state.memory, slot)
+  const hi = Mapping.dataHigh(state.memory, slot)
+  if (Mapping.by(hi) !== Mapping.By.addressSpace) return undefined
+  Mapping.clear(state, slot)
+  const asid = Mapping.asid(lo)
+  const root = Asid.find(state, machine, asid)
+  if (root === 0) return undefined
+  removePage(state, machine, { root, asid }, Mapping.address(lo, hi), {
+    bits: Mapping.frameBits(hi),
+    page: Capability.address(state, slot)
+  })
+  return undefined
+}
+
+/** If this page is mapped here, it is no longer. Something else may be: another capability may have mapped over it. */
+const removePage = (
+  state: State,
+  machine: Machine,
+  { root, asid }: Asid.Live,
+  address: number,
+  { bits, page }: { readonly bits: number; readonly page: number }
+): void => {
+  const { memory } = state
+  const { paging } = machine
+  const level = levelOf(paging, bits)
+  const entry = entryAt(state, machine, root, level, address)
+  if (isRefusal(entry)) return
+  const low = memory.load32(entry)
+  if (!paging.present(low) || !paging.mapsPage(level, low)) return
+  if (paging.address(level, low, memory.load32(entry + 4)) !== page) return
+  setEntry(state, entry, 0, 0)
+  invalidate(machine, asid, address)
+}

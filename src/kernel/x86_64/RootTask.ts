@@ -1,0 +1,237 @@
+/**
+ * RootTask: the first task. It gets all there is: what the machine has, and what the kernel did not need for itself.
+ *
+ * Its objects are made as programs make theirs, out of memory, with capabilities to them; only that no capability was there before.
+ * Where each capability goes is said in `types/BootInfo`.
+ */
+import type { BootService, Region } from "../../hal/Boot.ts"
+import { Allow } from "../../hal/Paging.ts"
+import { firstFreeSlot, maxUntyped, rootCNodeBits, slots } from "../../types/BootInfo.ts"
+import { numberOf } from "../../types/Kind.ts"
+import { untypedBits } from "../../types/ObjectType.ts"
+import { heldAll } from "../../types/Rights.ts"
+import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
+import * as Capability from "../Capability.ts"
+import * as Derivation from "../Derivation.ts"
+import * as Donation from "../Donation.ts"
+import * as Refill from "../Refill.ts"
+import type { State } from "../State.ts"
+import { slotOf, Tcb, ThreadState, tcbBytes, tcbSlot } from "../Tcb.ts"
+import * as UntypedData from "../UntypedData.ts"
+import * as Asid from "./Asid.ts"
+import { poolCapability } from "./AsidPool.ts"
+import { stop } from "./BootError.ts"
+import * as BootInfoFrame from "./BootInfoFrame.ts"
+import { type BootMemory, pageBytes } from "./BootMemory.ts"
+import type { Machine } from "./Machine.ts"
+import { extent, type Program } from "./Program.ts"
+import { blocks, without } from "./Regions.ts"
+import { frameOf, load, mapPage, mapTables, type Page } from "./RootSpace.ts"
+import { Register } from "./ThreadContext.ts"
+
+/** What the first task runs: a program of its own, or a fiber of the host, which it enters by the gate. */
+export type Root = { readonly _tag: "Program"; readonly program: Program } | { readonly _tag: "Gate" }
+
+/** Where a task without a program finds the gate. */
+export const gateAddress = 0x40_0000
+
+const priority = 255
+const timeSlice = 5_000_000
+const firstAsid = 1
+const schedContextBits = 7
+
+/** Capabilities that stand for the machine, not for an object. */
+const machineWide = [
+  [slots.irqControl, "IRQControl"],
+  [slots.asidControl, "ASIDControl"],
+  [slots.ioPortControl, "IOPortControl"],
+  [slots.domain, "Domain"]
+] as const
+
+export interface Boot {
+  readonly state: State
+  readonly machine: Machine
+  readonly free: BootMemory
+  readonly boot: BootService
+}
+
+/** The root CNode: its slots by their index, and the next one that is free. */
+interface RootCNode {
+  readonly slot: (index: number) => number
+  readonly take: () => number
+  readonly next: () => number
+}
+
+/** Make the root task, ready to run. The answer is its thread. */
+export const create = (boot: Boot, root: Root): number => {
+  const { state, machine, free } = boot
+  const node = free.take("the root CNode", 2 ** (rootCNodeBits + 5))
+  const cnode = rootCNode(node)
+  const put = (slot: number, cap: Capability.Capability) => Derivation.insertFirst(state, slot, cap)
+  put(cnode.slot(slots.cnode), Capability.withData(Capability.cnode(node, rootCNodeBits), 64 - rootCNodeBits, 0))
+  for (const [index, kind] of machineWide) put(cnode.slot(index), Capability.original(kind, 0))
+
+  const space = makeSpace(boot, cnode)
+  const image = root._tag === "Program" ? extent(root.program) : { start: gateAddress, end: gateAddress + pageBytes }
+  const extra = BootInfoFrame.extra(boot.boot)
+  const ipcBuffer = image.end
+  const bootInfo = ipcBuffer + pageBytes
+  const end = bootInfo + pageBytes + extra.length
+
+  const own = (what: string, address: number): Page => ({
+    address,
+    physical: free.take(what, pageBytes),
+    allow: Allow.write,
+    isDevice: false
+  })
+  const place = (slot: number, page: Page) => {
+    put(slot, frameOf(page))
+    mapPage(state, machine, space, slot, page)
+    return page
+  }
+  const slotsOf = (fill: () => void) => {
+    const start = cnode.next()
+    fill()
+    return { start, end: cnode.next() }
+  }
+
+  const userImagePaging = slotsOf(() => mapTables(state, machine, free, space, { start: image.start, end }, cnode.take))
+  place(cnode.slot(slots.ipcBuffer), own("the root task's IPC buffer", ipcBuffer))
+  const infoFrame = place(cnode.slot(slots.bootInfoFrame), own("the boot information", bootInfo))
+  const extraBIPages = slotsOf(() => {
+    for (let offset = 0; offset < extra.length; offset += pageBytes) {
+      const { physical } = place(cnode.take(), own("the boot information", bootInfo + pageBytes + offset))
+      extra.subarray(offset, offset + pageBytes).forEach((byte, at) => void state.memory.store8(physical + at, byte))
+    }
+  })
+  const userImageFrames = slotsOf(() => {
+    if (root._tag === "Gate") cnode.take()
+    else for (const page of load(state.memory, free, root.program)) place(cnode.take(), page)
+  })
+  const thread = makeThread(boot, cnode, ipcBuffer)
+  start(state, thread, root._tag === "Program" ? root.program.entry : gateAddress, bootInfo)
+  bindTime(boot, cnode, thread)
+
+  for (const { at } of boot.boot.modules) free.give(at)
+  free.give(boot.boot.loader)
+  const untypedList = untypedMemory(boot.boot, free.left())
+  const untyped = slotsOf(() => {
+    for (const block of untypedList) put(cnode.take(), untypedCapability(block))
+  })
+  if (root._tag === "Gate") {
+    const gate = { address: gateAddress, physical: boot.boot.gateRom, allow: Allow.execute, isDevice: true }
+    const source = untypedList.findIndex(({ start }) => start === gate.physical)
+    const slot = cnode.slot(userImageFrames.start)
+    Derivation.insertObject(state, cnode.slot(untyped.start + source), slot, frameOf(gate))
+    UntypedData.fill(state, cnode.slot(untyped.start + source))
+    mapPage(state, machine, space, slot, gate)
+  }
+  const schedControl = slotsOf(() => put(cnode.take(), Capability.original("SchedControl", 0)))
+  BootInfoFrame.write(state.memory, infoFrame.physical, {
+    ipcBuffer,
+    extraLength: extra.length,
+    empty: { start: cnode.next(), end: 2 ** rootCNodeBits },
+    userImageFrames,
+    userImagePaging,
+    extraBIPages,
+    schedControl,
+    untyped,
+    untypedList
+  })
+  return thread
+}
+
+const rootCNode = (node: number): RootCNode => {
+  let next = firstFreeSlot
+  const slot = (index: number) => node + 32 * index
+  return {
+    slot,
+    take: () => {
+      if (next === 2 ** rootCNodeBits) return stop({ _tag: "NoMemory", what: "the root CNode", bytes: 32 })
+      return slot(next++)
+    },
+    next: () => next
+  }
+}
+
+const makeSpace = ({ state, machine, free }: Boot, { slot }: RootCNode): Asid.Live => {
+  const pool = free.take("an ASID pool", 2 ** asidPoolBits)
+  Asid.setPool(state, machine, 0, pool)
+  Derivation.insertFirst(state, slot(slots.asidPool), poolCapability(pool, 0))
+  const root = free.take("the root task's PML4", pageBytes)
+  Asid.assign(state, machine, firstAsid, root)
+  Derivation.insertFirst(state, slot(slots.addressSpace), Capability.original("AddressSpace", root, firstAsid))
+  return { root, asid: firstAsid }
+}
+
+const makeThread = ({ state, free }: Boot, { slot }: RootCNode, ipcBuffer: number): number => {
+  const { memory } = state
+  const thread = free.take("the root task's TCB", tcbBytes)
+  state.architecture.initialise(state, thread)
+  Derivation.insertFirst(state, slot(slots.tcb), Capability.original("TCB", thread))
+  for (const [from, to] of [
+    [slots.cnode, tcbSlot.cspace],
+    [slots.addressSpace, tcbSlot.addressSpace],
+    [slots.ipcBuffer, tcbSlot.buffer]
+  ] as const) {
+    const copy = Derivation.derive(state, slot(from), Capability.read(state, slot(from)))
+    if ("_tag" in copy) throw new Error("what the root task is made of can be copied")
+    Derivation.insert(state, slot(from), slotOf(thread, to), copy)
+  }
+  Tcb.buffer.store(memory, thread, ipcBuffer)
+  Tcb.priority.store(memory, thread, priority)
+  Tcb.mcp.store(memory, thread, priority)
+  return thread
+}
+
+const start = (state: State, thread: number, entry: number, bootInfo: number): void => {
+  const set = (register: number, value: number) =>
+    state.architecture.setUserRegister(state, thread, register, value | 0, Math.floor(value / 2 ** 32))
+  set(Register.rip, entry)
+  set(Register.rdi, bootInfo)
+  state.architecture.resumeAtRestart(state, thread)
+  Tcb.state.store(state.memory, thread, ThreadState.running)
+}
+
+const bindTime = ({ state, free }: Boot, { slot }: RootCNode, thread: number): void => {
+  const context = free.take("the root task's scheduling context", 2 ** schedContextBits)
+  Derivation.insertFirst(
+    state,
+    slot(slots.schedContext),
+    Capability.original("SchedContext", context, schedContextBits)
+  )
+  Refill.create(state, context, Refill.capacityOf(schedContextBits), timeSlice, 0)
+  Donation.bindThread(state, context, thread)
+}
+
+/** The machine's own pages among devices: the registers of IOAPIC and local APIC. */
+const reserved: readonly Region[] = [
+  { start: 0xfec0_0000, end: 0xfec0_1000 },
+  { start: 0xfee0_0000, end: 0xfee0_1000 }
+]
+
+/** All that is not memory is a device's; the gate is a block of its own. Address 0 stands for nothing, so its page is nobody's. */
+const untypedMemory = (
+  { memory, gateRom }: BootService,
+  left: readonly Region[]
+): readonly BootInfoFrame.UntypedMemory[] => {
+  const all = { start: 0, end: 2 ** untypedBits.most }
+  const gate = { start: gateRom, end: gateRom + pageBytes }
+  const devices = without([all], [...memory, ...reserved, gate])
+  const list = [
+    ...[...devices, gate]
+      .toSorted((a, b) => a.start - b.start)
+      .flatMap((region) => blocks(region, untypedBits.least, untypedBits.most))
+      .map((block) => ({ ...block, isDevice: true })),
+    ...without(left, [{ start: 0, end: pageBytes }])
+      .flatMap((region) => blocks(region, untypedBits.least, untypedBits.most))
+      .map((block) => ({ ...block, isDevice: false }))
+  ]
+  if (list.length <= maxUntyped) return list
+  // The boot information has room for so many: the smallest are left out.
+  const least = list.map(({ sizeBits }) => sizeBits).toSorted((a, b) => b - a)[maxUntyped - 1]!
+  return list.filter(({ start, sizeBits }) => sizeBits > least || start === gateRom)
+}
+
+const untypedCapability = ({ start, sizeBits, isDevice }: BootInfoFrame.UntypedMemory): Capability.Capability =>
+  Capability.make(numberOf.Untyped, heldAll("Untyped"), start, 0, UntypedData.fresh(sizeBits, isDevice))

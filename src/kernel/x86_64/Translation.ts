@@ -1,0 +1,68 @@
+/**
+ * Translation: the address space in force, and the walk through the tables of any.
+ *
+ * SDM vol. 3A, "4-Level Paging and 5-Level Paging"; the bits of entries are the machine's business (hal/Paging).
+ */
+import { Charge } from "../../hal/Charge.ts"
+import type { PagingService } from "../../hal/Paging.ts"
+import * as SyscallError from "../../types/SyscallError.ts"
+import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
+import type { State, View } from "../State.ts"
+import { ArchData } from "./ArchData.ts"
+import type { Machine } from "./Machine.ts"
+
+/** Bit 63 of what is moved to CR3: translations of the ASID that are still right stay (SDM vol. 2, "MOV - Move to/from Control Registers"). */
+const keepTranslations = 0x8000_0000
+
+/** The processor translates by the tables at `root`, with this ASID. */
+export const activate = ({ memory }: State, { archData, processor }: Machine, root: number, asid: number): void => {
+  if (ArchData.root.load(memory, archData) === root && ArchData.asid.load(memory, archData) === asid) return
+  processor.setSystem(SystemRegister.CR3, root | 0 | asid, Math.floor(root / 2 ** 32) | keepTranslations)
+  ArchData.root.store(memory, archData, root)
+  ArchData.asid.store(memory, archData, asid)
+}
+
+/** The place of the entry for `address` in a table of this level. */
+export const entryIn = (
+  { levels, entries, entryBytes }: PagingService,
+  table: number,
+  level: number,
+  address: number
+): number => table + (Math.floor(address / 2 ** levels[level]!.shift) % entries) * entryBytes
+
+/** The place of the entry for `address` at this level; refused if a table on the way is missing. */
+export const entryAt = (
+  { memory }: View,
+  { paging }: Machine,
+  root: number,
+  level: number,
+  address: number
+): number | SyscallError.SyscallError => {
+  let table = root
+  for (let at = 0; at < level; at++) {
+    const entry = entryIn(paging, table, at, address)
+    const low = memory.load32(entry)
+    if (!paging.present(low) || paging.mapsPage(at, low)) return missing(paging, at)
+    table = paging.address(at, low, memory.load32(entry + 4))
+  }
+  return entryIn(paging, table, level, address)
+}
+
+/** An entry at this level is missing: the bits below those that select it are left. */
+export const missing = ({ levels }: PagingService, level: number): SyscallError.SyscallError =>
+  SyscallError.failedLookup("destination", { _tag: "MissingCapability", bitsLeft: levels[level]!.shift })
+
+export const setEntry = ({ memory, charge }: State, entry: number, low: number, high: number): void => {
+  charge(Charge.pageEntry)
+  // The present bit is in the low half: it comes last, and goes first.
+  if (low === 0) memory.store32(entry, 0)
+  memory.store32(entry + 4, high)
+  memory.store32(entry, low)
+}
+
+/** The level whose entries map pages of 2^bits bytes. */
+export const levelOf = ({ levels }: PagingService, bits: number): number => {
+  const level = levels.findIndex(({ maps, shift }) => maps && shift === bits)
+  if (level < 0) throw new Error(`no page has 2^${bits} bytes`)
+  return level
+}

@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Capability from "../../../src/kernel/Capability.ts"
+import { slotOf, tcbSlot } from "../../../src/kernel/Tcb.ts"
+import { slots } from "../../../src/types/BootInfo.ts"
+import { numberOf } from "../../../src/types/Kind.ts"
+import { mappings } from "./machine.ts"
+import { boot, gateRom, kindIn, register, untypedList } from "./system.ts"
+
+describe("the root task", () => {
+  const system = boot()
+  const { info, memory, slot, state, thread } = system
+
+  it("has the capabilities of the first slots", () => {
+    const kinds = Object.fromEntries(Object.entries(slots).map(([name, index]) => [name, kindIn(system, index)]))
+    assert.deepStrictEqual(kinds, {
+      null: 0,
+      tcb: numberOf.TCB,
+      cnode: numberOf.CNode,
+      addressSpace: numberOf.AddressSpace,
+      irqControl: numberOf.IRQControl,
+      asidControl: numberOf.ASIDControl,
+      asidPool: numberOf.ASIDPool,
+      ioPortControl: numberOf.IOPortControl,
+      ioSpace: 0,
+      bootInfoFrame: numberOf.Frame,
+      ipcBuffer: numberOf.Frame,
+      domain: numberOf.Domain,
+      schedContext: numberOf.SchedContext
+    })
+  })
+
+  it("finds its boot information by RDI, and starts at the gate with every other register 0", () => {
+    const rdi = register(system, thread, "rdi")
+    const page = mappings(memory, system.space).find(({ virtual }) => virtual === rdi)
+    assert.strictEqual(page?.physical, system.infoFrame)
+    assert.strictEqual(register(system, thread, "next"), 0x40_0000n)
+    assert.strictEqual(register(system, thread, "rflags"), 0x202n)
+    for (const name of ["rax", "rbx", "rcx", "rdx", "rsi", "rsp", "r15", "fsBase"] as const) {
+      assert.strictEqual(register(system, thread, name), 0n)
+    }
+  })
+
+  it("has the gate, its IPC buffer and its boot information mapped, and nothing else", () => {
+    const pages = mappings(memory, system.space)
+      .filter(({ virtual }) => virtual < 2n ** 47n)
+      .map(({ virtual, write, execute, user }) => ({
+        virtual,
+        may: `${write ? "w" : "-"}${execute ? "x" : "-"}${user ? "u" : "-"}`
+      }))
+    assert.deepStrictEqual(pages, [
+      { virtual: 0x40_0000n, may: "-xu" },
+      { virtual: 0x40_1000n, may: "w-u" },
+      { virtual: 0x40_2000n, may: "w-u" },
+      { virtual: 0x40_3000n, may: "w-u" }
+    ])
+    assert.strictEqual(info("ipcBuffer"), 0x40_1000)
+    assert.strictEqual(mappings(memory, system.space)[0]?.physical, gateRom)
+  })
+
+  it("can reach its IPC buffer by the capability in its TCB", () => {
+    const frame = Capability.address(state, slot(slots.ipcBuffer))
+    assert.strictEqual(state.architecture.buffer(state, thread, "write"), frame)
+    assert.strictEqual(Capability.object(state, slotOf(thread, tcbSlot.addressSpace)), system.space)
+  })
+
+  it("holds a capability to every table and frame of its own", () => {
+    for (let index = info("userImagePagingStart"); index < info("userImagePagingEnd"); index++) {
+      assert.include([numberOf.PDPT, numberOf.PageDirectory, numberOf.PageTable], kindIn(system, index))
+    }
+    assert.strictEqual(info("userImagePagingEnd") - info("userImagePagingStart"), 3)
+    assert.strictEqual(info("userImageFramesEnd") - info("userImageFramesStart"), 1)
+    assert.strictEqual(Capability.address(state, slot(info("userImageFramesStart"))), gateRom)
+    assert.strictEqual(kindIn(system, info("schedControlStart")), numberOf.SchedControl)
+    assert.strictEqual(kindIn(system, info("emptyStart") - 1) === 0, false)
+    assert.strictEqual(kindIn(system, info("emptyStart")), 0)
+    assert.strictEqual(info("emptyEnd"), 8192)
+  })
+
+  it("is told the frequency of the time stamp counter", () => {
+    const extra = Capability.address(state, slot(info("extraBIPagesStart")))
+    assert.strictEqual(memory.load32(extra), 5)
+    assert.strictEqual(memory.load32(extra + 8), 20)
+    assert.strictEqual(memory.load32(extra + 16), 1000)
+    assert.strictEqual(info("extraLength"), 0x1000)
+    // Padding fills the rest.
+    assert.strictEqual(memory.load32(extra + 20), 0)
+    assert.strictEqual(memory.load32(extra + 28), 0x1000 - 20)
+  })
+})
+
+describe("untyped memory at boot", () => {
+  const system = boot()
+  const list = untypedList(system)
+  const overlaps = (a: { start: number; bits: number }, b: { start: number; bits: number }) =>
+    a.start < b.start + 2 ** b.bits && b.start < a.start + 2 ** a.bits
+
+  it("is listed with devices first, each a multiple of its size", () => {
+    const firstMemory = list.findIndex(({ isDevice }) => !isDevice)
+    assert.isTrue(list.slice(firstMemory).every(({ isDevice }) => !isDevice))
+    assert.isTrue(list.slice(0, firstMemory).every(({ isDevice }) => isDevice))
+    for (const { start, bits } of list) assert.strictEqual(start % 2 ** bits, 0)
+  })
+
+  it("is in the slots that the list names", () => {
+    for (const { slot, start } of list) {
+      assert.strictEqual(kindIn(system, slot), numberOf.Untyped)
+      assert.strictEqual(Capability.address(system.state, system.slot(slot)), start)
+    }
+  })
+
+  it("never overlaps itself, the kernel, its page tables, or an object of the root task", () => {
+    for (const [index, a] of list.entries()) assert.isFalse(list.slice(index + 1).some((b) => overlaps(a, b)))
+    const { machine, memory } = system
+    const taken = [
+      ...mappings(memory, system.space).filter(({ virtual }) => virtual < 2n ** 47n && virtual !== 0x40_0000n),
+      { physical: system.space, bytes: 0x1000 },
+      { physical: system.thread, bytes: 0x800 },
+      { physical: system.slot(0), bytes: 2 ** 18 }
+    ].map(({ physical, bytes }) => ({ start: physical, bits: Math.log2(bytes) }))
+    for (const region of taken) assert.isFalse(list.some((block) => overlaps(block, region)))
+    for (let page = machine.image.start; page < machine.image.end; page += 0x1000) {
+      assert.isFalse(list.some((block) => overlaps(block, { start: page, bits: 12 })))
+    }
+  })
+
+  it("covers all that is no memory below 2^47 but the registers of IOAPIC and local APIC", () => {
+    const devices = list.filter(({ isDevice }) => isDevice).reduce((sum, { bits }) => sum + 2 ** bits, 0)
+    assert.strictEqual(devices, 2 ** 47 - (16 * 2 ** 20 - 0x6_0000) - 0x2000)
+  })
+
+  it("has the gate as a block of its own, used up where the root task has it mapped", () => {
+    const gate = list.find(({ start }) => start === gateRom)
+    assert.strictEqual(gate?.bits, 12)
+  })
+})
