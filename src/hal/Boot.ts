@@ -12,6 +12,8 @@ export interface BootService {
   readonly memory: readonly Region[]
   /** Parts of `memory` that hold something already: the kernel's image and the modules. */
   readonly image: Region
+  /** What the loader itself needs, its page tables, until the kernel has its own. */
+  readonly loader: Region
   /** Files that the loader put into memory, page-aligned. */
   readonly modules: readonly { readonly name: string; readonly at: Region }[]
   readonly commandLine: string
