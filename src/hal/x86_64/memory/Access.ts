@@ -1,15 +1,16 @@
 /**
  * Access: a program's access to memory, whole and exact. The slow path of every reading's inline access, and the only path of plain execution.
  *
- * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64 or 128. Rights are those of the access mode in force (the three tables that the
- * state block names). Before it calls, a reading has stored in the state block what an exception or a device may look at: `at.countdown`, exact,
- * without the instruction that runs; RIP only has to be there once the reading stops.
+ * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64 or 128; `| inStack` if the segment is SS. Rights
+ * are those of the access mode in force (the three tables that the state block names). Before it calls, a reading has stored what a device
+ * may look at: `at.countdown`, exact, without the instruction that runs. RIP only has to be right when the reading stops.
  *
  * `fault` (-1) means: nothing was accessed, and `at.vector`, `at.errorCode` and `at.faultAddress` say which exception the instruction raises.
  * An access that crosses a page asks for both pages before it touches either; the exception names the first byte that cannot be accessed.
  *
- * If `at.attention` is not 0 after a call, the reading stops after the instruction that runs, with cause `countdown`: a device has changed the deadline or raised an
- * interrupt, or code was written that may be what runs.
+ * If `at.attention` is not 0 after a call, the reading stops after the instruction that runs, with cause `countdown`: a device has
+ * changed the deadline or raised an interrupt, or code was written that may be what runs. `at.countdown` and `at.deadline` may
+ * have changed; the instructions that the reading has completed were taken off before it called.
  */
 export interface Access {
   /** The host address where the bytes are (in RAM, or `at.bounce`), or `fault`. */
@@ -31,3 +32,9 @@ export interface Access {
 }
 
 export const fault = -1
+
+/** Thrown by what does not answer with `fault`: the instruction that runs raises the exception in the state block. */
+export const raised = Symbol("the instruction raises an exception")
+
+/** Added to a width: an address that is not canonical raises #SS, not #GP. */
+export const inStack = 0x100

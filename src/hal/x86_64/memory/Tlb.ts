@@ -2,20 +2,22 @@
  * Tlb: the translation caches, as software can see them.
  *
  * A translation that was used stays in force until something invalidates it, whatever the tables in memory say by then: this is
- * the cache of SDM vol. 3A, "Caching Translation Information". It has one geometry for every reading, and is filled by the accesses that instructions
- * make, in program order; so what is stale in it is part of the machine's state and the same in every run.
+ * the cache of SDM vol. 3A, "Caching Translation Information". It has one geometry for every reading, and is filled by the accesses that
+ * instructions make, in program order; so what is stale in it is part of the machine's state and the same in every run.
  *
- * A *context* holds what one address space (PCID) looks like from one access mode; changing ring, RFLAGS.AC or PCID just puts other tables in
- * force. Each context has three tables, for reads, writes and instruction fetches, of 4096 entries of 16 bytes at index
+ * A *context* holds what one address space (PCID) looks like from one access mode; changing ring, RFLAGS.AC or PCID just puts
+ * other tables in force. Each context has three tables, for reads, writes and instruction fetches, of 4096 entries of 16 bytes at index
  * (address >> 12) & 4095:
  *
- *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline comparison fails and the slow path
- *                       looks closer: `entry.empty`, `entry.slow`, `entry.code`.
+ *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline comparison fails and
+ *                       the slow path looks closer: `entry.empty`, `entry.slow`, `entry.code`.
  *     8   addend  i32   host address of a byte = the lower half of its address + addend
- *     12  info    i32   the physical page number (bits 27:0), `entry.large`, `entry.global`
+ *     12  info    i32   the physical page number (bits 27:0), the size of the page in the tables, `entry.global`
  *
  * Inline: ((address + bytes - 1) & ~FFFH) == tag. An entry for fetches always leads to host memory: its low bits are 0, or it is empty.
  */
+import { contextBytes, layout, pageBits, tableBytes, translation } from "./layout.ts"
+import type { PhysicalMemory } from "./PhysicalMemory.ts"
 
 // biome-ignore format: a table
 export const entry = {
@@ -30,5 +32,253 @@ export const entry = {
   /** No RAM is here: a device, ROM, or nothing that answers. */
   slow:   2,
   /** Of writes: something is decoded from this page. */
-  code:   4
+  code:   4,
+
+  // In the info.
+  page:   0x0fff_ffff,
+  /** A part of a page of 2 MiB, of 1 GiB. */
+  large2M: 1 << 28,
+  large1G: 1 << 29,
+  global: 1 << 31
 } as const
+
+/** The three tables of a context, in their order. */
+export const table = { read: 0, write: 1, fetch: 2 } as const
+export type Table = (typeof table)[keyof typeof table]
+
+/** From where an address space is looked at. `open`: with RFLAGS.AC = 1, which lifts SMAP. */
+export const mode = { user: 0, supervisor: 1, open: 2 } as const
+export type AccessMode = (typeof mode)[keyof typeof mode]
+
+/** Who wants to know that translations are gone. */
+export interface Watcher {
+  /** One for instruction fetches, in some context. */
+  readonly codeMapChanged: () => void
+  /** One that was global, or all of a context: whatever was derived from any translation. */
+  readonly translationsDropped: () => void
+}
+
+const none = -1
+/** So many fills of a context are remembered: emptying it then costs no more than they did. */
+const logLength = 512
+
+export class Tlb {
+  private readonly i32: Int32Array
+  private readonly u8: Uint8Array
+  private readonly watcher: Watcher
+  /** PCID * 4 + mode of each context, or `none`. */
+  private readonly keys = new Int32Array(translation.contexts).fill(none)
+  /** When each was chosen last, as a count of choices: the one least recently chosen makes room. */
+  private readonly chosen = new Float64Array(translation.contexts)
+  private choices = 0
+  private pcid = 0
+  /** The contexts of the modes of the present PCID, once they were asked for. */
+  private readonly present = new Int32Array(3).fill(none)
+  private readonly logs = new Int32Array(translation.contexts * logLength)
+  /** Entries in each log; more than `logLength`: it is not complete. */
+  private readonly logged = new Int32Array(translation.contexts)
+  /** The large pages, by size and number, of which a context may hold parts. */
+  private readonly large = Array.from({ length: translation.contexts }, () => new Set<number>())
+  /** For each page of RAM the entry through which it can be written, 0 if there is none, or `several`. */
+  private readonly writers: Int32Array
+
+  constructor(memory: PhysicalMemory, watcher: Watcher) {
+    this.i32 = memory.i32
+    this.u8 = memory.u8
+    this.watcher = watcher
+    this.writers = new Int32Array(memory.ramBytes >>> pageBits)
+    this.u8.fill(0xff, layout.translations, layout.translations + translation.contexts * contextBytes)
+  }
+
+  /** Another address space is in force. Nothing is dropped. */
+  use(pcid: number): void {
+    this.pcid = pcid
+    this.present.fill(none)
+  }
+
+  /** Where the tables of a mode of the present address space begin. */
+  context(of: AccessMode): number {
+    const known = this.present[of]!
+    if (known !== none) return contextAt(known)
+    const key = this.pcid * 4 + of
+    let n = this.keys.indexOf(key)
+    if (n === -1) {
+      n = this.leastChosen()
+      this.empty(n)
+      this.keys[n] = key
+    }
+    this.chosen[n] = ++this.choices
+    this.present[of] = n
+    return contextAt(n)
+  }
+
+  private leastChosen(): number {
+    let least = none
+    for (let n = 0; n < translation.contexts; n++) {
+      if (this.present.includes(n)) continue
+      if (least === none || this.chosen[n]! < this.chosen[least]!) least = n
+    }
+    return least
+  }
+
+  /** The entry of a page in a context, or -1 if it is not there. */
+  find(context: number, which: Table, lo: number, hi: number): number {
+    const at = entryAt(context, which, lo)
+    const word = at >> 2
+    return (this.i32[word]! & ~(entry.slow | entry.code)) === (lo & ~0xfff) && this.i32[word + 1] === hi ? at : -1
+  }
+
+  /** Put a translation in its place: the one that was there is gone. */
+  fill(context: number, which: Table, lo: number, hi: number, flags: number, host: number, info: number): number {
+    const at = entryAt(context, which, lo)
+    const word = at >> 2
+    const n = contextNumber(context)
+    if (!(this.i32[word]! & entry.empty)) {
+      if (which === table.fetch) this.watcher.codeMapChanged()
+    } else this.log(n, at)
+    const page = lo & ~0xfff
+    this.i32[word] = page | flags
+    this.i32[word + 1] = hi
+    this.i32[word + 2] = host - page
+    this.i32[word + 3] = info
+    if (info & (entry.large2M | entry.large1G)) this.large[n]!.add(largeKey(info, lo, hi))
+    if (which === table.write && !(flags & entry.slow)) this.noteWriter(info & entry.page, at)
+    return at
+  }
+
+  private log(n: number, at: number): void {
+    const count = this.logged[n]!
+    if (count < logLength) this.logs[n * logLength + count] = at
+    if (count <= logLength) this.logged[n] = count + 1
+  }
+
+  private noteWriter(page: number, at: number): void {
+    const before = this.writers[page]!
+    const lives = before > 0 && before !== at && this.writes(before, page)
+    this.writers[page] = before === several || lives ? several : at
+  }
+
+  private writes(at: number, page: number): boolean {
+    const word = at >> 2
+    return !(this.i32[word]! & entry.empty) && (this.i32[word + 3]! & entry.page) === page
+  }
+
+  /** From now on, a write to this page of RAM is never inline. */
+  markCode(page: number): void {
+    const writer = this.writers[page]!
+    if (writer === 0) return
+    if (writer !== several) {
+      if (this.writes(writer, page)) this.i32[writer >> 2]! |= entry.code
+      return
+    }
+    for (let n = 0; n < translation.contexts; n++) {
+      const start = contextAt(n) + table.write * tableBytes
+      for (let at = start; at < start + tableBytes; at += entry.bytes) {
+        if (this.writes(at, page)) this.i32[at >> 2]! |= entry.code
+      }
+    }
+  }
+
+  /** This entry may write inline again. */
+  clearCode(at: number): void {
+    this.i32[at >> 2]! &= ~entry.code
+  }
+
+  /**
+   * INVLPG: the page at this address, in the address space `pcid`; and global translations of it in all of them.
+   * A part of a large page goes with all its other parts.
+   */
+  invalidate(pcid: number, lo: number, hi: number): void {
+    for (let n = 0; n < translation.contexts; n++) {
+      const key = this.keys[n]!
+      if (key === none) continue
+      const everything = key >> 2 === pcid
+      for (const which of [table.read, table.write, table.fetch]) {
+        const at = this.find(contextAt(n), which, lo, hi)
+        if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
+      }
+      for (const size of [entry.large2M, entry.large1G]) {
+        const large = largeKey(size, lo, hi)
+        if (this.large[n]!.has(large)) this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
+      }
+    }
+    this.watcher.translationsDropped()
+  }
+
+  private isPart(at: number, info: number, large: number, everything: boolean): boolean {
+    const word = at >> 2
+    return (
+      (info & (entry.large2M | entry.large1G)) !== 0 &&
+      largeKey(info, this.i32[word]! & ~0xfff, this.i32[word + 1]!) === large &&
+      (everything || (info & entry.global) !== 0)
+    )
+  }
+
+  /** Every translation of an address space, but for global ones. */
+  flush(pcid: number): void {
+    for (let n = 0; n < translation.contexts; n++) {
+      if (this.keys[n]! >> 2 === pcid) this.dropWhere(n, (info) => !(info & entry.global))
+    }
+    this.watcher.translationsDropped()
+  }
+
+  /** The same of all address spaces. */
+  flushLocal(): void {
+    for (let n = 0; n < translation.contexts; n++) {
+      if (this.keys[n] !== none) this.dropWhere(n, (info) => !(info & entry.global))
+    }
+    this.watcher.translationsDropped()
+  }
+
+  flushAll(): void {
+    for (let n = 0; n < translation.contexts; n++) if (this.keys[n] !== none) this.empty(n)
+    this.watcher.translationsDropped()
+  }
+
+  /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */
+  private dropWhere(n: number, goes: (info: number, at: number) => boolean): void {
+    const whole = this.logged[n]! > logLength
+    const first = contextAt(n)
+    const count = whole ? contextBytes / entry.bytes : this.logged[n]!
+    let kept = 0
+    for (let i = 0; i < count; i++) {
+      const at = whole ? first + i * entry.bytes : this.logs[n * logLength + i]!
+      const word = at >> 2
+      if (this.i32[word]! & entry.empty) continue
+      if (goes(this.i32[word + 3]!, at)) this.drop(at, Math.floor((at - first) / tableBytes) as Table)
+      else if (kept++ < logLength) this.logs[n * logLength + kept - 1] = at
+    }
+    this.logged[n] = Math.min(kept, logLength + 1)
+  }
+
+  private drop(at: number, which: Table): void {
+    this.i32.fill(-1, at >> 2, (at >> 2) + entry.bytes / 4)
+    if (which === table.fetch) this.watcher.codeMapChanged()
+  }
+
+  private empty(n: number): void {
+    const count = this.logged[n]!
+    if (count > logLength) {
+      this.u8.fill(0xff, contextAt(n), contextAt(n) + contextBytes)
+    } else {
+      for (let i = 0; i < count; i++) {
+        const word = this.logs[n * logLength + i]! >> 2
+        this.i32.fill(-1, word, word + entry.bytes / 4)
+      }
+    }
+    if (count > 0) this.watcher.codeMapChanged()
+    this.logged[n] = 0
+    this.large[n]!.clear()
+  }
+}
+
+const several = -1
+
+const contextAt = (n: number): number => layout.translations + n * contextBytes
+const contextNumber = (context: number): number => (context - layout.translations) / contextBytes
+const entryAt = (context: number, which: Table, lo: number): number =>
+  context + which * tableBytes + (((lo >>> pageBits) & (translation.entries - 1)) << 4)
+
+/** A large page as a number: its size, and its place among those of its size. */
+const largeKey = (info: number, lo: number, hi: number): number =>
+  info & entry.large1G ? -1 - ((hi >>> 0) * 4 + (lo >>> 30)) : (hi >>> 0) * 2048 + (lo >>> 21)

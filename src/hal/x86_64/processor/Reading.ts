@@ -16,6 +16,8 @@ export interface Reading {
   readonly run: () => void
   /** The same for exactly one instruction: the cause is `countdown` if it completed. Of a REP instruction, one iteration is one instruction. */
   readonly step: () => void
+  /** The status flags, at their places in RFLAGS, from the rule and the inputs in the state block. Asked between instructions. */
+  readonly status: () => number
   /** The bytes of this page of code (host address >>> 12) change: nothing decoded from it may be used after the instruction that runs. */
   readonly codeWritten: (page: number) => void
   /** A translation for instruction fetches is gone, in some address space: what is keyed by the address of code must be looked up anew. */

@@ -1,0 +1,93 @@
+/**
+ * Clock: time as the number of instructions retired, and what happens at a given time.
+ *
+ * The count is `at.deadline` - `at.countdown` of the state block, at every moment: readings take instructions off the countdown, the host's work is charged
+ * to it. The deadline is never later than the first event; when the countdown is used up, whoever runs comes back here.
+ */
+import { at } from "./processor/State.ts"
+
+interface Event {
+  readonly due: number
+  readonly happen: () => void
+}
+
+/** The most that a countdown is set to: how long a reading may run before it comes back for no reason. */
+const slice = 2 ** 20
+
+export class Clock {
+  private readonly i32: Int32Array
+  /** What is to happen, by name; each name at most once. */
+  private readonly events = new Map<string, Event>()
+  private first = Number.POSITIVE_INFINITY
+
+  constructor(memory: Int32Array) {
+    this.i32 = memory
+  }
+
+  now(): number {
+    return (
+      this.i32[(at.deadline + 4) >> 2]! * 2 ** 32 + (this.i32[at.deadline >> 2]! >>> 0) - this.i32[at.countdown >> 2]!
+    )
+  }
+
+  /** `instructions` pass. */
+  charge(instructions: number): void {
+    this.i32[at.countdown >> 2]! -= instructions
+  }
+
+  /** When the first event is due, or infinity. */
+  next(): number {
+    return this.first
+  }
+
+  isDue(): boolean {
+    return this.first <= this.now()
+  }
+
+  /** Let `happen` be called when the count reaches `due`; it takes the place of the event that had this name. */
+  schedule(name: string, due: number, happen: () => void): void {
+    this.events.set(name, { due, happen })
+    this.findFirst()
+    const now = this.now()
+    const until = Math.max(now, due)
+    if (until < now + this.i32[at.countdown >> 2]!) {
+      this.countTo(until, now)
+      this.i32[at.attention >> 2] = 1
+    }
+  }
+
+  cancel(name: string): void {
+    if (this.events.delete(name)) this.findFirst()
+  }
+
+  /** All that is due by now happens, in order of time. */
+  runDue(): void {
+    while (this.isDue()) {
+      const [name, event] = [...this.events].reduce((a, b) => (b[1].due < a[1].due ? b : a))
+      this.cancel(name)
+      event.happen()
+    }
+  }
+
+  /** Let the countdown end at the next event, at `limit`, or soon. */
+  aim(limit: number): void {
+    const now = this.now()
+    this.countTo(Math.max(now, Math.min(this.first, limit, now + slice)), now)
+  }
+
+  /** Time goes on to `count` with nothing done: the processor is halted. */
+  skipTo(count: number): void {
+    this.countTo(count, count)
+  }
+
+  private countTo(deadline: number, now: number): void {
+    this.i32[at.deadline >> 2] = deadline % 2 ** 32
+    this.i32[(at.deadline + 4) >> 2] = Math.floor(deadline / 2 ** 32)
+    this.i32[at.countdown >> 2] = deadline - now
+  }
+
+  private findFirst(): void {
+    this.first = Number.POSITIVE_INFINITY
+    for (const { due } of this.events.values()) if (due < this.first) this.first = due
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Mmu: accesses to linear addresses. It looks in the translation caches, walks the tables where they have nothing, and finds who answers.
+ */
+import { at } from "../processor/State.ts"
+import { type Access, fault, inStack } from "./Access.ts"
+import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
+import { access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
+import type { PhysicalMemory } from "./PhysicalMemory.ts"
+import { type AccessMode, entry, mode, type Table, table, Tlb, type Watcher } from "./Tlb.ts"
+
+const GP = 13
+const SS = 12
+const PF = 14
+
+export interface MmuWatcher extends Watcher {
+  /** Something that was decoded from this page of code (host address >>> 12) changes now. */
+  readonly codeWritten: (page: number) => void
+  /** Writes to this page of RAM have to be heard of from now on. */
+  readonly codeDecoded: (physicalPage: number) => void
+}
+
+/** For each kind of access, what it is to a page walk, apart from whose it is. */
+const kindOf: Readonly<Record<Table, number>> = { [table.read]: 0, [table.write]: access.write, [table.fetch]: access.fetch }
+
+export class Mmu implements Access {
+  readonly memory: PhysicalMemory
+  readonly tlb: Tlb
+  private readonly i32: Int32Array
+  private readonly u8: Uint8Array
+  private readonly watcher: MmuWatcher
+  private readonly found = newWalk()
+  /** Pages of RAM from which something is decoded. */
+  private readonly decoded: Uint8Array
+  private root = 0
+  private rules: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false }
+  private readonly format: Format = fourLevel
+  private inForce: AccessMode = mode.supervisor
+
+  constructor(memory: PhysicalMemory, watcher: MmuWatcher) {
+    this.memory = memory
+    this.i32 = memory.i32
+    this.u8 = memory.u8
+    this.watcher = watcher
+    this.tlb = new Tlb(memory, watcher)
+    this.decoded = new Uint8Array(memory.ramBytes >>> pageBits)
+  }
+
+  // ---- what is in force
+
+  /** The tables to walk, and the tag of the translations that come of them. */
+  setRoot(root: number, pcid: number): void {
+    this.root = root
+    this.tlb.use(pcid)
+    this.setMode(this.inForce)
+  }
+
+  /** What cached translations allow depends on the rules: none of them outlives a change. */
+  setRules(rules: Rules): void {
+    this.rules = rules
+    this.tlb.flushAll()
+  }
+
+  /** From where programs look: the tables for inline accesses. */
+  setMode(to: AccessMode): void {
+    this.inForce = to
+    const context = this.tlb.context(to)
+    this.i32[at.readTable >> 2] = context
+    this.i32[at.writeTable >> 2] = context + table.write * tableBytes
+    this.i32[at.executeTable >> 2] = context + table.fetch * tableBytes
+  }
+
+  // ---- accesses of programs
+
+  read = (lo: number, hi: number, width: number): number => this.readAs(this.inForce, lo, hi, width)
+
+  modify = (lo: number, hi: number, width: number): number => {
+    const bytes = (width & 0xff) >> 3
+    const first = this.translate(this.inForce, table.write, lo, hi, width & inStack)
+    if (first === fault) return fault
+    const room = pageSize - (lo & 0xfff)
+    if (bytes <= room) {
+      if (!(this.i32[first >> 2]! & (entry.slow | entry.code))) return this.host(first, lo)
+      this.take(first, lo, bytes, at.bounce)
+      return at.bounce
+    }
+    const second = this.second(this.inForce, table.write, lo, hi, width)
+    if (second === fault) return fault
+    this.take(first, lo, room, at.bounce)
+    this.take(second, 0, bytes - room, at.bounce + room)
+    return at.bounce
+  }
+
+  write = (lo: number, hi: number, width: number): number => this.writeAs(this.inForce, lo, hi, width)
+
+  execute = (lo: number, hi: number): number => {
+    const found = this.translate(this.inForce, table.fetch, lo, hi, 0)
+    return found === fault ? fault : this.host(found, lo)
+  }
+
+  codeDecoded = (page: number): void => {
+    const physical = page - layout.ram / pageSize
+    if (physical < 0 || this.decoded[physical]) return
+    this.decoded[physical] = 1
+    this.tlb.markCode(physical)
+    this.watcher.codeDecoded(physical)
+  }
+
+  // ---- accesses from any mode
+
+  /** As `read`. The processor's own accesses to its tables are `mode.supervisor`, whoever runs: "implicit supervisor-mode accesses". */
+  readAs(from: AccessMode, lo: number, hi: number, width: number): number {
+    const bytes = (width & 0xff) >> 3
+    const first = this.translate(from, table.read, lo, hi, width & inStack)
+    if (first === fault) return fault
+    const room = pageSize - (lo & 0xfff)
+    if (bytes <= room) {
+      if (!(this.i32[first >> 2]! & entry.slow)) return this.host(first, lo)
+      this.take(first, lo, bytes, at.bounce)
+      return at.bounce
+    }
+    const second = this.second(from, table.read, lo, hi, width)
+    if (second === fault) return fault
+    this.take(first, lo, room, at.bounce)
+    this.take(second, 0, bytes - room, at.bounce + room)
+    return at.bounce
+  }
+
+  /** As `write`. */
+  writeAs(from: AccessMode, lo: number, hi: number, width: number): number {
+    const bytes = (width & 0xff) >> 3
+    const first = this.translate(from, table.write, lo, hi, width & inStack)
+    if (first === fault) return fault
+    const room = pageSize - (lo & 0xfff)
+    if (bytes <= room) {
+      this.put(first, lo, bytes, at.bounce)
+      return 0
+    }
+    const second = this.second(from, table.write, lo, hi, width)
+    if (second === fault) return fault
+    this.put(first, lo, room, at.bounce)
+    this.put(second, 0, bytes - room, at.bounce + room)
+    return 0
+  }
+
+  /** Bytes for the host, all in one page: `length` of them at `lo`, `hi`. False if the access raises an exception. */
+  readBytes(from: AccessMode, lo: number, hi: number, into: Uint8Array): boolean {
+    const found = this.translate(from, table.read, lo, hi, 0)
+    if (found === fault) return false
+    if (this.i32[found >> 2]! & entry.slow) {
+      for (let n = 0; n < into.length; n++) {
+        this.take(found, lo + n, 1, at.bounce)
+        into[n] = this.u8[at.bounce]!
+      }
+    } else {
+      const host = this.host(found, lo)
+      into.set(this.u8.subarray(host, host + into.length))
+    }
+    return true
+  }
+
+  writeBytes(from: AccessMode, lo: number, hi: number, bytes: Uint8Array): boolean {
+    const found = this.translate(from, table.write, lo, hi, 0)
+    if (found === fault) return false
+    if (this.i32[found >> 2]! & entry.slow) {
+      for (let n = 0; n < bytes.length; n++) {
+        this.u8[at.bounce] = bytes[n]!
+        this.put(found, lo + n, 1, at.bounce)
+      }
+    } else {
+      this.beforeWrite(found)
+      this.u8.set(bytes, this.host(found, lo))
+    }
+    return true
+  }
+
+  // ---- parts
+
+  /** The second page of an access that crosses into it. */
+  private second(from: AccessMode, which: Table, lo: number, hi: number, width: number): number {
+    const next = ((lo & ~0xfff) + pageSize) | 0
+    return this.translate(from, which, next, next === 0 ? (hi + 1) | 0 : hi, width & inStack)
+  }
+
+  /** The entry that translates an address, from the cache or from the tables; or `fault`. */
+  translate(from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
+    const context = this.tlb.context(from)
+    const found = this.tlb.find(context, which, lo, hi)
+    return found === -1 ? this.fill(context, from, which, lo, hi, stack) : found
+  }
+
+  private fill(context: number, from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
+    const sign = hi >> 15
+    if (sign !== 0 && sign !== -1) return this.raise(stack ? SS : GP, 0, lo, hi)
+    const { found } = this
+    const kind = kindOf[which] | (from === mode.user ? access.user : 0)
+    walk(this.memory, this.format, this.rules, this.root, lo, hi, kind, from === mode.open, found)
+    if (found.errorCode !== -1) return this.raise(PF, found.errorCode, lo, hi)
+    const { page } = found
+    const isRam = this.memory.isRam(page)
+    const flags = isRam
+      ? which === table.write && this.decoded[page] ? entry.code : 0
+      : which === table.fetch ? 0 : entry.slow
+    const info =
+      page |
+      (found.global ? entry.global : 0) |
+      (found.bits === 21 ? entry.large2M : found.bits === 30 ? entry.large1G : 0)
+    return this.tlb.fill(context, which, lo, hi, flags, this.memory.hostPage(page), info)
+  }
+
+  private raise(vector: number, errorCode: number, lo: number, hi: number): number {
+    this.i32[at.vector >> 2] = vector
+    this.i32[at.errorCode >> 2] = errorCode
+    this.i32[at.faultAddress >> 2] = lo
+    this.i32[(at.faultAddress + 4) >> 2] = hi
+    return fault
+  }
+
+  /** Bytes of one page, from where its entry leads to the host address `to`. */
+  private take(found: number, lo: number, bytes: number, to: number): void {
+    if (this.i32[found >> 2]! & entry.slow) this.memory.readBus(this.physical(found, lo), bytes, to)
+    else {
+      const host = this.host(found, lo)
+      this.u8.copyWithin(to, host, host + bytes)
+    }
+  }
+
+  private put(found: number, lo: number, bytes: number, from: number): void {
+    if (this.i32[found >> 2]! & entry.slow) this.memory.writeBus(this.physical(found, lo), bytes, from)
+    else {
+      this.beforeWrite(found)
+      const host = this.host(found, lo)
+      this.u8.copyWithin(host, from, from + bytes)
+    }
+  }
+
+  /** Whoever decoded something from the page of this entry hears of it. */
+  beforeWrite(found: number): void {
+    if (!(this.i32[found >> 2]! & entry.code)) return
+    this.codeChanges(this.i32[(found + entry.info) >> 2]! & entry.page)
+    this.tlb.clearCode(found)
+  }
+
+  /** A page of RAM is written, past the translation caches. */
+  codeChanges(physicalPage: number): void {
+    if (!this.decoded[physicalPage]) return
+    this.decoded[physicalPage] = 0
+    this.i32[at.attention >> 2] = 1
+    this.watcher.codeWritten(layout.ram / pageSize + physicalPage)
+  }
+
+  /** Where a byte is, by its offset in the page that the entry translates. */
+  host(found: number, lo: number): number {
+    return ((this.i32[found >> 2]! & ~0xfff) + this.i32[(found + entry.addend) >> 2]! + (lo & 0xfff)) >>> 0
+  }
+
+  physical(found: number, lo: number): number {
+    return (this.i32[(found + entry.info) >> 2]! & entry.page) * pageSize + (lo & 0xfff)
+  }
+}

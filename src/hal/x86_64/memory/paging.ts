@@ -1,0 +1,204 @@
+/**
+ * Paging: from a linear address to a physical page, by the tables in memory.
+ *
+ * SDM vol. 3A, "4-Level Paging and 5-Level Paging". An entry is two halves (low, high); the manual's names are kept.
+ */
+import { physicalBits, type PhysicalMemory } from "./PhysicalMemory.ts"
+
+/** Bits of the lower half of an entry; XD is bit 63, the sign of the upper half. Figure "Formats of CR3 and Paging-Structure Entries". */
+// biome-ignore format: a table
+export const bit = {
+  P:   1 << 0,
+  RW:  1 << 1,
+  US:  1 << 2,
+  PWT: 1 << 3,
+  PCD: 1 << 4,
+  A:   1 << 5,
+  D:   1 << 6,
+  PS:  1 << 7,
+  G:   1 << 8
+} as const
+export const XD = 0x8000_0000 | 0
+
+export interface Level {
+  readonly entry: string
+  /** The lowest bit of the address that selects an entry. */
+  readonly shift: number
+  /** What an entry maps that has PS = 1, or that is a PTE; without it, PS is reserved. */
+  readonly maps?: string
+}
+
+/** A way to translate: its levels from the root down, 9 bits of the address for each. */
+export interface Format {
+  readonly name: string
+  readonly levels: readonly Level[]
+}
+
+// biome-ignore format: a table
+export const fourLevel: Format = {
+  name: "4-level paging",
+  levels: [
+    { entry: "PML4E", shift: 39 },
+    { entry: "PDPTE", shift: 30, maps: "1-GByte page" },
+    { entry: "PDE",   shift: 21, maps: "2-MByte page" },
+    { entry: "PTE",   shift: 12, maps: "4-KByte page" }
+  ]
+}
+
+/**
+ * What an access is, in the bits of the error code that it would raise. Figure "Page-Fault Error Code".
+ */
+export const access = { write: 1 << 1, user: 1 << 2, fetch: 1 << 4 } as const
+const error = { present: 1 << 0, reserved: 1 << 3 } as const
+
+/** What of the control registers decides about accesses. */
+export interface Rules {
+  /** CR0.WP: supervisor writes heed R/W. */
+  readonly WP: boolean
+  /** CR4.SMEP: supervisor fetches from user pages are refused. */
+  readonly SMEP: boolean
+  /** CR4.SMAP: supervisor reads and writes of user pages are refused, unless RFLAGS.AC = 1. */
+  readonly SMAP: boolean
+  /** IA32_EFER.NXE: XD is no reserved bit. */
+  readonly NXE: boolean
+}
+
+/** Where a walk came to. One object, reused: a walk allocates nothing. */
+export interface Walk {
+  /** The error code of the #PF, or -1 if the page is accessible: the rest is said only then. */
+  errorCode: number
+  /** The number of the 4-KByte page. */
+  page: number
+  /** The size of the page that the entry maps, as a power of two. */
+  bits: number
+  global: boolean
+  writable: boolean
+}
+
+export const newWalk = (): Walk => ({ errorCode: -1, page: 0, bits: 12, global: false, writable: false })
+
+/** For reports and tests: an entry that a walk looked at. */
+export interface Step {
+  readonly entry: string
+  readonly address: number
+  readonly low: number
+  readonly high: number
+}
+
+const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
+const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
+
+/** "Reserved bits in a paging-structure entry": above MAXPHYADDR, XD without NXE, PS where nothing is mapped, the address below a large page (bit 12 is its PAT). */
+const reserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
+  (high & reservedHigh) !== 0 ||
+  (high < 0 && !rules.NXE) ||
+  (level.shift > 12 && (low & bit.PS) !== 0 && (level.maps === undefined || (low & (2 ** level.shift - 1) & ~0x1fff) !== 0))
+
+const physical = (low: number, high: number): number => (high & addressHigh) * 2 ** 32 + ((low & ~0xfff) >>> 0)
+
+/** The index at a level: 9 bits of an address given by halves. */
+const indexAt = (shift: number, lo: number, hi: number): number =>
+  (shift >= 32 ? hi >>> (shift - 32) : shift > 23 ? (hi << (32 - shift)) | (lo >>> shift) : lo >>> shift) & 0x1ff
+
+/**
+ * Walk to the page at a canonical address, for an access of this kind (`access` bits; `openUser`: RFLAGS.AC = 1 lifts SMAP).
+ *
+ * "The processor uses a paging-structure entry ... it sets the accessed flag in that entry": here in all entries of a walk that
+ * succeeds, and in none of one that faults; the dirty flag of the last entry when the access is a write.
+ */
+export const walk = (
+  memory: PhysicalMemory,
+  format: Format,
+  rules: Rules,
+  root: number,
+  lo: number,
+  hi: number,
+  kind: number,
+  openUser: boolean,
+  result: Walk
+): void => {
+  const fetchBit = rules.SMEP || rules.NXE ? access.fetch : 0
+  // "I/D flag (bit 4)": only fetches, and only when there is something that forbids fetching.
+  const code = kind & (access.write | access.user | (kind & fetchBit))
+  let [writable, user, executable] = [true, true, true]
+  let table = root
+  for (let n = 0; n < format.levels.length; n++) {
+    const level = format.levels[n]!
+    const at = table + indexAt(level.shift, lo, hi) * 8
+    path[n] = at
+    const low = memory.load32(at)
+    const high = memory.load32(at + 4)
+    if ((low & bit.P) === 0) {
+      result.errorCode = code
+      return
+    }
+    if (reserved(level, low, high, rules)) {
+      result.errorCode = code | error.present | error.reserved
+      return
+    }
+    writable &&= (low & bit.RW) !== 0
+    user &&= (low & bit.US) !== 0
+    executable &&= high >= 0
+    if (level.maps !== undefined && (level.shift === 12 || (low & bit.PS) !== 0)) {
+      if (!permits(rules, kind, openUser, writable, user, executable)) {
+        result.errorCode = code | error.present
+        return
+      }
+      mark(memory, n, (kind & access.write) !== 0)
+      const size = 2 ** level.shift
+      const frame = Math.floor(physical(low, high) / size) * size
+      result.errorCode = -1
+      result.page = frame / 0x1000 + ((((hi & 0xffff) * 2 ** 32 + (lo >>> 0)) % size) >>> 12)
+      result.bits = level.shift
+      result.global = (low & bit.G) !== 0
+      result.writable = writable
+      return
+    }
+    table = physical(low, high)
+  }
+  throw new Error("the last level maps pages")
+}
+
+/** Where the entries of the walk under way are. */
+const path = new Float64Array(5)
+
+/** "Determination of Access Rights". */
+const permits = (
+  rules: Rules,
+  kind: number,
+  openUser: boolean,
+  writable: boolean,
+  user: boolean,
+  executable: boolean
+): boolean => {
+  if (kind & access.user) {
+    if (!user) return false
+    return kind & access.fetch ? executable : kind & access.write ? writable : true
+  }
+  if (kind & access.fetch) return executable && !(user && rules.SMEP)
+  if (user && rules.SMAP && !openUser) return false
+  return (kind & access.write) === 0 || writable || !rules.WP
+}
+
+/** Accessed flags of the entries on the path to the last, which is dirty after a write. */
+const mark = (memory: PhysicalMemory, last: number, write: boolean): void => {
+  for (let n = 0; n <= last; n++) {
+    const flags = n === last && write ? bit.A | bit.D : bit.A
+    const low = memory.load32(path[n]!)
+    if ((low & flags) !== flags) memory.store32(path[n]!, low | flags)
+  }
+}
+
+/** The entries that a walk to this address would look at, down to the first that leads nowhere. Changes nothing. */
+export const trace = (memory: PhysicalMemory, format: Format, root: number, lo: number, hi: number): readonly Step[] => {
+  const steps: Step[] = []
+  let table = root
+  for (const { entry, shift, maps } of format.levels) {
+    const address = table + indexAt(shift, lo, hi) * 8
+    const [low, high] = [memory.load32(address), memory.load32(address + 4)]
+    steps.push({ entry, address, low, high })
+    if ((low & bit.P) === 0 || (maps !== undefined && (low & bit.PS) !== 0)) break
+    table = physical(low, high)
+  }
+  return steps
+}

@@ -1,0 +1,212 @@
+/**
+ * Core: one processor's registers and what is wired to it, for the operations of this folder.
+ */
+import type { Apic } from "../apic.ts"
+import type { Bus } from "../Bus.ts"
+import type { Clock } from "../Clock.ts"
+import { fault, inStack, raised } from "../memory/Access.ts"
+import type { Mmu } from "../memory/Mmu.ts"
+import { mode } from "../memory/Tlb.ts"
+import { at, modeNumber, segment, segments } from "../processor/State.ts"
+import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
+
+/** Reports that the machine is to stop, and whatever else the processor cannot decide itself. */
+export interface Surroundings {
+  /** The status flags, at their places in RFLAGS. */
+  readonly status: () => number
+  /** The gate instruction was executed: it is honoured, or #UD. */
+  readonly gate: (number: number) => void
+}
+
+export class Core {
+  readonly mmu: Mmu
+  readonly clock: Clock
+  readonly bus: Bus
+  readonly apic: Apic
+  readonly surroundings: Surroundings
+  readonly i32: Int32Array
+  readonly view: DataView
+
+  constructor(mmu: Mmu, clock: Clock, bus: Bus, apic: Apic, surroundings: Surroundings) {
+    this.mmu = mmu
+    this.clock = clock
+    this.bus = bus
+    this.apic = apic
+    this.surroundings = surroundings
+    this.i32 = mmu.memory.i32
+    this.view = mmu.memory.view
+  }
+
+  // ---- words of the state block
+
+  low(offset: number): number {
+    return this.i32[offset >> 2]!
+  }
+
+  high(offset: number): number {
+    return this.i32[(offset + 4) >> 2]!
+  }
+
+  set(offset: number, lo: number, hi: number): void {
+    this.i32[offset >> 2] = lo
+    this.i32[(offset + 4) >> 2] = hi
+  }
+
+  copy(from: number, to: number): void {
+    this.set(to, this.low(from), this.high(from))
+  }
+
+  /** A general register, written as an instruction does: 32 bits clear the upper half, 8 and 16 leave the rest. */
+  setRegister(number: number, width: number, lo: number, hi: number): void {
+    const offset = at.general + number * 8
+    if (width === 64) this.set(offset, lo, hi)
+    else if (width === 32) this.set(offset, lo, 0)
+    else if (width === 16) this.view.setUint16(offset, lo & 0xffff, true)
+    else this.view.setUint8(offset, lo & 0xff)
+  }
+
+  // ---- exceptions
+
+  raise(vector: number, errorCode = 0): never {
+    this.i32[at.vector >> 2] = vector
+    this.i32[at.errorCode >> 2] = errorCode
+    throw raised
+  }
+
+  /** #GP(0) unless the address is canonical. */
+  checkCanonical(hi: number): void {
+    if (!isCanonical(hi)) this.raise(vector.GP)
+  }
+
+  // ---- privilege
+
+  get privilege(): number {
+    return this.i32[at.mode >> 2]! & 3
+  }
+
+  /** CS says how to decode and with what privilege; with RFLAGS.AC and CR4.SMAP, which translations are in force. */
+  enterMode(bits: 16 | 32 | 64, privilege: number): void {
+    this.i32[at.mode >> 2] = modeNumber({ bits, privilege: privilege as 0 | 1 | 2 | 3 })
+    this.accessModeChanged()
+  }
+
+  accessModeChanged(): void {
+    const isOpen = (this.i32[at.rflags >> 2]! & RFLAGS.AC) !== 0 && (this.i32[at.cr4 >> 2]! & CR4.SMAP) !== 0
+    this.mmu.setMode(this.privilege === 3 ? mode.user : isOpen ? mode.open : mode.supervisor)
+  }
+
+  /** Control registers or IA32_EFER say something else about paging. */
+  rulesChanged(efer: number): void {
+    const [cr0, cr4] = [this.low(at.cr0), this.low(at.cr4)]
+    this.mmu.setRules({
+      WP: (cr0 & CR0.WP) !== 0,
+      SMEP: (cr4 & CR4.SMEP) !== 0,
+      SMAP: (cr4 & CR4.SMAP) !== 0,
+      NXE: (efer & EFER.NXE) !== 0
+    })
+    this.accessModeChanged()
+  }
+
+  // ---- RFLAGS
+
+  /** All of it, RF as the instruction that runs finds it. */
+  rflags(): number {
+    return this.i32[at.rflags >> 2]! | this.surroundings.status() | (this.isResuming() ? RFLAGS.RF : 0)
+  }
+
+  setRflags(value: number): void {
+    this.i32[at.rflags >> 2] = (value & ~(RFLAGS.status | RFLAGS.RF)) | RFLAGS.one
+    this.i32[at.flagRule >> 2] = explicitRule
+    this.set(at.flagInput, value & RFLAGS.status, 0)
+    if (value & RFLAGS.RF) this.view.setFloat64(system.resume, this.clock.now(), true)
+    this.accessModeChanged()
+  }
+
+  /** RFLAGS.RF: "the processor clears the RF flag after the instruction that follows". */
+  isResuming(): boolean {
+    return this.view.getFloat64(system.resume, true) === this.clock.now()
+  }
+
+  /** No interrupt between this instruction and the next. */
+  castShadow(): void {
+    this.view.setFloat64(system.shadow, this.clock.now(), true)
+  }
+
+  inShadow(): boolean {
+    return this.view.getFloat64(system.shadow, true) === this.clock.now()
+  }
+
+  // ---- segments
+
+  selector(of: number): number {
+    return this.view.getUint16(at.segment + of * segment.bytes + segment.selector, true)
+  }
+
+  segmentAccess(of: number): number {
+    return this.view.getUint16(at.segment + of * segment.bytes + segment.access, true)
+  }
+
+  segmentLimit(of: number): number {
+    return this.view.getUint32(at.segment + of * segment.bytes + segment.limit, true)
+  }
+
+  segmentBase(of: number): number {
+    return of === segments.fs ? at.fsBase : of === segments.gs ? at.gsBase : at.segment + of * segment.bytes + segment.base
+  }
+
+  setSegment(of: number, selector: number, access: number, limit: number, baseLow: number, baseHigh: number): void {
+    const offset = at.segment + of * segment.bytes
+    this.view.setUint16(offset + segment.selector, selector, true)
+    this.view.setUint16(offset + segment.access, access, true)
+    this.view.setUint32(offset + segment.limit, limit, true)
+    this.set(this.segmentBase(of), baseLow, baseHigh)
+  }
+
+  // ---- memory
+
+  /** The host address of what an instruction reads. @throws `raised` */
+  read(lo: number, hi: number, width: number): number {
+    return this.accessible(this.mmu.read(lo, hi, width))
+  }
+
+  /** The bytes in `at.bounce` are written. @throws `raised` */
+  write(lo: number, hi: number, width: number): void {
+    this.accessible(this.mmu.write(lo, hi, width))
+  }
+
+  /** What the processor reads of its own tables, whatever its privilege. @throws `raised` */
+  readTable(lo: number, hi: number, width: number): number {
+    return this.accessible(this.mmu.readAs(mode.supervisor, lo, hi, width))
+  }
+
+  writeTable(lo: number, hi: number, width: number): void {
+    this.accessible(this.mmu.writeAs(mode.supervisor, lo, hi, width))
+  }
+
+  /** The word `offset` bytes above RSP. @throws `raised` */
+  readStack(offset: number, width: number): number {
+    const lo = this.low(rspAt)
+    const sum = (lo >>> 0) + offset
+    return this.read(sum | 0, (this.high(rspAt) + (sum >= 2 ** 32 ? 1 : 0)) | 0, width | inStack)
+  }
+
+  private accessible(host: number): number {
+    if (host === fault) throw raised
+    return host
+  }
+}
+
+const rspAt = at.general + 4 * 8
+
+/** The number of the flag rule whose first input is the status flags themselves, at 64 bits. */
+const explicitRule = 3
+
+/** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. */
+export const isCanonical = (hi: number): boolean => {
+  const sign = hi >> 15
+  return sign === 0 || sign === -1
+}
+
+/** Whole numbers below 2^53 from halves, and back. */
+export const toNumber = (lo: number, hi: number): number => (hi >>> 0) * 2 ** 32 + (lo >>> 0)
+export const highOf = (value: number): number => Math.floor(value / 2 ** 32) | 0

@@ -1,0 +1,171 @@
+/**
+ * Control and debug registers. SDM vol. 3A, "Control Registers"; vol. 2A and 2B, "MOV—Move to/from Control Registers", "MOV—Move to/from Debug Registers".
+ */
+import { at } from "../processor/State.ts"
+import type { Core } from "./Core.ts"
+import { msrAt } from "./msr.ts"
+import { CR0, CR4, EFER, system, vector } from "./registers.ts"
+
+const writableCr0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
+const writableCr4 =
+  CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.UMIP | CR4.FSGSBASE | CR4.PCIDE | CR4.SMEP | CR4.SMAP
+
+/** A control register by its number, and what the instruction says of one that is not there. */
+export const readControl = (core: Core, number: number): readonly [lo: number, hi: number] => {
+  switch (number) {
+    case 0:
+      return [core.low(at.cr0), core.high(at.cr0)]
+    case 2:
+      return [core.low(at.cr2), core.high(at.cr2)]
+    case 3:
+      return [core.low(at.cr3), core.high(at.cr3)]
+    case 4:
+      return [core.low(at.cr4), core.high(at.cr4)]
+    case 8:
+      return [core.apic.taskPriority >>> 4, 0]
+    default:
+      return core.raise(vector.UD)
+  }
+}
+
+export const writeControl = (core: Core, number: number, lo: number, hi: number): void => {
+  switch (number) {
+    case 0:
+      return writeCr0(core, lo, hi)
+    case 2:
+      return core.set(at.cr2, lo, hi)
+    case 3:
+      return writeCr3(core, lo, hi)
+    case 4:
+      return writeCr4(core, lo, hi)
+    case 8:
+      if (hi !== 0 || lo & ~15) core.raise(vector.GP)
+      return core.apic.setTaskPriority(lo << 4)
+    default:
+      core.raise(vector.UD)
+  }
+}
+
+const writeCr0 = (core: Core, lo: number, hi: number): void => {
+  const has = (bit: number) => (lo & bit) !== 0
+  if (hi !== 0 || (has(CR0.PG) && !has(CR0.PE)) || (has(CR0.NW) && !has(CR0.CD))) core.raise(vector.GP)
+  // "Clearing PG in 64-bit mode" is #GP. The modes without paging are not here, so nothing turns it on either.
+  if (!has(CR0.PG) || !has(CR0.PE)) core.raise(vector.GP)
+  const old = core.low(at.cr0)
+  core.set(at.cr0, (lo & writableCr0) | CR0.ET, 0)
+  if ((old ^ lo) & CR0.WP) core.rulesChanged(core.low(msrAt.IA32_EFER))
+}
+
+const pcidBits = 0xfff
+/** Bit 63 of what is written to CR3, with CR4.PCIDE: translations stay. */
+const keep = 0x8000_0000 | 0
+const physicalHigh = 0xff // bits 39:32
+
+const writeCr3 = (core: Core, lo: number, hi: number): void => {
+  const usesPcid = (core.low(at.cr4) & CR4.PCIDE) !== 0
+  const keeps = usesPcid && (hi & keep) !== 0
+  const high = keeps ? hi & ~keep : hi
+  if (high & ~physicalHigh) core.raise(vector.GP)
+  core.set(at.cr3, lo, high)
+  const pcid = usesPcid ? lo & pcidBits : 0
+  if (!keeps) core.mmu.tlb.flush(pcid)
+  useRoot(core)
+}
+
+/** The tables that CR3 names are in force. */
+export const useRoot = (core: Core): void => {
+  const [lo, hi] = [core.low(at.cr3), core.high(at.cr3)]
+  const usesPcid = (core.low(at.cr4) & CR4.PCIDE) !== 0
+  core.mmu.setRoot(hi * 2 ** 32 + ((lo & ~0xfff) >>> 0), usesPcid ? lo & pcidBits : 0)
+}
+
+const writeCr4 = (core: Core, lo: number, hi: number): void => {
+  const old = core.low(at.cr4)
+  const changed = old ^ lo
+  if (hi !== 0 || lo & ~writableCr4) core.raise(vector.GP)
+  if (!(lo & CR4.PAE)) core.raise(vector.GP)
+  // "CR4.PCIDE can be changed from 0 to 1 only if CR3[11:0] = 000H and IA32_EFER.LMA = 1."
+  if (lo & changed & CR4.PCIDE && (core.low(at.cr3) & pcidBits || !(core.low(msrAt.IA32_EFER) & EFER.LMA)))
+    core.raise(vector.GP)
+  core.set(at.cr4, lo, 0)
+  if (changed & (CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP)) core.rulesChanged(core.low(msrAt.IA32_EFER))
+  if (changed & CR4.PCIDE) useRoot(core)
+}
+
+/** The low four bits; PE is not cleared. */
+export const loadStatusWord = (core: Core, value: number): void => {
+  const old = core.low(at.cr0)
+  writeCr0(core, (old & ~0xe) | (value & 0xf), 0)
+}
+
+export const clearTaskSwitched = (core: Core): void => {
+  core.i32[at.cr0 >> 2]! &= ~CR0.TS
+}
+
+// ---- debug registers
+
+/** Bits of DR6 and DR7 that are always 1, and those that software may set. Figure "Debug Registers". */
+// biome-ignore format: a register, a line
+const debugBits = [
+  { number: 6, ones: 0xffff_0ff0 | 0, writable: 0x0000_e00f },
+  { number: 7, ones: 0x0000_0400,     writable: 0xffff_2bff | 0 }
+] as const
+
+const debugAt = (number: number): number => system.debug + number * 8
+const GD = 1 << 13
+const BD = 1 << 13
+
+/** "MOV DRn with DR4 or DR5: #UD if CR4.DE = 1", else DR6 and DR7. With DR7.GD, any access is #DB first. */
+const debugNumber = (core: Core, number: number): number => {
+  if (number > 7 || (number === 4 || number === 5 ? core.low(at.cr4) & CR4.DE : 0)) core.raise(vector.UD)
+  if (core.low(debugAt(7)) & GD) {
+    core.i32[debugAt(6) >> 2]! |= BD
+    core.i32[debugAt(7) >> 2]! &= ~GD
+    core.raise(vector.DB)
+  }
+  return number === 4 || number === 5 ? number + 2 : number
+}
+
+export const readDebug = (core: Core, number: number): readonly [lo: number, hi: number] => {
+  const offset = debugAt(debugNumber(core, number))
+  return [core.low(offset), core.high(offset)]
+}
+
+export const writeDebug = (core: Core, number: number, lo: number, hi: number): void => {
+  const of = debugNumber(core, number)
+  const fixed = debugBits.find((row) => row.number === of)
+  if (fixed && hi !== 0) core.raise(vector.GP)
+  core.set(debugAt(of), fixed ? (lo & fixed.writable) | fixed.ones : lo, hi)
+}
+
+export const resetDebug = (core: Core): void => {
+  for (const { number, ones } of debugBits) core.set(debugAt(number), ones, 0)
+}
+
+/** DR6.BS: a single step. */
+export const noteSingleStep = (core: Core): void => {
+  core.i32[debugAt(6) >> 2]! |= 1 << 14
+}
+
+// ---- translations
+
+/** INVPCID. SDM vol. 2A, "INVPCID", figure "INVPCID Descriptor". */
+export const invalidateByPcid = (core: Core, typeLow: number, typeHigh: number, lo: number, hi: number): void => {
+  const host = core.read(lo, hi, 128)
+  const [pcid, reserved] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+  const [addressLow, addressHigh] = [core.view.getInt32(host + 8, true), core.view.getInt32(host + 12, true)]
+  if (typeHigh !== 0 || typeLow < 0 || typeLow > 3) core.raise(vector.GP)
+  const { tlb } = core.mmu
+  if (typeLow === 2) return tlb.flushAll()
+  if (typeLow === 3) return tlb.flushLocal()
+  if (reserved !== 0 || pcid & ~pcidBits) core.raise(vector.GP)
+  if (pcid !== 0 && !(core.low(at.cr4) & CR4.PCIDE)) core.raise(vector.GP)
+  if (typeLow === 1) return tlb.flush(pcid)
+  core.checkCanonical(addressHigh)
+  tlb.invalidate(pcid, addressLow, addressHigh)
+}
+
+export const invalidatePage = (core: Core, lo: number, hi: number): void => {
+  const usesPcid = (core.low(at.cr4) & CR4.PCIDE) !== 0
+  core.mmu.tlb.invalidate(usesPcid ? core.low(at.cr3) & pcidBits : 0, lo, hi)
+}

@@ -1,0 +1,114 @@
+/**
+ * CPUID: what this processor has, and nothing that it has not. SDM vol. 2A, "CPUID".
+ */
+import { physicalBits } from "../memory/PhysicalMemory.ts"
+import { at } from "../processor/State.ts"
+import type { Core } from "./Core.ts"
+
+interface Feature {
+  readonly leaf: number
+  readonly register: "eax" | "ebx" | "ecx" | "edx"
+  readonly bit: number
+  readonly name: string
+  /** The instructions that it promises: each must be in the tables. */
+  readonly instructions?: readonly string[]
+}
+
+// biome-ignore format: a feature, a line
+export const features: readonly Feature[] = [
+  { leaf: 1,           register: "ecx", bit: 13, name: "CMPXCHG16B",   instructions: ["cmpxchg16b"] },
+  { leaf: 1,           register: "ecx", bit: 17, name: "PCID" },
+  { leaf: 1,           register: "ecx", bit: 21, name: "x2APIC" },
+  { leaf: 1,           register: "ecx", bit: 22, name: "MOVBE",        instructions: ["movbe"] },
+  { leaf: 1,           register: "ecx", bit: 23, name: "POPCNT",       instructions: ["popcnt"] },
+  { leaf: 1,           register: "ecx", bit: 24, name: "TSC-Deadline" },
+  { leaf: 1,           register: "edx", bit: 2,  name: "DE" },
+  { leaf: 1,           register: "edx", bit: 3,  name: "PSE" },
+  { leaf: 1,           register: "edx", bit: 4,  name: "TSC",          instructions: ["rdtsc"] },
+  { leaf: 1,           register: "edx", bit: 5,  name: "MSR",          instructions: ["rdmsr", "wrmsr"] },
+  { leaf: 1,           register: "edx", bit: 6,  name: "PAE" },
+  { leaf: 1,           register: "edx", bit: 8,  name: "CX8",          instructions: ["cmpxchg8b"] },
+  { leaf: 1,           register: "edx", bit: 9,  name: "APIC" },
+  { leaf: 1,           register: "edx", bit: 13, name: "PGE" },
+  { leaf: 1,           register: "edx", bit: 15, name: "CMOV",         instructions: ["cmove"] },
+  { leaf: 1,           register: "edx", bit: 16, name: "PAT" },
+  { leaf: 6,           register: "eax", bit: 2,  name: "ARAT" },
+  { leaf: 7,           register: "ebx", bit: 0,  name: "FSGSBASE",     instructions: ["rdfsbase", "wrfsbase"] },
+  { leaf: 7,           register: "ebx", bit: 1,  name: "IA32_TSC_ADJUST" },
+  { leaf: 7,           register: "ebx", bit: 7,  name: "SMEP" },
+  { leaf: 7,           register: "ebx", bit: 9,  name: "ERMS" },
+  { leaf: 7,           register: "ebx", bit: 10, name: "INVPCID",      instructions: ["invpcid"] },
+  { leaf: 7,           register: "ebx", bit: 20, name: "SMAP",         instructions: ["clac", "stac"] },
+  { leaf: 7,           register: "ecx", bit: 2,  name: "UMIP" },
+  { leaf: 0x8000_0001, register: "ecx", bit: 0,  name: "LAHF-SAHF",    instructions: ["lahf", "sahf"] },
+  { leaf: 0x8000_0001, register: "ecx", bit: 5,  name: "LZCNT",        instructions: ["lzcnt"] },
+  { leaf: 0x8000_0001, register: "edx", bit: 11, name: "SYSCALL",      instructions: ["syscall", "sysret"] },
+  { leaf: 0x8000_0001, register: "edx", bit: 20, name: "Execute Disable" },
+  { leaf: 0x8000_0001, register: "edx", bit: 26, name: "1-GByte pages" },
+  { leaf: 0x8000_0001, register: "edx", bit: 27, name: "RDTSCP",       instructions: ["rdtscp"] },
+  { leaf: 0x8000_0001, register: "edx", bit: 29, name: "Intel 64" },
+  { leaf: 0x8000_0007, register: "edx", bit: 8,  name: "Invariant TSC" }
+]
+
+type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
+
+const text = (four: string): number =>
+  [...four].reduceRight((word, character) => (word << 8) | character.charCodeAt(0), 0)
+
+const vendor: Answer = [0x16, text("Genu"), text("ntel"), text("ineI")]
+const brand = "Skyscope x86-64 processor".padEnd(48, "\0")
+const brandPart = (n: number): Answer => {
+  const word = (i: number) => text(brand.slice(n * 16 + i * 4, n * 16 + i * 4 + 4))
+  return [word(0), word(1), word(2), word(3)]
+}
+
+/** Family 6, model 3AH, stepping 0. */
+const signature = 0x3_06a0
+/** "Brand Index 0; CLFLUSH line size 0; one logical processor; initial APIC ID 0." */
+const processors = 1 << 16
+
+const TSC = 1_000_000_000
+const linearBits = 48
+
+// biome-ignore format: a leaf, a line
+const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
+  [0x00,        vendor],
+  [0x01,        [signature, processors, 0, 0]],
+  [0x06,        [0, 0, 0, 0]],
+  [0x07,        [0, 0, 0, 0]],
+  // Core crystal clock: the time-stamp counter itself.
+  [0x15,        [1, 1, TSC, 0]],
+  [0x16,        [1000, 1000, 1000, 0]],
+  [0x8000_0000, [0x8000_0008 | 0, 0, 0, 0]],
+  [0x8000_0001, [0, 0, 0, 0]],
+  [0x8000_0002, brandPart(0)],
+  [0x8000_0003, brandPart(1)],
+  [0x8000_0004, brandPart(2)],
+  [0x8000_0007, [0, 0, 0, 0]],
+  [0x8000_0008, [(linearBits << 8) | physicalBits, 0, 0, 0]]
+])
+
+const order = ["eax", "ebx", "ecx", "edx"] as const
+const highestBasic = 0x16
+
+const answer = (leaf: number, subleaf: number): Answer => {
+  const row = leaves.get(leaf)
+  if (!row || (leaf === 7 && subleaf !== 0)) return [0, 0, 0, 0]
+  const words = [...row]
+  for (const feature of features) {
+    if (feature.leaf === leaf) words[order.indexOf(feature.register)]! |= 1 << feature.bit
+  }
+  return [words[0]!, words[1]!, words[2]!, words[3]!]
+}
+
+/** "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is returned." */
+export const cpuid = (core: Core): void => {
+  const asked = core.low(at.general) >>> 0
+  const isBasic = asked < 0x8000_0000
+  const known = isBasic ? asked <= highestBasic : asked <= 0x8000_0008
+  const [eax, ebx, ecx, edx] = answer(known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
+  core.setRegister(0, 32, eax, 0)
+  core.setRegister(3, 32, ebx, 0)
+  core.setRegister(1, 32, ecx, 0)
+  core.setRegister(2, 32, edx, 0)
+}

@@ -1,0 +1,253 @@
+/**
+ * Descriptors: what a selector leads to, and how it gets into a segment register.
+ *
+ * SDM vol. 3A, "Segment Descriptors", "System Descriptor Types"; the checks are those of vol. 2A, "MOV", "LLDT", "LTR".
+ */
+import { at, segments } from "../processor/State.ts"
+import { type Core, highOf, toNumber } from "./Core.ts"
+import { CR4, system, vector } from "./registers.ts"
+
+/** A descriptor's halves, and where it lies. One object, reused. */
+export interface Descriptor {
+  low: number
+  high: number
+  /** Its linear address, halves. */
+  atLow: number
+  atHigh: number
+}
+
+/** Bits of a descriptor's upper half. Figure "Segment Descriptor". */
+// biome-ignore format: a table
+export const bits = {
+  accessed:   1 << 8,
+  /** Of code: readable; of data: writable. */
+  permits:    1 << 9,
+  conforming: 1 << 10,
+  code:       1 << 11,
+  /** Code or data; 0: a system descriptor. */
+  S:          1 << 12,
+  P:          1 << 15,
+  L:          1 << 21,
+  D:          1 << 22,
+  G:          1 << 23
+} as const
+
+export const dplOf = (high: number): number => (high >>> 13) & 3
+export const typeOf = (high: number): number => (high >>> 8) & 15
+const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
+const isWritableData = (high: number): boolean => (high & (bits.S | bits.code | bits.permits)) === (bits.S | bits.permits)
+const isReadable = (high: number): boolean => (high & bits.S) !== 0 && (high & (bits.code | bits.permits)) !== bits.code
+export const isConforming = (high: number): boolean => (high & (bits.code | bits.conforming)) === (bits.code | bits.conforming)
+
+/** Types of system descriptors in IA-32e mode. Table "System-Segment and Gate-Descriptor Types". */
+export const systemType = { ldt: 2, availableTss: 9, busyTss: 11, interruptGate: 14, trapGate: 15 } as const
+
+const local = 4
+export const isNull = (selector: number): boolean => (selector & ~3) === 0
+const code = (selector: number): number => selector & ~3
+
+const found: Descriptor = { low: 0, high: 0, atLow: 0, atHigh: 0 }
+
+/** The descriptor at a selector that is not null. Outside its table: `fault` with the selector (#GP, or #TS where the manual says so). */
+export const fetch = (core: Core, selector: number, fault: number = vector.GP, external = 0): Descriptor => {
+  const isLocal = (selector & local) !== 0
+  if (isLocal && isUnusable(core, segments.ldtr)) core.raise(fault, code(selector) | external)
+  const limit = isLocal ? core.segmentLimit(segments.ldtr) : core.low(system.gdtrLimit)
+  const offset = selector & ~7
+  if (offset + 7 > limit) core.raise(fault, code(selector) | external)
+  const base = isLocal ? core.segmentBase(segments.ldtr) : system.gdtrBase
+  return fetchAt(core, base, offset)
+}
+
+/** The 8 bytes at an offset from the base in the state block. */
+const fetchAt = (core: Core, base: number, offset: number): Descriptor => {
+  const sum = (core.low(base) >>> 0) + offset
+  const lo = sum | 0
+  const hi = (core.high(base) + (sum >= 2 ** 32 ? 1 : 0)) | 0
+  const host = core.readTable(lo, hi, 64)
+  found.low = core.view.getInt32(host, true)
+  found.high = core.view.getInt32(host + 4, true)
+  found.atLow = lo
+  found.atHigh = hi
+  return found
+}
+
+export const isUnusable = (core: Core, of: number): boolean => (core.segmentAccess(of) & unusable) !== 0
+const unusable = 1 << 8
+
+/** "Limit field": with G, in units of 4 KBytes. */
+export const limitOf = (low: number, high: number): number => {
+  const limit = (high & 0xf_0000) | (low & 0xffff)
+  return (high & bits.G ? (limit << 12) | 0xfff : limit) >>> 0
+}
+const baseOf = (low: number, high: number): number => (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000)
+const accessOf = (high: number): number => (high >>> 8) & 0xf0ff
+
+/** "Set by the processor when the segment is accessed": at the descriptor, when it is loaded. */
+const markAccessed = (core: Core, descriptor: Descriptor): void => {
+  if (descriptor.high & bits.accessed) return
+  descriptor.high |= bits.accessed
+  writeHigh(core, descriptor)
+}
+
+const writeHigh = (core: Core, { high, atLow, atHigh }: Descriptor): void => {
+  core.i32[at.bounce >> 2] = high
+  const lo = (atLow + 4) | 0
+  core.writeTable(lo, lo === 0 ? atHigh + 1 : atHigh, 32)
+}
+
+const setFrom = (core: Core, of: number, selector: number, { low, high }: Descriptor, baseHigh = 0): void =>
+  core.setSegment(of, selector, accessOf(high), limitOf(low, high), baseOf(low, high), baseHigh)
+
+const makeNull = (core: Core, of: number, selector: number): void => core.setSegment(of, selector, unusable, 0, 0, 0)
+
+/** MOV or POP to ES, SS, DS, FS, GS. */
+export const loadData = (core: Core, of: number, selector: number): void => {
+  if (of === segments.ss) return loadStack(core, selector, core.privilege)
+  if (isNull(selector)) return makeNull(core, of, selector)
+  const descriptor = fetch(core, selector)
+  const { high } = descriptor
+  if (!isReadable(high)) core.raise(vector.GP, code(selector))
+  const requested = Math.max(selector & 3, core.privilege)
+  if (!isConforming(high) && requested > dplOf(high)) core.raise(vector.GP, code(selector))
+  if (!(high & bits.P)) core.raise(vector.NP, code(selector))
+  markAccessed(core, descriptor)
+  setFrom(core, of, selector, descriptor)
+}
+
+/** SS, for a processor that runs with `privilege`. A null selector is allowed in 64-bit mode, but not in ring 3. */
+export const loadStack = (core: Core, selector: number, privilege: number): void => {
+  if (isNull(selector)) {
+    if (privilege === 3 || (selector & 3) !== privilege) core.raise(vector.GP)
+    return makeNull(core, segments.ss, selector)
+  }
+  const descriptor = fetch(core, selector)
+  const { high } = descriptor
+  if ((selector & 3) !== privilege || dplOf(high) !== privilege || !isWritableData(high)) core.raise(vector.GP, code(selector))
+  if (!(high & bits.P)) core.raise(vector.SS, code(selector))
+  markAccessed(core, descriptor)
+  setFrom(core, segments.ss, selector, descriptor)
+}
+
+/** A stack that an interrupt or a system call comes to: none in memory stands behind it. */
+export const setNullStack = (core: Core, privilege: number): void => makeNull(core, segments.ss, privilege)
+
+/** The code segment that an interrupt gate, IRET or a far transfer names: it is code, and present. */
+export const fetchCode = (core: Core, selector: number, external = 0): Descriptor => {
+  if (isNull(selector)) core.raise(vector.GP, external)
+  const descriptor = fetch(core, selector, vector.GP, external)
+  if (!isCode(descriptor.high)) core.raise(vector.GP, code(selector) | external)
+  return descriptor
+}
+
+export const checkPresent = (core: Core, high: number, selector: number, external = 0): void => {
+  if (!(high & bits.P)) core.raise(vector.NP, code(selector) | external)
+}
+
+/** CS, from a descriptor that was checked, for code that runs with `privilege`. */
+export const setCode = (core: Core, selector: number, descriptor: Descriptor, privilege: number): void => {
+  markAccessed(core, descriptor)
+  setFrom(core, segments.cs, (selector & ~3) | privilege, descriptor)
+  core.enterMode(sizeOf(descriptor.high), privilege)
+}
+
+const sizeOf = (high: number): 16 | 32 | 64 => (high & bits.L ? 64 : high & bits.D ? 32 : 16)
+
+/** Code and stack of SYSCALL and SYSRET: fixed, whatever the descriptors at these selectors say. */
+export const setFlat = (core: Core, codeSelector: number, stackSelector: number, privilege: number, size: 32 | 64): void => {
+  const dpl = privilege << 5
+  const flat = 0x8093 | dpl // G, P, S, data, writable, accessed
+  core.setSegment(segments.cs, codeSelector, (size === 64 ? 0xa09b : 0xc09b) | dpl, 0xffff_ffff, 0, 0)
+  core.setSegment(segments.ss, stackSelector, 0x4000 | flat, 0xffff_ffff, 0, 0)
+  core.enterMode(size, privilege)
+}
+
+/** IRET and RET to an outer ring: "if DPL < CPL ... the segment selector becomes null". */
+export const dropPrivileged = (core: Core): void => {
+  for (const of of [segments.es, segments.fs, segments.gs, segments.ds]) {
+    const high = core.segmentAccess(of) << 8
+    if (isUnusable(core, of) || isConforming(high) || dplOf(high) >= core.privilege) continue
+    makeNull(core, of, 0)
+  }
+}
+
+/** LLDT. */
+export const loadLocal = (core: Core, selector: number): void => {
+  if (isNull(selector)) return makeNull(core, segments.ldtr, selector)
+  const { high } = fetchSystem(core, selector)
+  if (typeOf(high) !== systemType.ldt) core.raise(vector.GP, code(selector))
+  checkPresent(core, high, selector)
+  setFrom(core, segments.ldtr, selector, found, upperBase(core, selector))
+}
+
+/** LTR: the TSS becomes busy, in its descriptor. */
+export const loadTask = (core: Core, selector: number): void => {
+  if (isNull(selector)) core.raise(vector.GP)
+  const { high } = fetchSystem(core, selector)
+  if (typeOf(high) !== systemType.availableTss) core.raise(vector.GP, code(selector))
+  checkPresent(core, high, selector)
+  const baseHigh = upperBase(core, selector)
+  const descriptor = fetch(core, selector)
+  descriptor.high |= 1 << 9
+  writeHigh(core, descriptor)
+  setFrom(core, segments.tr, selector, descriptor, baseHigh)
+}
+
+const fetchSystem = (core: Core, selector: number): Descriptor => {
+  if (selector & local) core.raise(vector.GP, code(selector))
+  const descriptor = fetch(core, selector)
+  if (descriptor.high & bits.S) core.raise(vector.GP, code(selector))
+  return descriptor
+}
+
+/** The upper half of the base: system descriptors have 16 bytes in IA-32e mode. */
+const upperBase = (core: Core, selector: number): number => {
+  const [low, high, atLow, atHigh] = [found.low, found.high, found.atLow, found.atHigh]
+  const upper = fetch(core, (selector & ~7) + 8)
+  if (upper.high & 0x1f00) core.raise(vector.GP, code(selector))
+  const base = upper.low
+  core.checkCanonical(base)
+  Object.assign(found, { low, high, atLow, atHigh })
+  return base
+}
+
+/** LGDT, LIDT: limit and base in memory. */
+export const loadTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
+  const limit = core.view.getUint16(core.read(lo, hi, 16), true)
+  const next = toNumber(lo, 0) + 2
+  const host = core.read(next | 0, hi + highOf(next), 64)
+  const [baseLow, baseHigh] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+  core.checkCanonical(baseHigh)
+  core.set(baseAt, baseLow, baseHigh)
+  core.set(limitAt, limit, 0)
+}
+
+/** SGDT, SIDT. CR4.UMIP keeps them from programs. */
+export const storeTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
+  if (core.privilege > 0 && core.low(at.cr4) & CR4.UMIP) core.raise(vector.GP)
+  core.i32[at.bounce >> 2] = core.low(limitAt)
+  const next = toNumber(lo, 0) + 2
+  core.set(at.bounce, core.low(limitAt), 0)
+  core.write(lo, hi, 16)
+  core.copy(baseAt, at.bounce)
+  core.write(next | 0, hi + highOf(next), 64)
+}
+
+/** LAR, LSL, VERR, VERW: whether a selector leads to something that could be used so; then its descriptor. Never an exception. */
+export const look = (core: Core, selector: number, accepts: (high: number) => boolean): Descriptor | undefined => {
+  if (isNull(selector)) return undefined
+  const isLocal = (selector & local) !== 0
+  const limit = isLocal ? core.segmentLimit(segments.ldtr) : core.low(system.gdtrLimit)
+  if ((isLocal && isUnusable(core, segments.ldtr)) || (selector & ~7) + 7 > limit) return undefined
+  const descriptor = fetch(core, selector)
+  const reaches = isConforming(descriptor.high) || Math.max(selector & 3, core.privilege) <= dplOf(descriptor.high)
+  return reaches && accepts(descriptor.high) ? descriptor : undefined
+}
+
+export const accepts = {
+  read: isReadable,
+  write: isWritableData,
+  /** Types with access rights to load: code, data, and the system types of IA-32e mode. */
+  rights: (high: number): boolean => (high & bits.S) !== 0 || [2, 9, 11, 12].includes(typeOf(high)),
+  limit: (high: number): boolean => (high & bits.S) !== 0 || [2, 9, 11].includes(typeOf(high))
+} as const

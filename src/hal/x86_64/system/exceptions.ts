@@ -1,0 +1,163 @@
+/**
+ * Exceptions and interrupts: how the processor gets from where it is to the handler that the IDT names.
+ *
+ * SDM vol. 3A, "64-Bit Mode Exception and Interrupt Handling"; vol. 2A, "INT n", operation.
+ */
+import { inStack, raised } from "../memory/Access.ts"
+import { mode } from "../memory/Tlb.ts"
+import { at, segments } from "../processor/State.ts"
+import { type Core, isCanonical } from "./Core.ts"
+import { bits, checkPresent, dplOf, fetchCode, isConforming, setCode, setNullStack, systemType, typeOf } from "./descriptors.ts"
+import { activity, pushesErrorCode, RFLAGS, system, vector } from "./registers.ts"
+
+/** What makes the processor go to a handler. */
+export type Source =
+  /** The instruction cannot be done: RIP is at it. */
+  | "fault"
+  /** It has been done, and RIP is behind it. */
+  | "trap"
+  /** INT n and INT3: the gate must allow the program to call it. */
+  | "software"
+  /** From outside. */
+  | "interrupt"
+
+/**
+ * Deliver `which` to its handler. A second exception on the way is delivered in its place, or becomes a double fault; delivery takes the time of one instruction.
+ *
+ * @returns whether a handler was reached: if not, it was a triple fault, and the processor is shut down.
+ */
+export const deliver = (core: Core, which: number, errorCode: number, source: Source): boolean => {
+  core.i32[system.activity >> 2] = activity.active
+  // "The processor sets RF in the EFLAGS image that any fault-class exception pushes."
+  const flags = core.rflags() | (source === "fault" ? RFLAGS.RF : 0)
+  core.clock.charge(1)
+  let event: Event = { which, errorCode, source, flags }
+  if (source === "fault" && which === vector.PF) core.copy(at.faultAddress, at.cr2)
+  for (;;) {
+    try {
+      enter(core, event)
+      return true
+    } catch (reason) {
+      if (reason !== raised) throw reason
+      if (event.source === "fault" && event.which === vector.DF) return false
+      const second = core.low(at.vector)
+      if (second === vector.PF) core.copy(at.faultAddress, at.cr2)
+      event = doubles(event, second)
+        ? { which: vector.DF, errorCode: 0, source: "fault", flags: flags | RFLAGS.RF }
+        : { which: second, errorCode: core.low(at.errorCode), source: "fault", flags: flags | RFLAGS.RF }
+    }
+  }
+}
+
+interface Event {
+  readonly which: number
+  readonly errorCode: number
+  readonly source: Source
+  /** RFLAGS as they are pushed. */
+  readonly flags: number
+}
+
+const contributory: ReadonlySet<number> = new Set([vector.DE, vector.TS, vector.NP, vector.SS, vector.GP])
+
+/** Table "Conditions for Generating a Double Fault". */
+const doubles = ({ which: first, source }: Event, second: number): boolean => {
+  if (source === "interrupt" || source === "software") return false
+  if (first === vector.PF) return second === vector.PF || contributory.has(second)
+  return contributory.has(first) && contributory.has(second)
+}
+
+const enter = (core: Core, { which, errorCode, source, flags }: Event): void => {
+  // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an earlier exception"
+  const external = source === "software" ? 0 : 1
+  const inIdt = (which << 3) | 2 | external
+  const gate = readGate(core, which, inIdt)
+  if (source === "software" && dplOf(gate.high) < core.privilege) core.raise(vector.GP, inIdt)
+  if (!(gate.high & bits.P)) core.raise(vector.NP, inIdt)
+
+  const selector = gate.low >>> 16
+  const target = fetchCode(core, selector, external)
+  const { high } = target
+  if (dplOf(high) > core.privilege) core.raise(vector.GP, (selector & ~3) | external)
+  checkPresent(core, high, selector, external)
+  if ((high & (bits.L | bits.D)) !== bits.L) core.raise(vector.GP, (selector & ~3) | external)
+  const privilege = isConforming(high) ? core.privilege : dplOf(high)
+  const changes = privilege < core.privilege
+  const [low, descriptor] = [(gate.low & 0xffff) | (gate.high & 0xffff_0000), { ...target }]
+
+  const stack = gate.high & 7
+  const sameStack = stack === 0 && !changes
+  const [rspLow, rspHigh] = sameStack
+    ? [core.low(rsp), core.high(rsp)]
+    : readTss(core, stack === 0 ? 4 + privilege * 8 : 0x1c + stack * 8, external)
+  if (!isCanonical(gate.upper)) core.raise(vector.GP, external)
+  const pushes = source === "fault" && pushesErrorCode(which)
+  push(core, rspLow & ~15, rspHigh, flags, pushes ? errorCode : none, external)
+
+  setCode(core, selector, descriptor, privilege)
+  if (changes) setNullStack(core, privilege)
+  core.set(at.rip, low, gate.upper)
+  const clears = RFLAGS.TF | RFLAGS.NT | RFLAGS.VM | (typeOf(gate.high) === systemType.interruptGate ? RFLAGS.IF : 0)
+  core.i32[at.rflags >> 2]! &= ~clears
+}
+
+const none = -1
+const rsp = at.general + 4 * 8
+const gateWords = { low: 0, high: 0, upper: 0 }
+
+/** Figure "64-Bit IDT Gate Descriptors". */
+const readGate = (core: Core, which: number, inIdt: number): typeof gateWords => {
+  const offset = which * 16
+  if (offset + 15 > core.low(system.idtrLimit)) core.raise(vector.GP, inIdt)
+  const sum = (core.low(system.idtrBase) >>> 0) + offset
+  const hi = core.high(system.idtrBase) + (sum >= 2 ** 32 ? 1 : 0)
+  const host = core.readTable(sum | 0, hi, 128)
+  gateWords.low = core.view.getInt32(host, true)
+  gateWords.high = core.view.getInt32(host + 4, true)
+  gateWords.upper = core.view.getInt32(host + 8, true)
+  const type = (gateWords.high >>> 8) & 31
+  if (type !== systemType.interruptGate && type !== systemType.trapGate) core.raise(vector.GP, inIdt)
+  return gateWords
+}
+
+/** A stack pointer in the TSS. Figure "64-Bit TSS Format". */
+const readTss = (core: Core, offset: number, external: number): readonly [lo: number, hi: number] => {
+  if (offset + 7 > core.segmentLimit(segments.tr)) core.raise(vector.TS, (core.selector(segments.tr) & ~3) | external)
+  const base = core.segmentBase(segments.tr)
+  const sum = (core.low(base) >>> 0) + offset
+  const host = core.readTable(sum | 0, core.high(base) + (sum >= 2 ** 32 ? 1 : 0), 64)
+  const [lo, hi] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+  if (!isCanonical(hi)) core.raise(vector.SS, external)
+  return [lo, hi]
+}
+
+/** SS, RSP, `flags`, CS, RIP and the error code go below a top that is a multiple of 16. RSP itself changes once all are in memory. */
+const push = (
+  core: Core,
+  topLow: number,
+  topHigh: number,
+  flags: number,
+  errorCode: number,
+  external: number
+): void => {
+  const isOpen = core.privilege < 3 && (core.low(at.rflags) & RFLAGS.AC) !== 0
+  const from = isOpen ? mode.open : mode.supervisor
+  let top = topLow >>> 0
+  let hi = topHigh
+  const word = (lo: number, high: number) => {
+    if (top === 0) hi = (hi - 1) | 0
+    top = (top - 8) >>> 0
+    core.set(at.bounce, lo, high)
+    if (core.mmu.writeAs(from, top | 0, hi, 64 | inStack) !== 0) {
+      // A stack that is not canonical is #SS with EXT; #PF has its own error code.
+      if (core.low(at.vector) === vector.SS) core.raise(vector.SS, external)
+      throw raised
+    }
+  }
+  word(core.selector(segments.ss), 0)
+  word(core.low(rsp), core.high(rsp))
+  word(flags, 0)
+  word(core.selector(segments.cs), 0)
+  word(core.low(at.rip), core.high(at.rip))
+  if (errorCode !== none) word(errorCode, 0)
+  core.set(rsp, top | 0, hi)
+}

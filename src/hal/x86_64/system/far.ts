@@ -1,0 +1,103 @@
+/**
+ * Far transfers within 64-bit mode, and ENTER. SDM vol. 2A, "CALL", "JMP", "ENTER"; vol. 2B, "RET": operation of far transfers in IA-32e mode.
+ *
+ * Through call gates nothing goes: a selector that names no code segment is #GP.
+ */
+import { inStack } from "../memory/Access.ts"
+import { at, segments } from "../processor/State.ts"
+import type { Core } from "./Core.ts"
+import { bits, checkPresent, dplOf, dropPrivileged, fetchCode, isConforming, isNull, loadStack, setCode } from "./descriptors.ts"
+import { vector } from "./registers.ts"
+
+const rsp = at.general + 4 * 8
+const rbp = at.general + 5 * 8
+
+/** CS and RIP become those of a code segment of the same privilege. */
+const transfer = (core: Core, selector: number, lo: number, hi: number): void => {
+  const descriptor = { ...fetchCode(core, selector) }
+  const { high } = descriptor
+  const { privilege } = core
+  const allowed = isConforming(high) ? dplOf(high) <= privilege : (selector & 3) <= privilege && dplOf(high) === privilege
+  if (!allowed || (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
+  checkPresent(core, high, selector)
+  core.checkCanonical(hi)
+  setCode(core, selector, descriptor, privilege)
+  core.set(at.rip, lo, hi)
+}
+
+export const jump = transfer
+
+export const call = (core: Core, selector: number, lo: number, hi: number, width: number): void => {
+  const step = width / 8
+  const [cs, ripLow, ripHigh] = [core.selector(segments.cs), core.low(at.rip), core.high(at.rip)]
+  // The return address is below the stack pointer until all is checked: only then the pointer moves.
+  store(core, rsp, -step, cs, 0, width)
+  store(core, rsp, -2 * step, ripLow, ripHigh, width)
+  transfer(core, selector, lo, hi)
+  add(core, rsp, -2 * step)
+}
+
+export const return_ = (core: Core, width: number, release: number): void => {
+  const step = width / 8
+  const [lo, hi] = load(core, rsp, 0, width)
+  const selector = load(core, rsp, step, width)[0] & 0xffff
+  const privilege = selector & 3
+  const descriptor = { ...fetchCode(core, selector) }
+  const { high } = descriptor
+  const dpl = dplOf(high)
+  if (privilege < core.privilege || (isConforming(high) ? dpl > privilege : dpl !== privilege))
+    core.raise(vector.GP, selector & ~3)
+  checkPresent(core, high, selector)
+  core.checkCanonical(hi)
+  if (privilege === core.privilege) {
+    setCode(core, selector, descriptor, privilege)
+    add(core, rsp, 2 * step + release)
+  } else {
+    const [rspLow, rspHigh] = load(core, rsp, 2 * step + release, width)
+    const stack = load(core, rsp, 3 * step + release, width)[0] & 0xffff
+    if (isNull(stack) && !(high & bits.L)) core.raise(vector.GP)
+    loadStack(core, stack, privilege)
+    setCode(core, selector, descriptor, privilege)
+    core.set(rsp, rspLow, rspHigh)
+    add(core, rsp, release)
+    dropPrivileged(core)
+  }
+  core.set(at.rip, lo, hi)
+}
+
+/** ENTER: RBP is pushed, `level` - 1 frame pointers are copied, and `size` bytes are made room for. */
+export const enter = (core: Core, size: number, level: number, width: number): void => {
+  const step = width / 8
+  const frame = -step
+  store(core, rsp, frame, core.low(rbp), core.high(rbp), width)
+  for (let n = 1; n < level; n++) {
+    const [lo, hi] = load(core, rbp, -n * step, width)
+    store(core, rsp, frame - n * step, lo, hi, width)
+  }
+  const [frameLow, frameHigh] = offset(core, rsp, frame)
+  if (level > 0) store(core, rsp, frame - level * step, frameLow, frameHigh, width)
+  const below = frame - level * step - size
+  // "#SS, #PF if a write to the new top of the stack would raise it": the frame is probed before anything changes.
+  const [lo, hi] = offset(core, rsp, below)
+  if (core.mmu.modify(lo, hi, 8 | inStack) === -1) core.write(lo, hi, 8 | inStack)
+  core.setRegister(5, width, frameLow, frameHigh)
+  core.set(rsp, lo, hi)
+}
+
+const offset = (core: Core, register: number, by: number): readonly [lo: number, hi: number] => {
+  const sum = (core.low(register) >>> 0) + by
+  return [sum | 0, (core.high(register) + Math.floor(sum / 2 ** 32)) | 0]
+}
+
+const add = (core: Core, register: number, by: number): void => core.set(register, ...offset(core, register, by))
+
+const load = (core: Core, register: number, by: number, width: number): readonly [lo: number, hi: number] => {
+  const host = core.read(...offset(core, register, by), width | inStack)
+  if (width === 64) return [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+  return [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
+}
+
+const store = (core: Core, register: number, by: number, lo: number, hi: number, width: number): void => {
+  core.set(at.bounce, lo, hi)
+  core.write(...offset(core, register, by), width | inStack)
+}

@@ -1,0 +1,194 @@
+/**
+ * The operations of the whole machine that instructions end in: `systemInputs` in processor/Meaning.ts says what each is given.
+ *
+ * The instruction is counted and RIP is behind it. An operation that refuses raises (`raised`): the loop then puts RIP and the count back.
+ */
+import { type SystemName, systemNames } from "../processor/Meaning.ts"
+import { at, segments } from "../processor/State.ts"
+import * as control from "./control.ts"
+import { type Core, highOf, toNumber } from "./Core.ts"
+import { cpuid } from "./cpuid.ts"
+import * as descriptors from "./descriptors.ts"
+import * as far from "./far.ts"
+import { msrAt, readMsr, readTsc, writeMsr } from "./msr.ts"
+import * as ports from "./ports.ts"
+import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
+import { interruptReturn, poppableFlags } from "./return.ts"
+import { swapgs, syscall, sysret } from "./syscall.ts"
+
+/** What an operation is to whoever performs it. */
+export type Operation = (core: Core) => void | Trap
+/** The operation ends in going to a handler: by INT, as if by an interrupt. */
+export interface Trap {
+  readonly vector: number
+  readonly source: "software" | "trap"
+}
+
+/** Input `n`: its lower half is enough for numbers, widths and selectors. */
+const input = (core: Core, n: number): number => core.low(at.inputs + n * 8)
+const inputHigh = (core: Core, n: number): number => core.high(at.inputs + n * 8)
+
+const [rax, rcx, rdx] = [0, 1, 2] as const
+const edxEax = (core: Core, [lo, hi]: readonly [lo: number, hi: number]): void => {
+  core.setRegister(rax, 32, lo, 0)
+  core.setRegister(rdx, 32, hi, 0)
+}
+const ecx = (core: Core): number => core.low(at.general + rcx * 8) >>> 0
+
+/** "If CR4.TSD = 1 and CPL > 0: #GP(0)." */
+const checkTsc = (core: Core): void => {
+  if (core.low(at.cr4) & CR4.TSD && core.privilege > 0) core.raise(vector.GP)
+}
+
+const setFlag = (core: Core, flag: number, value: boolean): void => {
+  const old = core.low(at.rflags)
+  core.i32[at.rflags >> 2] = value ? old | flag : old & ~flag
+}
+
+/** CLI, STI: "CPL > IOPL: #GP(0)". */
+const checkIopl = (core: Core): void => {
+  if (core.privilege > (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) core.raise(vector.GP)
+}
+
+const setAc = (core: Core, value: boolean): void => {
+  if (core.privilege > 0) core.raise(vector.UD)
+  setFlag(core, RFLAGS.AC, value)
+  core.accessModeChanged()
+}
+
+/** LAR, LSL, VERR, VERW: ZF says whether the selector was good for it. */
+const answerZf = (core: Core, value: boolean): void => {
+  const flags = core.rflags()
+  const ZF = 1 << 6
+  core.setRflags(value ? flags | ZF : flags & ~ZF)
+}
+
+const movToSegment = (core: Core, of: number, selector: number): void => {
+  descriptors.loadData(core, of, selector & 0xffff)
+  // "Loading the SS register ... inhibits all interrupts until after the execution of the next instruction."
+  if (of === segments.ss) core.castShadow()
+}
+
+const undefinedHere = (core: Core): void => core.raise(vector.UD)
+
+export const operations: Readonly<Record<SystemName, Operation>> = {
+  gate: (core) => core.surroundings.gate(input(core, 0)),
+  cpuid,
+
+  rdtsc: (core) => {
+    checkTsc(core)
+    edxEax(core, readTsc(core))
+  },
+  rdtscp: (core) => {
+    checkTsc(core)
+    edxEax(core, readTsc(core))
+    core.setRegister(rcx, 32, core.low(msrAt.IA32_TSC_AUX), 0)
+  },
+  rdmsr: (core) => edxEax(core, readMsr(core, ecx(core))),
+  wrmsr: (core) => writeMsr(core, ecx(core), core.low(at.general + rax * 8), core.low(at.general + rdx * 8)),
+  /** There are no performance counters. */
+  rdpmc: (core) => core.raise(vector.GP),
+
+  syscall,
+  sysret: (core) => sysret(core, input(core, 0)),
+  swapgs,
+  iret: (core) => interruptReturn(core, input(core, 0)),
+  int: (core) => ({ vector: input(core, 0), source: "software" }),
+  int1: () => ({ vector: vector.DB, source: "trap" }),
+
+  hlt: (core) => {
+    core.i32[system.activity >> 2] = activity.halted
+  },
+  cli: (core) => {
+    checkIopl(core)
+    setFlag(core, RFLAGS.IF, false)
+  },
+  sti: (core) => {
+    checkIopl(core)
+    if (!(core.low(at.rflags) & RFLAGS.IF)) core.castShadow()
+    setFlag(core, RFLAGS.IF, true)
+  },
+  popf: (core) => {
+    const changes = poppableFlags(core, input(core, 1))
+    core.setRflags((core.rflags() & ~changes & ~RFLAGS.RF) | (input(core, 0) & changes))
+  },
+  clac: (core) => setAc(core, false),
+  stac: (core) => setAc(core, true),
+
+  movFromControl: (core) => core.setRegister(input(core, 1), 64, ...control.readControl(core, input(core, 0))),
+  movToControl: (core) => control.writeControl(core, input(core, 0), input(core, 1), inputHigh(core, 1)),
+  movFromDebug: (core) => core.setRegister(input(core, 1), 64, ...control.readDebug(core, input(core, 0))),
+  movToDebug: (core) => control.writeDebug(core, input(core, 0), input(core, 1), inputHigh(core, 1)),
+  lmsw: (core) => control.loadStatusWord(core, input(core, 0)),
+  clts: control.clearTaskSwitched,
+  invlpg: (core) => control.invalidatePage(core, input(core, 0), inputHigh(core, 0)),
+  invpcid: (core) =>
+    control.invalidateByPcid(core, input(core, 0), inputHigh(core, 0), input(core, 1), inputHigh(core, 1)),
+
+  lgdt: (core) =>
+    descriptors.loadTableRegister(core, input(core, 0), inputHigh(core, 0), system.gdtrLimit, system.gdtrBase),
+  lidt: (core) =>
+    descriptors.loadTableRegister(core, input(core, 0), inputHigh(core, 0), system.idtrLimit, system.idtrBase),
+  sgdt: (core) =>
+    descriptors.storeTableRegister(core, input(core, 0), inputHigh(core, 0), system.gdtrLimit, system.gdtrBase),
+  sidt: (core) =>
+    descriptors.storeTableRegister(core, input(core, 0), inputHigh(core, 0), system.idtrLimit, system.idtrBase),
+  lldt: (core) => descriptors.loadLocal(core, input(core, 0) & 0xffff),
+  ltr: (core) => descriptors.loadTask(core, input(core, 0) & 0xffff),
+
+  movToSegment: (core) => movToSegment(core, input(core, 0), input(core, 1)),
+  popToSegment: (core) => {
+    movToSegment(core, input(core, 0), input(core, 1))
+    core.copy(at.inputs + 2 * 8, at.general + 4 * 8)
+  },
+  loadFarPointer: (core) => {
+    const width = input(core, 3)
+    const [lo, hi] = [input(core, 2), inputHigh(core, 2)]
+    const host = core.read(lo, hi, width)
+    const [low, high] = readWord(core, host, width)
+    const next = toNumber(lo, 0) + width / 8
+    const selector = core.view.getUint16(core.read(next | 0, hi + highOf(next), 16), true)
+    movToSegment(core, input(core, 0), selector)
+    core.setRegister(input(core, 1), width, low, high)
+  },
+  farJump: (core) => far.jump(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1)),
+  farCall: (core) => far.call(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1), input(core, 2)),
+  farReturn: (core) => far.return_(core, input(core, 0), input(core, 1)),
+  enter: (core) => far.enter(core, input(core, 0), input(core, 1), input(core, 2)),
+
+  lar: (core) => {
+    const found = descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.rights)
+    if (found) core.setRegister(input(core, 1), input(core, 2), found.high & 0x00f0_ff00, 0)
+    answerZf(core, found !== undefined)
+  },
+  lsl: (core) => {
+    const found = descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.limit)
+    if (found) core.setRegister(input(core, 1), input(core, 2), descriptors.limitOf(found.low, found.high) | 0, 0)
+    answerZf(core, found !== undefined)
+  },
+  verr: (core) => answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.read) !== undefined),
+  verw: (core) => answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.write) !== undefined),
+
+  in: (core) => ports.input(core, input(core, 0), input(core, 1)),
+  out: (core) => ports.output(core, input(core, 0), input(core, 1)),
+  ins: (core) =>
+    ports.inputString(core, input(core, 0), inputHigh(core, 0), input(core, 1), input(core, 2), input(core, 3)),
+  outs: (core) =>
+    ports.outputString(core, input(core, 0), inputHigh(core, 0), input(core, 1), input(core, 2), input(core, 3)),
+
+  /** Memory has no cache in front of it. */
+  wbinvd: () => {},
+  /** "#UD if CR4.OSXSAVE = 0", "if CPUID.01H:EDX.FXSR = 0": neither is there. */
+  xgetbv: undefinedHere,
+  xsetbv: undefinedHere,
+  fxsave: undefinedHere,
+  fxrstor: undefinedHere
+}
+
+const readWord = (core: Core, host: number, width: number): readonly [lo: number, hi: number] =>
+  width === 64
+    ? [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+    : [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
+
+/** By the number that is in `at.detail`. */
+export const operationOf: readonly Operation[] = systemNames.map((name) => operations[name])

@@ -1,0 +1,65 @@
+/**
+ * IRET: back to what an exception or interrupt came from. SDM vol. 2A, "IRET/IRETD/IRETQ", operation, IA-32e mode.
+ */
+import { at } from "../processor/State.ts"
+import { type Core, toNumber } from "./Core.ts"
+import { bits, checkPresent, dplOf, dropPrivileged, fetchCode, isConforming, isNull, limitOf, loadStack, setCode } from "./descriptors.ts"
+import { RFLAGS, vector } from "./registers.ts"
+
+export const interruptReturn = (core: Core, width: number): void => {
+  if (core.low(at.rflags) & RFLAGS.NT) core.raise(vector.GP)
+  const step = width / 8
+  const pop = (n: number): readonly [lo: number, hi: number] => {
+    const host = core.readStack(n * step, width)
+    if (width === 64) return [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
+    return [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
+  }
+  const [rip, cs, flags] = [pop(0), pop(1), pop(2)]
+  const selector = cs[0] & 0xffff
+  const privilege = selector & 3
+  const isOuter = privilege > core.privilege
+  // "In 64-bit mode, IRET always pops SS:RSP", also when the ring stays the same.
+  const [rsp, ss] = [pop(3), pop(4)]
+
+  const descriptor = { ...fetchCode(core, selector) }
+  const { high } = descriptor
+  const dpl = dplOf(high)
+  if (privilege < core.privilege || (isConforming(high) ? dpl > privilege : dpl !== privilege))
+    core.raise(vector.GP, selector & ~3)
+  checkPresent(core, high, selector)
+  if ((high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
+  const is64 = (high & bits.L) !== 0
+  if (is64) core.checkCanonical(rip[1])
+  else if (toNumber(...rip) > limitOf(descriptor.low, high)) core.raise(vector.GP)
+  const stack = ss[0] & 0xffff
+  // A null SS goes only with 64-bit code; with what is not null, loading it says what is wrong.
+  if (isNull(stack) && !is64) core.raise(vector.GP)
+
+  const changeable = changeableFlags(core, width)
+  loadStack(core, stack, privilege)
+  setCode(core, selector, descriptor, privilege)
+  core.set(at.rip, rip[0], is64 ? rip[1] : 0)
+  core.set(at.general + 4 * 8, rsp[0], rsp[1])
+  core.setRflags((core.rflags() & ~changeable & ~RFLAGS.RF) | (flags[0] & changeable))
+  if (isOuter) dropPrivileged(core)
+}
+
+/** The flags that a privilege may change, by POPF and IRET. IRET has RF as well. */
+export const poppableFlags = (core: Core, width: number): number => {
+  const privilege = core.privilege
+  const iopl = (core.low(at.rflags) & RFLAGS.IOPL) >>> 12
+  return (
+    RFLAGS.status |
+    RFLAGS.TF |
+    RFLAGS.DF |
+    RFLAGS.NT |
+    (width === 16 ? 0 : RFLAGS.AC | RFLAGS.ID) |
+    (privilege <= iopl ? RFLAGS.IF : 0) |
+    (privilege === 0 ? RFLAGS.IOPL : 0)
+  )
+}
+
+const changeableFlags = (core: Core, width: number): number =>
+  poppableFlags(core, width) |
+  (width === 16 ? 0 : RFLAGS.RF) |
+  (width !== 16 && core.privilege === 0 ? RFLAGS.VIF | RFLAGS.VIP : 0)
