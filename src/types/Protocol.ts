@@ -90,11 +90,6 @@ type None = Readonly<Record<never, never>>
 export type Sent<O extends Operation, Q = never> = O extends { readonly sends: infer F } ? CapsFor<F, Q> : None
 export type Returned<O extends Operation, Q = never> = O extends { readonly returns: infer F } ? CapsFor<F, Q> : None
 
-/** An argument for capabilities, where there are any. */
-type CapsArgument<C> = [keyof C] extends [never] ? [] : [caps: C]
-export type RequestArguments<O extends Operation, Q = never> = [request: Request<O>, ...CapsArgument<Sent<O, Q>>]
-export type ReplyArguments<O extends Operation, Q = never> = [reply: Reply<O>, ...CapsArgument<Returned<O, Q>>]
-
 /** The rights to an endpoint that asking takes. Capabilities go only with the right to grant them. */
 export type Asking<O extends Operation> = O extends { readonly sends: CapFields } ? "write" | "grant" : "write"
 
