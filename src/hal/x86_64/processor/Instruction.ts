@@ -69,7 +69,10 @@ export interface Relative extends Operand {
 export const segmentBase = (segment: number): number =>
   segment === 4 ? at.fsBase : segment === 5 ? at.gsBase : at.zero
 
-/** Where the register with this number is, or the part of it that is `width` wide and begins at bit 0. */
+/** The constant as one number, from 0 to 2^64 - 1. */
+export const immediateValue = ({ lo, hi }: Immediate): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+
+/** Where the register with this number begins. */
 export const registerOffset = (number: number): number => at.general + number * 8
 
 /** A register that an instruction names by what it is, not in its bytes. */

@@ -20,11 +20,8 @@
 
 export type Width = 8 | 16 | 32 | 64
 
-/** `V` stands for 64 bits, `B` for a truth. */
-export interface Machine<V, B> {
-  readonly mode: Mode
-
-  // ---- values
+/** What values are made of values: `V` stands for 64 bits, `B` for a truth. */
+export interface Values<V, B> {
   constant(value: bigint): V
   add(a: V, b: V): V
   sub(a: V, b: V): V
@@ -73,6 +70,10 @@ export interface Machine<V, B> {
   differ(a: B, b: B): B
   /** 0 or 1. */
   number(a: B): V
+}
+
+export interface Machine<V, B> extends Values<V, B> {
+  readonly mode: Mode
 
   // ---- state
   read(operand: Operand): V
@@ -162,9 +163,9 @@ export type StateWord =
 export interface FlagRule {
   readonly name: string
   readonly inputs: 1 | 2 | 3
-  readonly flag: <V, B>(x: Machine<V, B>, flag: Flag, width: Width, inputs: readonly V[]) => B
+  readonly flag: <V, B>(x: Values<V, B>, flag: Flag, width: Width, inputs: readonly V[]) => B
   /** Conditions that are simpler than their flags: after a comparison, BE is `a <= b`. */
-  readonly shortcut?: <V, B>(x: Machine<V, B>, c: Condition, width: Width, inputs: readonly V[]) => B | undefined
+  readonly shortcut?: <V, B>(x: Values<V, B>, c: Condition, width: Width, inputs: readonly V[]) => B | undefined
 }
 
 export type Meaning = <V, B>(x: Machine<V, B>, ...operands: Operand[]) => void

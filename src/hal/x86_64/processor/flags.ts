@@ -6,10 +6,10 @@
  *
  * Inputs are values of the rule's width, carries and truths 0 or 1, `status` what `Machine.status` gives.
  */
-import { type Condition, type Flag, type FlagRule, flagPositions, type Machine, type Width } from "./Meaning.ts"
+import { type Condition, type Flag, type FlagRule, flagPositions, type Values, type Width } from "./Meaning.ts"
 
-type Value = <V, B>(x: Machine<V, B>, width: Width, ...inputs: Array<V>) => V
-type Truth = <V, B>(x: Machine<V, B>, width: Width, ...inputs: Array<V>) => B
+type Value = <V, B>(x: Values<V, B>, width: Width, ...inputs: Array<V>) => V
+type Truth = <V, B>(x: Values<V, B>, width: Width, ...inputs: Array<V>) => B
 
 /** `result`: what ZF, SF and PF are about, in every rule alike. */
 interface Parts {
@@ -55,8 +55,8 @@ const keeping = (
 
 const never: Truth = (x) => x.truth(false)
 const first: Value = (_x, _width, result) => result
-const top = <V, B>(x: Machine<V, B>, width: Width, value: V): B => x.bit(value, width - 1)
-const minus1 = <V, B>(x: Machine<V, B>, count: V): V => x.sub(count, x.constant(1n))
+const top = <V, B>(x: Values<V, B>, width: Width, value: V): B => x.bit(value, width - 1)
+const minus1 = <V, B>(x: Values<V, B>, count: V): V => x.sub(count, x.constant(1n))
 
 /** RFLAGS itself. */
 export const explicit = keeping("explicit", 1, {})
@@ -66,13 +66,13 @@ export const explicit = keeping("explicit", 1, {})
 const sum: Value = (x, width, a, b) => x.low(x.add(a, b), width)
 const difference: Value = (x, width, a, b) => x.low(x.sub(a, b), width)
 /** The operands agree in sign, and the sum does not. */
-const sumOverflows = <V, B>(x: Machine<V, B>, width: Width, a: V, b: V, r: V): B =>
+const sumOverflows = <V, B>(x: Values<V, B>, width: Width, a: V, b: V, r: V): B =>
   top(x, width, x.and(x.xor(a, r), x.xor(b, r)))
 /** The operands differ in sign, and the difference differs from the first. */
-const differenceOverflows = <V, B>(x: Machine<V, B>, width: Width, a: V, b: V, r: V): B =>
+const differenceOverflows = <V, B>(x: Values<V, B>, width: Width, a: V, b: V, r: V): B =>
   top(x, width, x.and(x.xor(a, b), x.xor(a, r)))
 /** The carry into bit 4, of a sum as of a difference. */
-const carryInto4 = <V, B>(x: Machine<V, B>, a: V, b: V, r: V): B => x.bit(x.xor(x.xor(a, b), r), 4)
+const carryInto4 = <V, B>(x: Values<V, B>, a: V, b: V, r: V): B => x.bit(x.xor(x.xor(a, b), r), 4)
 
 /** a + b */
 export const addition = ofResult("addition", 2, {
@@ -231,7 +231,7 @@ export const zeroCount: FlagRule = {
 
 /** Each condition as a function of the flags. SDM vol. 1, "EFLAGS Condition Codes". */
 export const holds = <V, B>(
-  x: Machine<V, B>,
+  x: Values<V, B>,
   condition: Condition,
   rule: FlagRule,
   width: Width,
@@ -261,7 +261,7 @@ export const holds = <V, B>(
 }
 
 /** RFLAGS' status bits as a rule has them. */
-export const image = <V, B>(x: Machine<V, B>, rule: FlagRule, width: Width, inputs: ReadonlyArray<V>): V =>
+export const image = <V, B>(x: Values<V, B>, rule: FlagRule, width: Width, inputs: ReadonlyArray<V>): V =>
   (Object.keys(flagPositions) as Array<Flag>)
     .map((flag) => x.shl(x.number(rule.flag(x, flag, width, inputs)), x.constant(BigInt(flagPositions[flag]))))
     .reduce((a, b) => x.or(a, b))

@@ -7,7 +7,7 @@ const int = (value: bigint): bigint => BigInt.asIntN(64, value)
 const word = (value: bigint): bigint => BigInt.asUintN(64, value)
 
 /** A dividend of 128 bits in halves, and a divisor that is not 0, except in `quotient128SignedFits`: 1 if the quotient exists and fits 64 bits. */
-export const functions: Readonly<Record<FunctionName, (hi: bigint, lo: bigint, divisor: bigint) => bigint>> = {
+export const functions: Readonly<Record<FunctionName, (...inputs: ReadonlyArray<bigint>) => bigint>> = {
   divide128Unsigned: (hi, lo, divisor) => word(unsigned(hi, lo) / divisor),
   remainder128Unsigned: (hi, lo, divisor) => unsigned(hi, lo) % divisor,
   divide128Signed: (hi, lo, divisor) => word(signed(hi, lo) / int(divisor)),

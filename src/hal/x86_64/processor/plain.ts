@@ -1,0 +1,274 @@
+/**
+ * The plain reading: a value is a bigint, a truth a boolean. Slow and obvious: the other readings are judged by it.
+ *
+ * Each instruction is fetched and decoded anew. Its meaning is run, and what it states is remembered; then that is done.
+ */
+import { type Access, fault } from "../memory/Access.ts"
+import { pageSize } from "../memory/layout.ts"
+import { decode, type NoInstruction } from "./decode.ts"
+import { effectsOf, modifies } from "./effects.ts"
+import { explicit, holds, image, ruleNumber, ruleOf } from "./flags.ts"
+import { type Decoded, type Instruction, immediateValue, type Memory, segmentBase } from "./Instruction.ts"
+import { type Exception, type Machine, type Mode, type Operand, systemNames, type Width } from "./Meaning.ts"
+import type { MakeReading, Reading, ReadingParts } from "./Reading.ts"
+import { at, cause, exceptions, modeOf, segments, stateWords } from "./State.ts"
+import { word, words } from "./words.ts"
+
+export const makePlain: MakeReading = (parts) => new Plain(parts)
+
+/** Thrown where an instruction ends before it is complete: having done nothing, or raising the exception in the state block. */
+class Stop extends Error {
+  readonly why: "skip" | "fault"
+  constructor(why: "skip" | "fault") {
+    super(why)
+    this.why = why
+  }
+}
+
+interface Store {
+  readonly address: bigint
+  readonly value: bigint
+  readonly width: Width
+  readonly segment: number
+}
+
+/** What an instruction has stated, and not done yet. */
+interface Pending {
+  readonly stores: Array<Store>
+  /** To registers and flags, in order. */
+  readonly writes: Array<() => void>
+  rip: bigint
+  cause: number
+}
+
+class Plain implements Reading {
+  private readonly view: DataView<ArrayBuffer>
+  private readonly access: Access
+
+  constructor({ memory, access }: ReadingParts) {
+    this.view = new DataView(memory.buffer)
+    this.access = access
+  }
+
+  run(): void {
+    do this.step()
+    while (this.int(at.cause) === cause.countdown && this.int(at.countdown) > 0 && this.int(at.attention) === 0)
+  }
+
+  step(): void {
+    const rip = this.get(at.rip, 64)
+    this.set(at.stoppedAt, rip, 64)
+    try {
+      this.execute(rip)
+    } catch (stop) {
+      if (!(stop instanceof Stop)) throw stop
+      this.setInt(at.cause, cause.fault)
+    }
+  }
+
+  status(): number {
+    const { rule, width, inputs } = this.lastFlags()
+    return Number(image(words, rule, width, inputs))
+  }
+
+  /** Nothing is kept of code. */
+  codeWritten(): void {}
+  codeMapChanged(): void {}
+
+  // ---- one instruction
+
+  private execute(rip: bigint): void {
+    const instruction = this.fetch(rip)
+    const next = word(rip + BigInt(instruction.length))
+    const pending: Pending = { stores: [], writes: [], rip: next, cause: cause.countdown }
+    try {
+      this.state(instruction, rip, pending)
+    } catch (stop) {
+      if (!(stop instanceof Stop && stop.why === "skip")) throw stop
+    }
+    for (const { address, value, width, segment } of pending.stores) this.store(address, value, width, segment)
+    for (const write of pending.writes) write()
+    this.set(at.rip, pending.rip, 64)
+    this.setInt(at.countdown, this.int(at.countdown) - 1)
+    this.setInt(at.cause, pending.cause)
+  }
+
+  /** Runs the meaning. */
+  private state(instruction: Instruction, rip: bigint, pending: Pending): void {
+    const { form, operands } = instruction
+    const mode = this.mode()
+    if (form.privileged && mode.privilege !== 0) this.raise("#GP(0)")
+    form.meaning(this.machine(instruction, mode, rip, pending), ...operands)
+  }
+
+  /** The bytes may go on in the next page, which is asked for only then. */
+  private fetch(rip: bigint): Instruction {
+    const start = this.codeAt(rip)
+    const here = this.code(start, Math.min(pageSize - (start % pageSize), longest))
+    const found = decode(here, 0, here.length, this.mode())
+    if (found !== "incomplete") return this.instruction(found)
+    const more = this.code(this.codeAt(word(rip + BigInt(here.length))), longest - here.length)
+    return this.instruction(decode(new Uint8Array([...here, ...more]), 0, longest, this.mode()))
+  }
+  private codeAt(address: bigint): number {
+    return this.checked(this.access.execute(lo(address), hi(address)), segments.cs)
+  }
+  private code(host: number, length: number): Uint8Array {
+    return new Uint8Array(this.view.buffer, host, length)
+  }
+  private instruction(found: Instruction | NoInstruction): Instruction {
+    if (found === "invalid") return this.raise("#UD")
+    if (found === "tooLong") return this.raise("#GP(0)")
+    if (found === "incomplete") throw new Error("15 bytes are a whole instruction, or too long for one")
+    return found
+  }
+
+  /** What a meaning speaks to. */
+  private machine(instruction: Instruction, mode: Mode, rip: bigint, pending: Pending): Machine<bigint, boolean> {
+    const plain = this
+    const { view } = this
+    const next = word(rip + BigInt(instruction.length))
+    const effects = effectsOf(instruction.form, instruction.operands, mode)
+    const { rule, width, inputs } = this.lastFlags()
+
+    const offset = (operand: Operand): bigint => {
+      const { base, index, scale, disp, dispHigh, ripRelative, addressWidth } = memoryOf(operand)
+      const displacement = (BigInt(dispHigh) << 32n) | BigInt(disp >>> 0)
+      const sum = plain.get(base, 64) + (plain.get(index, 64) << BigInt(scale)) + displacement
+      return BigInt.asUintN(addressWidth, sum + (ripRelative ? next : 0n))
+    }
+    const linear = (operand: Operand, by = 0n): bigint => {
+      const { addressWidth, segment } = memoryOf(operand)
+      return word(BigInt.asUintN(addressWidth, offset(operand) + by) + plain.get(segmentBase(segment), 64))
+    }
+
+    const machine: Machine<bigint, boolean> = {
+      ...words,
+      mode,
+      read(operand) {
+        const decoded = operand as Decoded
+        switch (decoded.kind) {
+          case "reg":
+            return plain.get(decoded.offset, decoded.width)
+          case "imm":
+            return immediateValue(decoded)
+          case "mem":
+            return machine.load(decoded, decoded.width)
+          case "rel":
+            return word(next + BigInt(decoded.disp))
+        }
+      },
+      write(operand, value, when = true) {
+        const decoded = operand as Decoded
+        if (decoded.kind === "mem") machine.store(decoded, value, decoded.width)
+        else if (decoded.kind !== "reg") throw new Error("what is written is a register or memory")
+        else if (when) pending.writes.push(() => plain.setRegister(decoded.offset, value, decoded.width))
+      },
+      address: offset,
+      linear,
+      load: (memory, width, by) =>
+        plain.load(linear(memory, by), width, memoryOf(memory).segment, modifies(effects, memory)),
+      store(memory, value, width, by) {
+        pending.stores.push({ address: linear(memory, by), value, width, segment: memoryOf(memory).segment })
+      },
+      get: (name) => plain.get(stateWords[name].offset, stateWords[name].width),
+      set(name, value) {
+        pending.writes.push(() => plain.set(stateWords[name].offset, value, stateWords[name].width))
+      },
+      condition: (condition) => holds(machine, condition, rule, width, inputs),
+      status: () => image(machine, rule, width, inputs),
+      flags(rule, width, inputs, unless = false) {
+        if (unless) return
+        const status = image(machine, rule, width, inputs)
+        pending.writes.push(() => plain.setStatus(status))
+      },
+      here: () => rip,
+      next: () => next,
+      jump(target, when = true) {
+        if (when) pending.rip = target
+      },
+      skip(when) {
+        if (when) throw new Stop("skip")
+      },
+      raise(exception, when) {
+        if (when) plain.raise(exception)
+      },
+      system(name, ...inputs) {
+        pending.cause = cause.system
+        pending.writes.push(() => {
+          view.setBigInt64(at.detail, BigInt(systemNames.indexOf(name)), true)
+          for (const [i, input] of inputs.entries()) plain.set(at.inputs + 8 * i, input, 64)
+        })
+      }
+    }
+    return machine
+  }
+
+  private raise(exception: Exception): never {
+    this.setInt(at.vector, exceptions[exception].vector)
+    this.setInt(at.errorCode, 0)
+    throw new Stop("fault")
+  }
+
+  // ---- memory
+
+  private load(address: bigint, width: Width, segment: number, modify: boolean): bigint {
+    const look = modify ? this.access.modify : this.access.read
+    return this.get(this.checked(look(lo(address), hi(address), width), segment), width)
+  }
+
+  private store(address: bigint, value: bigint, width: Width, segment: number): void {
+    this.set(at.bounce, value, width)
+    this.checked(this.access.write(lo(address), hi(address), width), segment)
+  }
+
+  /** An address that is not canonical raises #GP(0); in SS, #SS(0). SDM vol. 1, "Canonical Addressing". */
+  private checked(result: number, segment: number): number {
+    if (result !== fault) return result
+    if (segment === segments.ss && this.int(at.vector) === exceptions["#GP(0)"].vector)
+      this.setInt(at.vector, exceptions["#SS(0)"].vector)
+    throw new Stop("fault")
+  }
+
+  // ---- the state block
+
+  private mode(): Mode {
+    return modeOf(this.int(at.mode))
+  }
+  private lastFlags() {
+    const inputs = [0, 8, 16].map((i) => this.get(at.flagInput + i, 64))
+    return { ...ruleOf(this.int(at.flagRule)), inputs }
+  }
+  private setStatus(status: bigint): void {
+    this.setInt(at.flagRule, ruleNumber(explicit, 8))
+    this.set(at.flagInput, status, 64)
+  }
+  /** A write of 32 bits clears the upper half. */
+  private setRegister(offset: number, value: bigint, width: Width): void {
+    this.set(offset, BigInt.asUintN(width, value), width === 32 ? 64 : width)
+  }
+  private get(offset: number, width: Width): bigint {
+    return this.view.getBigUint64(offset, true) & ((1n << BigInt(width)) - 1n)
+  }
+  private set(offset: number, value: bigint, width: Width): void {
+    for (let i = 0; i < width / 8; i++) this.view.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn))
+  }
+  private int(offset: number): number {
+    return this.view.getInt32(offset, true)
+  }
+  private setInt(offset: number, value: number): void {
+    this.view.setInt32(offset, value, true)
+  }
+}
+
+const longest = 15
+
+const memoryOf = (operand: Operand): Memory => {
+  const decoded = operand as Decoded
+  if (decoded.kind !== "mem") throw new Error("only memory has an address")
+  return decoded
+}
+
+/** The halves of an address, as Access takes them. */
+const lo = (address: bigint): number => Number(BigInt.asIntN(32, address))
+const hi = (address: bigint): number => Number(BigInt.asIntN(32, address >> 32n))
