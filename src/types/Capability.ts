@@ -115,9 +115,13 @@ export const endpointUnsafe: <P extends Protocol, R extends RightOf<"Endpoint">,
  * Whoever calls this vouches for its rights and its region.
  */
 export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cptr: bigint): Derived<C, R, Q> =>
-  (from instanceof Endpoint
-    ? Endpoint.makeSpeakingUnsafe(cptr, from)
-    : Cap.makeUnsafe(AnyCap.kindOf(from), cptr)) as unknown as Derived<C, R, Q>
+  elsewhereUnsafe(from, cptr) as unknown as Derived<C, R, Q>
+
+/** The same capability at another place: where the kernel put a copy of it, in this program's capability space or another's. */
+export const elsewhereUnsafe = <C extends AnyCap>(cap: C, cptr: bigint): C =>
+  (cap instanceof Endpoint
+    ? Endpoint.makeSpeakingUnsafe(cptr, cap)
+    : Cap.makeUnsafe(AnyCap.kindOf(cap), cptr)) as unknown as C
 
 /** Whether a value is a capability at all: what a parameter of type `Need` says only to the compiler. */
 export const isCap: (value: unknown) => value is AnyCap = AnyCap.is

@@ -49,8 +49,15 @@ export const Cap_CopyInto = <C extends AnyCap, const L extends ReadonlyArray<str
   source: C,
   rights: Keep<C, "Cap_CopyInto", L>
 ): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+  Effect.flatMap(Allocator, (allocator) => copy(allocator, source, rights, there(place)))
+
+/** A copy with all rights of the source, in another capability space. */
+export const give = <C extends AnyCap>(
+  place: Place,
+  source: C
+): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
-    copy(allocator, source, rights, { root: pointer(place.cnode), index: BigInt(place.index), depth: place.depth })
+    copyTo(allocator, source, { ...Rights.wordKeepingAll, derive: true }, there(place))
   )
 
 /**
@@ -137,6 +144,8 @@ interface SlotOf {
   readonly depth: number
 }
 
+const there = ({ cnode, index, depth }: Place): SlotOf => ({ root: pointer(cnode), index: BigInt(index), depth })
+
 const ownSlot = ({ cnode, depth }: AllocatorService, index: bigint): SlotOf => ({ root: cnode, index, depth })
 
 /** Put what is derived from `source` into a slot of the program's own, which is given back if nothing comes of it. */
@@ -153,13 +162,16 @@ const inSlot = <C extends AnyCap, R, Q, E, Env>(
   )
 
 const copy = (allocator: AllocatorService, source: unknown, rights: unknown, to: SlotOf) =>
+  copyTo(allocator, held(source), keeping(held(source), rights), to)
+
+const copyTo = (allocator: AllocatorService, source: AnyCap, rights: Rights.RightsWord, to: SlotOf) =>
   Effect.asVoid(
     invoke(CNode.Copy, to.root, {
       destIndex: to.index,
       destDepth: to.depth,
       srcIndex: pointer(source),
       srcDepth: allocator.depth,
-      rights: keeping(held(source), rights),
+      rights,
       srcRoot: allocator.cnode
     })
   )

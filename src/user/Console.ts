@@ -1,0 +1,83 @@
+/**
+ * Console: a task that prints, and how others ask it to.
+ *
+ * It alone has the serial port COM1. "PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs".
+ */
+import { Effect, Schema } from "effect"
+import type { Cap, Endpoint } from "../types/Capability.ts"
+import { protocol } from "../types/Protocol.ts"
+import type { Allocator, NotMade } from "./Allocator.ts"
+import { BootInfo } from "./BootInfo.ts"
+import { Cap_Copy } from "./Capabilities.ts"
+import { ask, type NotAnswered } from "./Client.ts"
+import { Endpoint_Create } from "./Endpoint.ts"
+import { Yield } from "./Ipc.ts"
+import { create } from "./Memory.ts"
+import { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
+import { reply, serve } from "./Server.ts"
+import { type Spawner, spawn } from "./Spawn.ts"
+import type { Syscalls } from "./Syscalls.ts"
+
+export class Console extends protocol("console", {
+  /** Print text. The reply comes when all of it has been given to the port. */
+  write: { request: Schema.String, reply: Schema.Void }
+}) {}
+
+/** Start a console. Whoever is given the endpoint can print. */
+export const startConsole: Effect.Effect<
+  Endpoint<Console, "write" | "grantReply">,
+  NotMade,
+  Syscalls | Allocator | BootInfo | Spawner
+> = Effect.gen(function* () {
+  const { ioPortControl } = yield* BootInfo
+  const endpoint = yield* Endpoint_Create(Console)
+  const gives = {
+    endpoint: yield* Cap_Copy(endpoint, ["read"]),
+    reply: yield* create("Reply"),
+    port: yield* IOPort_Create(ioPortControl, com1, com1 + 7)
+  }
+  yield* spawn({ name: "console", priority: 200, gives }, ({ endpoint, reply: answering, port }) =>
+    Effect.andThen(
+      IOPort_Out8(port, com1 + FCR, enableFifos),
+      serve(endpoint, answering, {
+        write: (text, to) => Effect.andThen(put(port, text), reply(to, undefined))
+      })
+    )
+  )
+  return yield* Cap_Copy(endpoint, ["write", "grantReply"])
+})
+
+/** Print text of any length, a message at a time. */
+export const print = <Q = never>(
+  console: Endpoint<Console, "write", Q>,
+  text: string
+): Effect.Effect<void, NotAnswered, Syscalls | Q> =>
+  Effect.forEach(pieces(text), (piece) => ask(console, "write", piece), { discard: true })
+
+/** Parts of a text that fit a message: a character takes at most 3 bytes for each of its UTF-16 units. */
+const pieces = (text: string): ReadonlyArray<string> => {
+  const units = 300
+  // A pair of surrogates stays together.
+  return text.match(new RegExp(`[\\s\\S]{1,${units}}(?![\\udc00-\\udfff])`, "g")) ?? []
+}
+
+const com1 = 0x3f8
+/** Offsets of registers: Transmitter Holding, FIFO Control, Line Status. */
+const [THR, FCR, LSR] = [0, 2, 5]
+/** FIFO Control: use the FIFOs, and empty both. */
+const enableFifos = 0b111
+/** Line Status: the transmitter's FIFO is empty. */
+const THRE = 1 << 5
+/** The FIFO takes so many bytes at a time. */
+const fifoBytes = 16
+
+/** Give the bytes of a text to the port. */
+const put = Effect.fnUntraced(function* (port: Cap<"IOPort", "in" | "out">, text: string) {
+  const bytes = new TextEncoder().encode(text)
+  for (const [index, byte] of bytes.entries()) {
+    if (index % fifoBytes === 0) {
+      while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
+    }
+    yield* IOPort_Out8(port, com1 + THR, byte)
+  }
+})

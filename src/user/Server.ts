@@ -1,0 +1,158 @@
+/** Server: answering at an endpoint where a protocol is spoken, one call after the other. */
+import { Effect } from "effect"
+import { type AnyCap, type Endpoint, protocolOf, type RegionOf } from "../types/Capability.ts"
+import { maxLength } from "../types/MessageInfo.ts"
+import type { Need, ReplyArguments } from "../types/Need.ts"
+import type {
+  Handlers,
+  OperationName,
+  OperationOf,
+  Protocol,
+  Replied,
+  ReplyTo,
+  Refusal as Said
+} from "../types/Protocol.ts"
+import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
+import { held, pointer } from "./Invocation.ts"
+import { type Arrived, type MessageCall, type SlotAddress, Syscalls } from "./Syscalls.ts"
+import { arrivedCap, capsNamed, labels, operationsOf, type WiredOperation } from "./Wire.ts"
+
+type ProtocolOf<C> = C extends Endpoint<infer P, infer _R, infer _Q> ? P : never
+
+/** Handlers as `Handlers`, and none beside: what is missing or too much is said in a sentence. */
+type Complete<P extends Protocol, H> = {
+  readonly [N in Exclude<keyof H, OperationName<P>>]: {
+    readonly "⛔": `'${N & string}' is no operation of '${P["name"]}'`
+  }
+} & {
+  readonly [N in Exclude<OperationName<P>, keyof H>]: {
+    readonly "⛔": `operation '${N}' of '${P["name"]}' is not handled`
+  }
+}
+
+type ErrorOf<H> = {
+  [N in keyof H]: H[N] extends (...args: never) => Effect.Effect<infer _A, infer E, infer _R> ? E : never
+}[keyof H]
+type ServicesOf<H> = {
+  [N in keyof H]: H[N] extends (...args: never) => Effect.Effect<infer _A, infer _E, infer R> ? R : never
+}[keyof H]
+
+type ReceivesCaps<P extends Protocol> = {
+  [N in OperationName<P>]: OperationOf<P, N> extends { readonly sends: object } ? true : never
+}[OperationName<P>]
+type IfReceiving<P extends Protocol, T> = [ReceivesCaps<P>] extends [never] ? never : T
+
+/**
+ * Answer calls for ever, through a reply object. Between calls the server waits; a server without time of its own runs on
+ * its caller's.
+ */
+export function serve<
+  C extends AnyCap,
+  O extends AnyCap,
+  const H extends Partial<Handlers<ProtocolOf<C>, RegionOf<C>>>
+>(
+  endpoint: Need<C, "serve", "Endpoint", "read">,
+  reply: Need<O, "serve", "Reply", "send" | "receive">,
+  handlers: H & Complete<ProtocolOf<C>, H>
+): Effect.Effect<
+  never,
+  ErrorOf<H> | IfReceiving<ProtocolOf<C>, OutOfSlots>,
+  ServicesOf<H> | Syscalls | RegionOf<C> | RegionOf<O> | IfReceiving<ProtocolOf<C>, Allocator>
+>
+export function serve(
+  endpoint: unknown,
+  reply: unknown,
+  handlers: Readonly<Record<string, unknown>>
+): Effect.Effect<never, unknown, unknown> {
+  const protocol = protocolOf(held(endpoint))
+  if (protocol === undefined) throw new Error("a server serves a protocol: its endpoint has none")
+  const operations = operationsOf(protocol).map((wired) => ({ ...wired, handler: handlers[wired.name] as Handler }))
+  return operations.some(({ sends }) => sends.length > 0)
+    ? Effect.flatMap(Allocator, (allocator) => loop(operations, pointer(endpoint), pointer(reply), allocator))
+    : loop(operations, pointer(endpoint), pointer(reply), undefined)
+}
+
+/** Answer the call with a reply. */
+export const reply = <P extends Protocol, N extends OperationName<P>, L, Given = Readonly<Record<never, never>>>(
+  to: ReplyTo<P, N, L>,
+  ...args: ReplyArguments<OperationOf<P, N>, `reply to ${N}`, Given>
+): Effect.Effect<Replied<L>, never, RegionOf<Given[keyof Given]>> => {
+  const { wired } = tokenOf(to)
+  const [value, caps]: ReadonlyArray<unknown> = args
+  const answer = { label: labels.reply, words: wired.reply.encode(value), caps: capsNamed(wired.returns, caps) }
+  return Effect.succeed(evidence<L>(answer))
+}
+
+/** Answer the call with an error of the operation. */
+export const replyError = <P extends Protocol, N extends OperationName<P>, L>(
+  to: ReplyTo<P, N, L>,
+  error: Said<OperationOf<P, N>>
+): Effect.Effect<Replied<L>> => {
+  const { wired } = tokenOf(to)
+  if (wired.error === undefined) throw new Error(`'${wired.name}' has no errors`)
+  return Effect.succeed(evidence<L>({ label: labels.error, words: wired.error.encode(error), caps: [] }))
+}
+
+/** What is sent back. */
+type Answer = Pick<MessageCall, "label" | "words" | "caps">
+
+const evidence = <L>(answer: Answer): Replied<L> => answer as Answer & Replied<L>
+
+/** A handler as it is run: what it is given was checked against the protocol. */
+type Handler = (request: unknown, to: Token, caps: unknown, badge: bigint) => Effect.Effect<Answer, unknown, Syscalls>
+
+/** What a `ReplyTo` is at run time. */
+interface Token {
+  readonly operation: string
+  readonly wired: WiredOperation
+}
+
+const tokenOf = (to: { readonly operation: string }): Token => {
+  if (!("wired" in to)) throw new Error("a call is answered by what came with it")
+  return to as Token
+}
+
+type Served = WiredOperation & { readonly handler: Handler }
+
+const loop = Effect.fnUntraced(function* (
+  operations: ReadonlyArray<Served>,
+  capability: bigint,
+  reply: bigint,
+  allocator: AllocatorService | undefined
+) {
+  const syscalls = yield* Syscalls
+  const receiving = { capability, reply, ...(allocator && (yield* nextSlot(allocator))) }
+  let arrived = yield* syscalls.call({ syscall: "Recv", label: 0, words: [], caps: [], ...receiving })
+  for (;;) {
+    const answer = fitting(yield* handle(operations, arrived, receiving.receiveInto))
+    // A capability that came took the slot: the next needs another.
+    if (allocator !== undefined && arrived.extraCaps > 0) Object.assign(receiving, yield* nextSlot(allocator))
+    arrived = yield* syscalls.call({ syscall: "ReplyRecv", ...answer, ...receiving })
+  }
+})
+
+const nextSlot = (allocator: AllocatorService) =>
+  Effect.map(allocator.slots(1), (index) => ({ receiveInto: { root: allocator.cnode, index, depth: allocator.depth } }))
+
+const notUnderstood: Answer = { label: labels.notUnderstood, words: [], caps: [] }
+
+/** What is longer than a message is answered by saying so. */
+const fitting = (answer: Answer): Answer =>
+  answer.words.length <= maxLength ? answer : { label: labels.tooLong, words: [BigInt(answer.words.length)], caps: [] }
+
+const handle = (
+  operations: ReadonlyArray<Served>,
+  arrived: Arrived,
+  slot: SlotAddress | undefined
+): Effect.Effect<Answer, unknown, Syscalls> => {
+  const wired = operations[arrived.label]
+  const request = wired?.request.decode(arrived.words)
+  if (wired === undefined || request === undefined) return Effect.succeed(notUnderstood)
+  const [name] = wired.sends
+  if (name !== undefined && (slot === undefined || arrived.extraCaps !== 1 || arrived.unwrapped !== 0)) {
+    return Effect.succeed(notUnderstood)
+  }
+  const caps =
+    name === undefined || slot === undefined ? {} : { [name]: arrivedCap(wired.operation.sends?.[name], slot.index) }
+  return wired.handler(request.value, { operation: wired.name, wired }, caps, arrived.badge)
+}

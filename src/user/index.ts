@@ -1,0 +1,39 @@
+/** What a program for Skyscope is written with. */
+
+export type { AnyCap, Cap, Endpoint, Region } from "../types/Capability.ts"
+export { consume } from "../types/Capability.ts"
+export { capOf, endpointOf, protocol } from "../types/Protocol.ts"
+export { Allocator, type NotMade, type OutOfMemory, type OutOfSlots } from "./Allocator.ts"
+export { BootInfo, type Full, type UntypedMemory } from "./BootInfo.ts"
+export { Cap_Copy, Cap_CopyInto, Cap_Delete, Cap_Mint, Cap_Revoke, CNode_Create, give, lend } from "./Capabilities.ts"
+export { ask, type NotAnswered } from "./Client.ts"
+export { Console, print, startConsole } from "./Console.ts"
+export { Endpoint_Create } from "./Endpoint.ts"
+export { Fault_Receive, type FaultReceived } from "./Fault.ts"
+export type { Refusal } from "./Invocation.ts"
+export { Call, Poll, Receive, Reply, ReplyReceive, Send, SendBlocking, Signal, Wait, Yield } from "./Ipc.ts"
+export {
+  AddressSpace_Create,
+  AddressSpace_Map,
+  AddressSpace_Unmap,
+  create,
+  Frame_Create,
+  Untyped_Retype
+} from "./Memory.ts"
+export { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
+export { isRootTask, type RootServices, type RootTask, rootTask } from "./RootTask.ts"
+export { reply, replyError, serve } from "./Server.ts"
+export { type Options, Spawner, type Started, spawn, spawnElf } from "./Spawn.ts"
+export { Syscalls } from "./Syscalls.ts"
+export {
+  SchedContext_Bind,
+  SchedContext_Consumed,
+  SchedContext_Unbind,
+  SchedControl_Configure,
+  TCB_Configure,
+  TCB_Create,
+  TCB_ReadRegisters,
+  TCB_Resume,
+  TCB_Suspend,
+  TCB_WriteRegisters
+} from "./Threads.ts"
