@@ -23,6 +23,8 @@ export const Charge = {
   slot:        20,
   /** Memory cleared: each 256 bytes. */
   zeroChunk:   32,
+  /** A place in a queue that is in order passed over. */
+  queue:       4,
   /** A thread made runnable, blocked, or chosen to run. */
   schedule:    20,
   /** An entry of a page table written. */

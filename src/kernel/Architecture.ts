@@ -73,8 +73,8 @@ export interface Architecture {
 
   /** A thread can run in the address space that this capability names. */
   readonly isAddressSpace: (view: View, slot: number) => boolean
-  /** Why the memory of this capability cannot be an IPC buffer at `address` (halves of a word); undefined if it can. */
-  readonly refuseBuffer: (view: View, slot: number, low: number, high: number) => SyscallError | undefined
+  /** Why the memory of this capability cannot be an IPC buffer at `address` of a program; undefined if it can. */
+  readonly refuseBuffer: (view: View, slot: number, address: number) => SyscallError | undefined
   /** The physical address of a thread's IPC buffer; 0 if it has none that may be read, or for `write`, written. */
   readonly buffer: (view: View, thread: number, access: "read" | "write") => number
 

@@ -24,9 +24,11 @@
  */
 
 import { Halt } from "../hal/Gates.ts"
+import * as CNodeData from "../types/CNodeData.ts"
 import { type Kind, numberOf } from "../types/Kind.ts"
 import { bits, layout, u32, word } from "../types/Layout.ts"
 import { heldAll, masked, type Rights } from "../types/Rights.ts"
+import type { Word } from "../types/Word.ts"
 import type { State, View } from "./State.ts"
 
 /** The number of an empty slot, and that of an object that is being deleted. `Kind.numberOf` has the others. */
@@ -93,10 +95,23 @@ export const object = ({ memory }: View, slot: number): number => (memory.load32
 export const address = ({ memory }: View, slot: number): number =>
   (memory.load32(slot + 4) >>> 0) * unit + (memory.load32(slot) >>> 21) * highUnit
 
+/** Of a CNode: it has 2^radix slots. */
+export const radix = ({ memory }: View, slot: number): number => memory.load32(slot) >>> 21
+export const radixOf = ({ head }: Capability): number => head >>> 21
+
+/** A CNode of 2^radix slots, without a guard. */
+export const cnode = (address: number, radix: number): Capability => {
+  const { head, object } = original("CNode", address)
+  return { head: head | (radix << 21), object, lo: 0, hi: 0 }
+}
+
 export const kindOf = ({ head }: Capability): number => head & 0x3f
 export const rightsOf = ({ head }: Capability): Rights => (head >>> 6) & 0x7fff
 export const objectOf = ({ object }: Capability): number => (object >>> 0) * unit
 export const addressOf = ({ head, object }: Capability): number => (object >>> 0) * unit + (head >>> 21) * highUnit
+
+/** The kind is one that only the architecture knows about: in the table of kinds they come last. */
+export const isArchitectures = (kind: number): boolean => kind >= numberOf.Frame && kind !== zombieKind
 
 /** The same with data of its own. */
 export const withData = (cap: Capability, lo: number, hi: number): Capability => ({ ...cap, lo: lo | 0, hi: hi | 0 })
@@ -107,7 +122,31 @@ export const mask = (cap: Capability, rightsWord: number): Capability => ({
   head: (cap.head & ~(0x7fff << 6)) | (masked(rightsOf(cap), rightsWord) << 6)
 })
 
-/** Both name one object: the last capability to an object is the one with no such neighbour. */
+/** The same with a badge or a guard of its own; `none` if it cannot have it. A badge is for ever: a new one is for what has none. */
+export const update = (view: View, cap: Capability, low: number, high: number, preserve: boolean): Capability => {
+  switch (kindOf(cap)) {
+    case numberOf.Endpoint:
+    case numberOf.Notification:
+      return preserve || cap.lo !== 0 || cap.hi !== 0 ? none : withData(cap, low, high)
+    case numberOf.CNode:
+      return CNodeData.guardSize({ lo: low, hi: high }) + radixOf(cap) > 64
+        ? none
+        : withGuard(cap, { lo: low, hi: high })
+    default:
+      return isArchitectures(kindOf(cap)) ? view.architecture.update(view, cap, low, high, preserve) : cap
+  }
+}
+
+const withGuard = (cap: Capability, data: Word): Capability => {
+  const { lo, hi } = CNodeData.guard(data)
+  return withData(cap, (lo << 6) | CNodeData.guardSize(data), (hi << 6) | (lo >>> 26))
+}
+
+/** Both are of one kind and name one object. */
+export const isSame = (a: Capability, b: Capability): boolean =>
+  a.object === b.object && ((a.head ^ b.head) & (0x3f | (0x7ff << 21))) === 0
+
+/** Both slots name one object: the last capability to an object is the one with no such neighbour. */
 export const sameObject = ({ memory }: View, a: number, b: number): boolean =>
   memory.load32(a + 4) === memory.load32(b + 4) &&
   ((memory.load32(a) ^ memory.load32(b)) & (0x3f | (0x7ff << 21))) === 0
