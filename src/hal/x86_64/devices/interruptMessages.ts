@@ -1,0 +1,89 @@
+/**
+ * Interrupt messages: what travels between IOAPICs, devices, and local APICs.
+ *
+ * SDM vol. 3A, "Message Signalled Interrupts": "Message Address Register Format", "Message Data Register Format". An IOAPIC and a
+ * local APIC that sends an IPI say the same things in other places; here they have one form.
+ */
+import type { Message } from "./Wires.ts"
+
+/** SDM, "Delivery Mode" of LVT, ICR and message data. The names of the manual. */
+// biome-ignore format: a table
+export const deliveryMode = {
+  fixed:          0b000,
+  lowestPriority: 0b001,
+  SMI:            0b010,
+  NMI:            0b100,
+  INIT:           0b101,
+  startUp:        0b110,
+  ExtINT:         0b111
+} as const
+
+export interface Interrupt {
+  readonly vector: number
+  /** Of `deliveryMode`. */
+  readonly mode: number
+  readonly level: boolean
+  readonly logical: boolean
+  /** An APIC ID or a logical address, of 8 bits or (from an x2APIC) 32. */
+  readonly destination: number
+}
+
+/** Where messages of any sender go: addresses FEEx_xxxxH. */
+export const isMessageAddress = (address: number): boolean => address >= 0xfee0_0000 && address < 0xfef0_0000
+
+/** "RH: when this bit is set, the message is directed to the processor with the lowest interrupt priority". */
+export const interruptOf = (address: number, data: number): Interrupt => {
+  const mode = (data >>> 8) & 7
+  const redirected = (address & 8) !== 0 && mode === deliveryMode.fixed
+  return {
+    vector: data & 0xff,
+    mode: redirected ? deliveryMode.lowestPriority : mode,
+    level: (data & 0x8000) !== 0,
+    logical: (address & 4) !== 0,
+    destination: (address >>> 12) & 0xff
+  }
+}
+
+/** A local APIC as those who send to it see it. */
+export interface Receiver {
+  readonly id: () => number
+  readonly isAddressed: (interrupt: Interrupt) => boolean
+  /** The processor priority, by which the one with the lowest is found. */
+  readonly priority: () => number
+  readonly accept: (interrupt: Interrupt) => void
+}
+
+export type Shorthand = "none" | "self" | "all" | "others"
+
+/** The paths between all local APICs and what sends to them: "Interrupt Distribution Mechanisms". */
+export class InterruptBus {
+  private readonly receivers: Receiver[] = []
+  private readonly listeners: ((vector: number) => void)[] = []
+
+  attach(receiver: Receiver): void {
+    this.receivers.push(receiver)
+  }
+
+  /** An IOAPIC hears every EOI of a level-triggered interrupt. */
+  attachListener(endOfInterrupt: (vector: number) => void): void {
+    this.listeners.push(endOfInterrupt)
+  }
+
+  message: Message = (address, data) => this.send(interruptOf(address, data))
+
+  /** False: no local APIC is addressed. */
+  send(interrupt: Interrupt, shorthand: Shorthand = "none", from?: Receiver): boolean {
+    const addressed = this.receivers.filter((receiver) => {
+      if (shorthand === "none") return receiver.isAddressed(interrupt)
+      return shorthand === "all" || (shorthand === "self") === (receiver === from)
+    })
+    if (interrupt.mode === deliveryMode.lowestPriority && addressed.length > 0) {
+      addressed.reduce((a, b) => (b.priority() < a.priority() ? b : a)).accept(interrupt)
+    } else for (const receiver of addressed) receiver.accept(interrupt)
+    return addressed.length > 0
+  }
+
+  endOfInterrupt(vector: number): void {
+    for (const heard of this.listeners) heard(vector)
+  }
+}
