@@ -1,0 +1,209 @@
+/**
+ * The second reading: meanings as handlers of one WebAssembly function, over micro-operations.
+ *
+ * What has no handler yet is left to plain execution, an instruction at a time. When that has been asked often enough, the handlers that were
+ * missing are made and the function is put together anew. So nothing is generated that no program needs, and the few that run once cost nothing.
+ */
+import { type Access, fault } from "../../memory/Access.ts"
+import { functions } from "../functions.ts"
+import type { Reading, ReadingParts } from "../Reading.ts"
+import { at, cause } from "../State.ts"
+import type { Decode } from "./Blocks.ts"
+import { Blocks } from "./Blocks.ts"
+import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
+import { Generator } from "./generate.ts"
+import { builtIn, field, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
+import { Shapes } from "./Shape.ts"
+
+export interface InterpreterOptions {
+  /** For what has no handler. */
+  readonly plain: Reading
+  readonly decode: Decode
+  /** How many instructions are left to plain execution before handlers are made for them. */
+  readonly patience?: number
+}
+
+/** Making handlers takes as long as so many instructions of plain execution, about. */
+const usualPatience = 1000
+
+/** More than any block is long: with this much taken away, no block is entered. */
+const debt = 2 ** 30
+
+type Run = (microOperation: number) => number
+
+export class Interpreter implements Reading {
+  private readonly access: Access
+  private readonly plain: Reading
+  private readonly blocks: Blocks
+  private readonly generator = new Generator({ countsHeat: false })
+  private readonly patience: number
+  private readonly i32: Int32Array
+  private readonly u16: Uint16Array
+  private readonly imports: WebAssembly.Imports
+  private function: Run | undefined = undefined
+  /** Instructions left to plain execution since handlers were made. */
+  private left = 0
+  /** The micro-operation that `stop` stands in for, and its handler. */
+  private stopAt = 0
+  private stopped = 0
+  /** What was taken from the countdown to keep the next block from being entered. */
+  private owed = 0
+
+  constructor({ memory, access }: ReadingParts, { plain, decode, patience = usualPatience }: InterpreterOptions) {
+    this.access = access
+    this.plain = plain
+    this.patience = patience
+    this.i32 = new Int32Array(memory.buffer)
+    this.u16 = new Uint16Array(memory.buffer)
+    this.blocks = new Blocks(memory, access, decode, new Shapes(), this.generator, 0)
+    this.imports = {
+      machine: { memory },
+      access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
+      functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)]))
+    }
+  }
+
+  run(): void {
+    this.i32[at.cause >> 2] = this.runUntil()
+  }
+
+  /** Goes on until there is a cause to stop. */
+  private runUntil(): number {
+    const { i32, blocks } = this
+    let microOperation: number | undefined = blocks.locate()
+    while (microOperation !== undefined) {
+      if (microOperation === fault) return cause.fault
+      if (i32[at.countdown >> 2]! < this.remaining(microOperation)) return cause.countdown
+      switch (this.runFrom(microOperation)) {
+        case reason.jump:
+          microOperation = this.linked()
+          break
+        case reason.plain:
+          microOperation = this.runPlainly()
+          break
+        case reason.stop:
+        case reason.countdown:
+          return cause.countdown
+        case reason.fault:
+          return cause.fault
+        case reason.system:
+          return cause.system
+        default:
+          throw new Error("the generated function has these reasons to return")
+      }
+    }
+    return i32[at.cause >> 2]!
+  }
+
+  step(): void {
+    this.plain.step()
+  }
+
+  status(): number {
+    return this.plain.status()
+  }
+
+  codeWritten(page: number): void {
+    this.plain.codeWritten(page)
+    this.blocks.codeWritten(page)
+  }
+
+  codeMapChanged(): void {
+    this.plain.codeMapChanged()
+    this.blocks.codeMapChanged()
+  }
+
+  /** Makes the handlers that are missing. */
+  generate(): void {
+    this.left = 0
+    if (this.function !== undefined && this.generator.missing === 0) return
+    const module = new WebAssembly.Module(this.generator.module())
+    this.function = new WebAssembly.Instance(module, this.imports).exports.run as Run
+    this.blocks.generated(this.generator.handlers)
+  }
+
+  /** The size of what `generate` makes. */
+  get generated(): { readonly handlers: number; readonly bytes: number } {
+    return { handlers: this.generator.handlers, bytes: this.generator.module().length }
+  }
+
+  private remaining(microOperation: number): number {
+    return this.u16[(microOperation + field.remaining) >> 1]!
+  }
+
+  private runFrom(microOperation: number): number {
+    if (this.function === undefined || this.u16[(microOperation + field.handler) >> 1] === builtIn.plain) {
+      this.i32[slot.stopped >> 2] = microOperation
+      return reason.plain
+    }
+    const why = this.function(microOperation)
+    if (this.stopAt !== 0) {
+      this.u16[(this.stopAt + field.handler) >> 1] = this.stopped
+      this.stopAt = 0
+    }
+    if (this.owed !== 0) {
+      this.i32[at.countdown >> 2]! += this.owed
+      this.owed = 0
+      return why === reason.jump ? reason.stop : why
+    }
+    return why
+  }
+
+  /** The block at RIP, where a jump led; and next time the jump leads there by itself. */
+  private linked(): number {
+    const { blocks, i32 } = this
+    const from = i32[slot.link >> 2]!
+    const { epoch } = blocks
+    const block = blocks.locate()
+    if (from !== 0 && block !== fault && epoch === blocks.epoch && i32[(from + link.block) >> 2] !== outside)
+      i32[(from + link.block) >> 2] = block
+    return block
+  }
+
+  /** The instruction of the micro-operation that stopped running, plainly. What to go on with; undefined if there is a cause to stop. */
+  private runPlainly(): number | undefined {
+    const { i32, blocks } = this
+    const microOperation = i32[slot.stopped >> 2]!
+    const { epoch } = blocks
+    this.plain.step()
+    if (i32[at.cause >> 2] !== cause.countdown || i32[at.attention >> 2] !== 0) return undefined
+    if (++this.left > this.patience && this.generator.missing > 0) this.generate()
+    // Of two joined instructions this was the first.
+    const goesOn =
+      this.remaining(microOperation) > 1 &&
+      i32[at.rip >> 2]! - i32[slot.page >> 2]! === this.u16[(microOperation + field.next) >> 1]
+    return goesOn && epoch === blocks.epoch ? microOperation + microOperationBytes : blocks.locate()
+  }
+
+  /** An access that is not inline. If attention is asked for, nothing is run after the instruction that makes it. */
+  private slow(name: AccessName): (lo: number, hi: number, width: number) => number {
+    const { i32, u16 } = this
+    const access = this.access[name]
+    return (lo, hi, width) => {
+      i32[at.countdown >> 2]! += this.owed
+      const answer = access(lo, hi, width)
+      const microOperation = i32[slot.microOperation >> 2]!
+      const remaining = u16[(microOperation + field.remaining) >> 1]!
+      if (i32[at.attention >> 2] !== 0 && answer !== fault) this.stopAfter(microOperation, remaining)
+      i32[slot.left >> 2] = i32[at.countdown >> 2]! - remaining - this.owed
+      return answer
+    }
+  }
+
+  private stopAfter(microOperation: number, remaining: number) {
+    if (remaining === 1) this.owed = debt
+    else if (this.stopAt === 0) {
+      this.stopAt = microOperation + microOperationBytes
+      this.stopped = this.u16[(this.stopAt + field.handler) >> 1]!
+      this.u16[(this.stopAt + field.handler) >> 1] = builtIn.stop
+    }
+  }
+}
+
+/** WebAssembly hands over signed numbers. */
+const applied =
+  (name: (typeof functionNames)[number]) =>
+  (...inputs: ReadonlyArray<bigint>): bigint => {
+    const [hi, lo, divisor] = inputs.map((input) => BigInt.asUintN(64, input))
+    return functions[name](hi!, lo!, divisor!)
+  }

@@ -1,0 +1,103 @@
+/**
+ * Micro-operations: instructions as the interpreter wants them.
+ *
+ * What a handler needs to know of its instruction stands at fixed places, so it decides nothing: a register is the place of its bytes in
+ * the state block, a branch target the micro-operation to go on with. Nothing in a micro-operation depends on the address at which its page of code is
+ * seen: places in the code are offsets from the page's beginning.
+ *
+ * A block is a run of micro-operations that are entered at the first and left at the last.
+ */
+import { layout } from "../../memory/layout.ts"
+
+// biome-ignore format: a table
+export const field = {
+  /** Which handler this is for: `builtIn`, or one that was generated. */
+  handler:     0,  // u16
+  /** How many instructions the block still has, from this one on. */
+  remaining:   2,  // u16
+  /** Registers, in the order of the operands. */
+  registers:   4,  // 3 of u16
+  base:        10, // u16
+  index:       12, // u16
+  scale:       14, // u8
+  /** 1 if the memory operand is in SS. */
+  stack:       15, // u8
+  /** Where the instruction begins and ends, from the beginning of its page. */
+  here:        16, // u16
+  next:        18, // u16
+  disp:        20, // i32
+  /** Constants, in the order of the operands; a displacement of 64 bits takes one. The second is only there if there is no `taken`. */
+  constants:   24, // 2 of i64
+  /** Of the last of a block: where it jumps to, and what follows it. */
+  taken:       32,
+  fallThrough: 40
+} as const
+export const microOperationBytes = 48
+
+/** A way out of a block. */
+// biome-ignore format: a table
+export const link = {
+  /** The block to go on with, or `unlinked`, or `outside`. */
+  block: 0, // i32
+  /** The same, from the beginning of the page. */
+  to:    4  // i32
+} as const
+/** Not known yet: ask. */
+export const unlinked = 0
+/** In another page, or in none: ask the jump cache. */
+export const outside = -1
+
+/** Before the first micro-operation of a block: entries left until it is hot. */
+export const heat = -16
+
+/** Handlers that no instruction has. */
+// biome-ignore format: a table
+export const builtIn = {
+  /** Left to plain execution: there is no handler (yet), or the bytes are no instruction. */
+  plain:   0,
+  /** Put in the place of another to end the block before this instruction. */
+  stop:    1,
+  /** After the last of a block that does not jump. No instruction: `remaining` is 0. */
+  goOn:    2,
+  /** A translated region begins here. */
+  region:  3,
+  number:  4
+} as const
+
+/** What the generated code and its surroundings tell each other. Host addresses. */
+// biome-ignore format: a table
+export const slot = {
+  /** Of an access that is not inline: the micro-operation that makes it. */
+  microOperation: layout.readings + 0x00, // i32
+  /** What such an access leaves of the countdown when the block is paid for. */
+  left:           layout.readings + 0x04, // i32
+  /** The link that is followed and was not known; or 0. */
+  link:           layout.readings + 0x08, // i32
+  /** The micro-operation that running stopped at. */
+  stopped:        layout.readings + 0x0c, // i32
+  /** The address at which the page of the block that runs is seen. */
+  page:           layout.readings + 0x10  // i64
+} as const
+
+/**
+ * The jump cache: blocks by virtual address. An entry is right as long as the translation for instruction fetches that it was made with is in
+ * force: it names the table that this was in.
+ */
+// biome-ignore format: a table
+export const jumpCache = {
+  at:      layout.readings + 0x1_0000,
+  entries: 4096,
+  bytes:   16,
+  /** The index is RIP's lower half, folded by this many bits. */
+  fold:    10,
+  rip:     0,  // i64
+  block:   8,  // i32
+  /** `contextOf` */
+  context: 12  // i32
+} as const
+
+/** What an address of code depends on beside itself: a table for fetches (a multiple of 4 KiB) and a mode. */
+export const contextOf = (executeTable: number, mode: number): number => executeTable | mode
+
+/** Where blocks are made. */
+export const arena = { at: layout.readings + 0x2_0000, end: layout.readingsEnd } as const

@@ -1,0 +1,304 @@
+/**
+ * The interpreter's module: one function, `loop { br_table on the micro-operation's handler }`, with the handlers that have been asked for.
+ *
+ * The newest handler comes first in the text. So the branches in a handler's code depend on its own number alone, and the code is
+ * made once, however often the module is put together again with more of them.
+ */
+import { Code } from "../../wasm/Code.ts"
+import type { ValueType } from "../../wasm/instructions.ts"
+import type { FunctionType } from "../../wasm/Module.ts"
+import { Module } from "../../wasm/Module.ts"
+import { Emitter } from "../emit.ts"
+import { holds, image, ruleNumber, ruleOf, rules } from "../flags.ts"
+import { type Condition, conditions } from "../Meaning.ts"
+import { at, modeOf } from "../State.ts"
+import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
+import { Handler, type HandlerFunctions, noFunctions } from "./Handler.ts"
+import { HandlerCode, type Wanted } from "./HandlerCode.ts"
+import { builtIn, field, heat, jumpCache, link, outside, slot } from "./MicroOperation.ts"
+
+const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
+const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
+const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
+const applied: FunctionType = { parameters: ["i64", "i64", "i64"], results: ["i64"] }
+const ofFlags = (result: ValueType): FunctionType => ({ parameters: ["i32", "i64", "i64", "i64"], results: [result] })
+
+export class Generator {
+  private readonly wanted = new Map<number, number>()
+  private readonly specifications: Array<Wanted> = []
+  private readonly codes: Array<Code> = []
+  private readonly emitter = new Emitter(firstFree)
+  /** Functions over all rules are long: those that nobody calls are left out. */
+  private readonly called = new Set<number>()
+  private readonly bodies = new Map<number, { readonly code: Code; readonly locals: ReadonlyArray<ValueType> }>()
+  private readonly countsHeat: boolean
+
+  constructor(options: { readonly countsHeat: boolean }) {
+    this.countsHeat = options.countsHeat
+  }
+
+  /** The handler's number. It is in modules that are put together after this. */
+  handler(wanted: Wanted): number {
+    const { shape, flags, known, jump } = wanted
+    const rule = known === undefined ? 0 : ruleNumber(known.rule, known.width) + 1
+    const key =
+      ((shape.number * 3 + flagsNumber[flags]) * 1024 + rule) * 65536 + (jump === undefined ? 0 : jump.number + 1)
+    let number = this.wanted.get(key)
+    if (number === undefined) {
+      number = builtIn.number + this.specifications.push(wanted) - 1
+      this.wanted.set(key, number)
+    }
+    return number
+  }
+
+  /** Handlers below this number are in the module that is made next. */
+  get handlers(): number {
+    return builtIn.number + this.specifications.length
+  }
+
+  /** How many handlers the next module will have that the last one did not. */
+  get missing(): number {
+    return this.specifications.length - this.codes.length
+  }
+
+  module(): Uint8Array<ArrayBuffer> {
+    while (this.missing > 0) this.codes.push(this.handlerCode(this.codes.length))
+    const module = new Module()
+    module.importMemory("machine", "memory")
+    for (const name of accessNames) module.importFunction("access", name, slowImport)
+    for (const name of functionNames) module.importFunction("functions", name, applied)
+    for (const name of accessNames) module.addFunction(slowFunction, [], slowCode(functionIndex.access(name)))
+    for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)
+    this.addFlagFunction(module, functionIndex.status(), "status")
+    const index = module.addFunction(run, [...localTypes, ...this.emitter.locals], this.runCode())
+    module.exportFunction("run", index)
+    return module.bytes()
+  }
+
+  private addFlagFunction(module: Module, index: number, what: Condition | "status") {
+    let body = this.bodies.get(index)
+    if (body === undefined && this.called.has(index)) {
+      body = flagFunction(what)
+      this.bodies.set(index, body)
+    }
+    module.addFunction(
+      ofFlags(what === "status" ? "i64" : "i32"),
+      body?.locals ?? [],
+      body?.code ?? new Code(1).unreachable()
+    )
+  }
+
+  private readonly functions: HandlerFunctions = {
+    condition: (c) => this.call(functionIndex.condition(c)),
+    status: () => this.call(functionIndex.status()),
+    apply: functionIndex.apply
+  }
+  private call(index: number): number {
+    this.called.add(index)
+    return index
+  }
+
+  private handlerCode(index: number): Code {
+    const { shape, flags, known, jump } = this.specifications[index]!
+    const handler = new Handler(shape.operands, shape.mode, known, this.functions)
+    handler.run(shape.form.meaning)
+    if (jump !== undefined) handler.runJump(jump.form.meaning, jump.operands)
+    this.emitter.code = new Code()
+    return new HandlerCode(handler, this.emitter, builtIn.number + index, flags).write()
+  }
+
+  private runCode(): Code {
+    const code = new Code(0x4000)
+    const handlers = [
+      builtInCodes.plain(),
+      builtInCodes.stop(),
+      builtInCodes.goOn(),
+      builtInCodes.region(),
+      ...this.codes
+    ]
+    code.i32(0).load("i64.load", slot.page).set(locals.page)
+    code
+      .i32(0)
+      .load("i32.load", at.countdown)
+      .get(locals.pc)
+      .load("i32.load16_u", field.remaining)
+      .numeric("i32.sub")
+      .set(locals.countdown)
+    code.i32(0).load("i32.load", at.readTable).set(locals.readTable)
+    code.i32(0).load("i32.load", at.writeTable).set(locals.writeTable)
+    code.i32(0).load("i32.load", at.executeTable).i32(0).load("i32.load", at.mode).numeric("i32.or").set(locals.context)
+    code.loop().block().block().block().block()
+    for (const _ of handlers) code.block()
+    code.get(locals.pc).load("i32.load16_u", field.handler)
+    code.brTable(
+      handlers.slice(1).map((_, number) => handlers.length - 1 - number),
+      0
+    )
+    for (let number = handlers.length - 1; number >= 0; number--) code.end().appendCode(handlers[number]!)
+    follow(code.end())
+    throughCache(code.end())
+    this.enter(code.end())
+    before(code.end())
+    return code.end().unreachable()
+  }
+
+  /** The block is in the local: it is paid for and run, if there is enough left for all of it. */
+  private enter(code: Code) {
+    const { block, countdown, pc } = locals
+    code.get(countdown).get(block).load("i32.load16_u", field.remaining).numeric("i32.sub").tee(countdown)
+    code.i32(0).numeric("i32.lt_s").unlikely().if()
+    refund(code, block)
+    leaveAt(code, () => inPage(code, block, field.here), reason.countdown)
+    code.end()
+    if (this.countsHeat) {
+      code.get(block).i32(-heat).numeric("i32.sub").get(block).i32(-heat).numeric("i32.sub")
+      code.load("i32.load").i32(1).numeric("i32.sub").tee(locals.why).store("i32.store")
+      code.get(locals.why).numeric("i32.eqz").unlikely().if()
+      refund(code, block)
+      leaveAt(code, () => inPage(code, block, field.here), reason.hot)
+      code.end()
+    }
+    code.get(block).set(pc).br(1)
+  }
+}
+
+const flagsNumber = { said: 0, quiet: 1, always: 2 } as const satisfies Record<Wanted["flags"], number>
+
+// ---- the parts of the function that handlers share
+
+/** Where in the code something is, as an address. */
+const inPage = (code: Code, microOperation: number, offset: number) =>
+  code.get(locals.page).get(microOperation).load("i64.load16_u", offset).numeric("i64.add")
+
+/** What was paid for the block from this micro-operation on is given back. */
+const refund = (code: Code, microOperation: number) =>
+  code
+    .get(locals.countdown)
+    .get(microOperation)
+    .load("i32.load16_u", field.remaining)
+    .numeric("i32.add")
+    .set(locals.countdown)
+
+const leaveAt = (code: Code, rip: () => void, why: number) => {
+  code.i32(0)
+  rip()
+  code.store("i64.store", at.rip)
+  code.i32(0).get(locals.countdown).store("i32.store", at.countdown)
+  code.i32(0).get(locals.pc).store("i32.store", slot.stopped)
+  code.i32(why).return()
+}
+
+/** `link` is followed: to its block, or through the jump cache, or running stops to have it linked. */
+const follow = (code: Code) => {
+  code.get(locals.link).load("i32.load", link.block).tee(locals.block)
+  code
+    .i32(0)
+    .numeric("i32.gt_s")
+    .likely()
+    .brIf(label.enter - label.throughCache)
+  code.get(locals.page).get(locals.link).load("i64.load32_s", link.to).numeric("i64.add").set(locals.rip)
+  code.get(locals.block).i32(outside).numeric("i32.eq").brIf(0)
+  code.i32(0).get(locals.link).store("i32.store", slot.link)
+  leaveAt(code, () => code.get(locals.rip), reason.jump)
+}
+
+/** RIP is in the local: the block is in the jump cache, or running stops. */
+const throughCache = (code: Code) => {
+  const mask = (jumpCache.entries - 1) * jumpCache.bytes
+  const shift = Math.log2(jumpCache.bytes)
+  code.get(locals.rip).numeric("i32.wrap_i64").tee(locals.block)
+  code.get(locals.block).i32(jumpCache.fold).numeric("i32.shr_u").numeric("i32.xor")
+  code.i32(shift).numeric("i32.shl").i32(mask).numeric("i32.and").tee(locals.block)
+  code
+    .load("i64.load", jumpCache.at + jumpCache.rip)
+    .get(locals.rip)
+    .numeric("i64.eq")
+  code
+    .get(locals.block)
+    .load("i32.load", jumpCache.at + jumpCache.context)
+    .get(locals.context)
+    .numeric("i32.eq")
+  code.numeric("i32.and").numeric("i32.eqz").unlikely().if()
+  code.i32(0).i32(0).store("i32.store", slot.link)
+  leaveAt(code, () => code.get(locals.rip), reason.jump)
+  code.end()
+  code.get(locals.rip).i64(-4096n).numeric("i64.and").set(locals.page)
+  code.i32(0).get(locals.page).store("i64.store", slot.page)
+  code
+    .get(locals.block)
+    .load("i32.load", jumpCache.at + jumpCache.block)
+    .set(locals.block)
+}
+
+/** The micro-operation did nothing: the state is as before its instruction. */
+const before = (code: Code) => {
+  refund(code, locals.pc)
+  code.i32(0)
+  inPage(code, locals.pc, field.here).store("i64.store", at.rip)
+  code.i32(0).get(locals.countdown).store("i32.store", at.countdown)
+  code.i32(0).get(locals.pc).store("i32.store", slot.stopped)
+  code.get(locals.why).return()
+}
+
+/** Handlers without an instruction. */
+const builtInCodes = {
+  plain: () =>
+    new Code()
+      .i32(reason.plain)
+      .set(locals.why)
+      .br(label.before + builtIn.plain),
+  stop: () =>
+    new Code()
+      .i32(reason.stop)
+      .set(locals.why)
+      .br(label.before + builtIn.stop),
+  goOn: () =>
+    new Code()
+      .get(locals.pc)
+      .i32(field.fallThrough)
+      .numeric("i32.add")
+      .set(locals.link)
+      .br(label.follow + builtIn.goOn),
+  region: () =>
+    new Code()
+      .i32(reason.region)
+      .set(locals.why)
+      .br(label.before + builtIn.region)
+} as const satisfies Record<Exclude<keyof typeof builtIn, "number">, () => Code>
+
+/**
+ * An access that is not inline. Parameters: the address, the width, the micro-operation, the countdown when the block is paid for. What may be looked at meanwhile
+ * is in the state block: the exact countdown.
+ */
+const slowCode = (imported: number): Code => {
+  const [address, width, microOperation, countdown] = [0, 1, 2, 3]
+  return new Code()
+    .i32(0).get(microOperation!).store("i32.store", slot.microOperation)
+    .i32(0).get(countdown!).get(microOperation!).load("i32.load16_u", field.remaining).numeric("i32.add").store("i32.store", at.countdown)
+    .get(address!).numeric("i32.wrap_i64")
+    .get(address!).i64(32n).numeric("i64.shr_u").numeric("i32.wrap_i64")
+    .get(width!).call(imported) // biome-ignore format: an instruction's operands with it
+}
+
+/** A condition, or the status flags, of the rule whose number is the first parameter and the inputs that follow it. */
+const flagFunction = (
+  what: Condition | "status"
+): { readonly code: Code; readonly locals: ReadonlyArray<ValueType> } => {
+  const emitter = new Emitter(4)
+  const { code } = emitter
+  const numbers = Array.from({ length: rules.length * 4 }, (_, number) => number)
+  for (const _ of numbers) code.block()
+  code.get(0).brTable(numbers.slice(0, -1), numbers.length - 1)
+  for (const number of numbers) {
+    const { rule, width } = ruleOf(number)
+    const machine = new Handler([], modeOf(0), undefined, noFunctions)
+    const inputs = [1, 2, 3].slice(0, rule.inputs).map((each) => machine.local(each))
+    const value = what === "status" ? image(machine, rule, width, inputs) : holds(machine, what, rule, width, inputs)
+    emitter.begin([value])
+    code.end()
+    emitter.value(value)
+    code.return()
+  }
+  code.unreachable()
+  return { code, locals: emitter.locals }
+}

@@ -1,0 +1,198 @@
+/**
+ * Lowering: a meaning read as WebAssembly to come. Interpreter and translator share it: they differ in what an operand is.
+ *
+ * In comes a meaning; out come the steps that may stop the instruction, in their order, and what is written if none of them does.
+ */
+import { Graph, type Node, type Truth, type Value } from "./Graph.ts"
+import type { Decoded, Immediate, Memory, Register, Relative } from "./Instruction.ts"
+import type {
+  Condition,
+  Exception,
+  FlagRule,
+  FunctionName,
+  Machine,
+  Mode,
+  Operand,
+  StateWord,
+  SystemName,
+  Width
+} from "./Meaning.ts"
+import { at } from "./State.ts"
+
+/** An access to the guest's memory. `stack`: what is not canonical there is #SS(0). */
+interface Access {
+  readonly memory: Memory
+  readonly address: Value
+  readonly width: Width
+}
+export interface Load extends Access {
+  readonly kind: "load"
+  readonly result: Value
+  /** Where the bytes are, for the store that follows if `modifies`. */
+  readonly host: Node
+  modifies: boolean
+}
+export interface Store extends Access {
+  readonly kind: "store"
+  readonly value: Value
+  /** Of what was read for writing: where it goes. */
+  readonly host: Node | undefined
+}
+export interface Raise {
+  readonly kind: "raise"
+  readonly exception: Exception
+  readonly when: Truth
+}
+/** If `when`, the rest is left out. */
+export interface Skip {
+  readonly kind: "skip"
+  readonly when: Truth
+}
+/** What may end the instruction before it is complete. */
+export type Step = Load | Store | Raise | Skip
+
+export interface Flags {
+  readonly rule: FlagRule
+  readonly width: Width
+  readonly inputs: ReadonlyArray<Value>
+}
+export interface NewFlags extends Flags {
+  readonly unless: Truth | undefined
+}
+
+export interface Jump {
+  readonly to: Value
+  readonly when: Truth | undefined
+}
+export interface SystemOperation {
+  readonly name: SystemName
+  readonly inputs: ReadonlyArray<Value>
+}
+
+export abstract class Lowering extends Graph implements Machine<Value, Truth> {
+  abstract readonly mode: Mode
+
+  /** What the meaning said so far, since `begin`. */
+  steps: Array<Step> = []
+  stores: Array<Store> = []
+  writes: Array<{ readonly register: Register; readonly value: Value }> = []
+  words: Array<{ readonly word: StateWord; readonly value: Value }> = []
+  newFlags: NewFlags | undefined = undefined
+  target: Jump | undefined = undefined
+  operation: SystemOperation | undefined = undefined
+
+  protected begin() {
+    this.steps = []
+    this.stores = []
+    this.writes = []
+    this.words = []
+    this.newFlags = undefined
+    this.target = undefined
+    this.operation = undefined
+  }
+
+  // ---- what differs from reading to reading
+
+  protected abstract register(operand: Register): Value
+  protected abstract immediate(operand: Immediate): Value
+  protected abstract relative(operand: Relative): Value
+  /** Base, index and displacement, not cut to the address size. */
+  protected abstract offset(operand: Memory): Value
+  protected abstract segmentBase(operand: Memory): Value
+  protected abstract functionIndex(name: FunctionName): number
+  abstract get(word: StateWord): Value
+  abstract condition(c: Condition): Truth
+  abstract status(): Value
+  abstract here(): Value
+  abstract next(): Value
+
+  // ---- operands and memory
+
+  read(operand: Operand): Value {
+    const decoded = operand as Decoded
+    if (decoded.kind === "reg") return this.register(decoded)
+    if (decoded.kind === "imm") return this.immediate(decoded)
+    if (decoded.kind === "rel") return this.relative(decoded)
+    return this.load(decoded, decoded.width)
+  }
+
+  write(operand: Operand, value: Value) {
+    const decoded = operand as Decoded
+    if (decoded.kind === "reg") this.writes.push({ register: decoded, value })
+    else this.store(decoded, value, decoded.width)
+  }
+
+  address(operand: Operand, by?: Value): Value {
+    const memory = operand as Memory
+    const offset = this.offset(memory)
+    return this.low(by === undefined ? offset : this.add(offset, by), memory.addressWidth)
+  }
+
+  linear(operand: Operand, by?: Value): Value {
+    return this.add(this.address(operand, by), this.segmentBase(operand as Memory))
+  }
+
+  load(memory: Operand, width: Width, by?: Value): Value {
+    const address = this.linear(memory, by)
+    const step: Load = {
+      kind: "load",
+      memory: memory as Memory,
+      address,
+      width,
+      result: this.bound(width),
+      host: this.boundHost(),
+      modifies: false
+    }
+    this.steps.push(step)
+    return step.result
+  }
+
+  store(memory: Operand, value: Value, width: Width, by?: Value) {
+    const address = this.linear(memory, by)
+    const read = this.steps.find(
+      (step) => step.kind === "load" && step.memory === memory && step.address === address && step.width === width
+    )
+    if (read?.kind === "load") read.modifies = true
+    const host = read?.kind === "load" ? read.host : undefined
+    this.stores.push({ kind: "store", memory: memory as Memory, address, width, value, host })
+  }
+
+  set(word: StateWord, value: Value) {
+    this.words.push({ word, value })
+  }
+
+  flags(rule: FlagRule, width: Width, inputs: ReadonlyArray<Value>, unless?: Truth) {
+    const never = unless?.operation === "const"
+    if (never && unless.value !== 0n) return
+    this.newFlags = { rule, width, inputs, unless: never ? undefined : unless }
+  }
+
+  apply(name: FunctionName, ...inputs: ReadonlyArray<Value>): Value {
+    return this.call(this.functionIndex(name), inputs)
+  }
+
+  // ---- control
+
+  jump(to: Value, when?: Truth) {
+    this.target = { to, when }
+  }
+  skip(when: Truth) {
+    if (!this.isNever(when)) this.steps.push({ kind: "skip", when })
+  }
+  raise(exception: Exception, when: Truth) {
+    if (!this.isNever(when)) this.steps.push({ kind: "raise", exception, when })
+  }
+  system(name: SystemName, ...inputs: ReadonlyArray<Value>) {
+    this.operation = { name, inputs }
+  }
+
+  private isNever(when: Truth): boolean {
+    return when.operation === "const" && when.value === 0n
+  }
+}
+
+/** A segment of 64-bit mode without a base. */
+export const hasBase = ({ segment }: Memory): boolean => segment === 4 || segment === 5
+
+/** The absent part of an address. */
+export const isAbsent = (offset: number): boolean => offset === at.zero

@@ -1,0 +1,104 @@
+/** A processor with memory and page tables, and nothing else: what a reading needs to run. */
+import { layout, makeMemory, pageSize } from "../../../../src/hal/x86_64/memory/layout.ts"
+import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
+import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
+import { bit } from "../../../../src/hal/x86_64/memory/paging.ts"
+import { mode } from "../../../../src/hal/x86_64/memory/Tlb.ts"
+import type { Reading, ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
+import { at, cause, modeNumber, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+
+const silentBus: MemoryBus = { read: () => 0xff, write: () => {} }
+
+export interface Page {
+  readonly at: bigint
+  /** Bytes of RAM, from a physical address on. */
+  readonly physical: number
+  readonly bytes: number
+  readonly writable?: boolean
+}
+
+/** Page tables lie in the first MiB of RAM. */
+const root = 0x1000
+
+export class Guest {
+  readonly memory: WebAssembly.Memory
+  readonly view: DataView
+  readonly physical: PhysicalMemory
+  readonly mmu: Mmu
+  readonly reading: Reading
+  private tables = root + pageSize
+
+  constructor(make: (parts: ReadingParts) => Reading, ramBytes: number, pages: ReadonlyArray<Page>, bus = silentBus) {
+    this.memory = makeMemory(ramBytes)
+    this.view = new DataView(this.memory.buffer)
+    this.physical = new PhysicalMemory(this.memory, bus, [])
+    this.mmu = new Mmu(this.physical, {
+      codeMapChanged: () => this.reading?.codeMapChanged(),
+      translationsDropped: () => {},
+      codeWritten: (page) => this.reading?.codeWritten(page),
+      codeDecoded: () => {}
+    })
+    this.mmu.setRules({ WP: true, SMEP: false, SMAP: false, NXE: true })
+    this.mmu.setRoot(root, 0)
+    this.mmu.setMode(mode.supervisor)
+    for (const page of pages) this.map(page)
+    this.view.setInt32(at.mode, modeNumber({ bits: 64, privilege: 0 }), true)
+    this.view.setBigUint64(at.rflags, 2n, true)
+    this.reading = make({ memory: this.memory, access: this.mmu })
+  }
+
+  map({ at: from, physical, bytes, writable = true }: Page) {
+    for (let offset = 0; offset < bytes; offset += pageSize) {
+      const address = from + BigInt(offset)
+      let table = root
+      for (const shift of [39n, 30n, 21n]) {
+        const entry = table + Number((address >> shift) & 511n) * 8
+        if (this.physical.load32(entry) === 0) {
+          this.physical.store32(entry, this.tables | bit.P | bit.RW)
+          this.tables += pageSize
+        }
+        table = this.physical.load32(entry) & -pageSize
+      }
+      const entry = table + Number((address >> 12n) & 511n) * 8
+      this.physical.store32(entry, (physical + offset) | bit.P | (writable ? bit.RW : 0))
+    }
+  }
+
+  ram(physical: number, bytes: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, layout.ram + physical, bytes)
+  }
+
+  get(name: (typeof registerNames)[number]): bigint {
+    return this.view.getBigUint64(at.general + 8 * registerNames.indexOf(name), true)
+  }
+  set(name: (typeof registerNames)[number], value: bigint) {
+    this.view.setBigUint64(at.general + 8 * registerNames.indexOf(name), BigInt.asUintN(64, value), true)
+  }
+  get rip(): bigint {
+    return this.view.getBigUint64(at.rip, true)
+  }
+  set rip(value: bigint) {
+    this.view.setBigUint64(at.rip, value, true)
+  }
+  /** Instructions completed. */
+  get count(): bigint {
+    return this.view.getBigInt64(at.deadline, true) - BigInt(this.view.getInt32(at.countdown, true))
+  }
+
+  /** Goes on for so many instructions, unless something else stops it: the cause. */
+  run(instructions: number): number {
+    const { view, reading } = this
+    view.setBigInt64(at.deadline, this.count + BigInt(instructions), true)
+    view.setInt32(at.countdown, instructions, true)
+    while (view.getInt32(at.countdown, true) > 0) {
+      reading.run()
+      view.setInt32(at.attention, 0, true)
+      if (view.getInt32(at.cause, true) !== cause.countdown) return view.getInt32(at.cause, true)
+      if (view.getInt32(at.countdown, true) <= 0) break
+      reading.step()
+      view.setInt32(at.attention, 0, true)
+      if (view.getInt32(at.cause, true) !== cause.countdown) return view.getInt32(at.cause, true)
+    }
+    return cause.countdown
+  }
+}
