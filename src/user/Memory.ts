@@ -17,7 +17,7 @@ import * as PDPT from "../types/x86_64/methods/PDPT.ts"
 import { Allocator, type NotMade, type OutOfSlots } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { invoke, pointer, type Refusal } from "./Invocation.ts"
-import type { Syscalls } from "./Syscalls.ts"
+import { Syscalls } from "./Syscalls.ts"
 
 /** The size of a new object, as a power of 2: given for the types that have none of their own. A CNode's is in slots. */
 export type SizeBits<T extends ObjectType> = T extends Sized ? [sizeBits: number] : []
@@ -161,3 +161,11 @@ const rightsNamed = (rights: unknown): Rights.Rights => {
   if (!Array.isArray(rights)) throw new Error("a frame was mapped with rights that its capability does not have")
   return Rights.fromNames("Frame", rights)
 }
+
+/** Bytes of the program's own address space. What it may not read is a fault. */
+export const Memory_Read = (address: number, length: number): Effect.Effect<Uint8Array, never, Syscalls> =>
+  Effect.flatMap(Syscalls, (syscalls) => syscalls.read(BigInt(address), length))
+
+/** Write to the program's own address space. What it may not write is a fault. */
+export const Memory_Write = (address: number, bytes: Uint8Array): Effect.Effect<void, never, Syscalls> =>
+  Effect.flatMap(Syscalls, (syscalls) => syscalls.write(BigInt(address), bytes))

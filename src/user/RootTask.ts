@@ -7,12 +7,10 @@
  *     }))
  */
 import { Effect } from "effect"
-import { gateRom } from "../types/Architecture.ts"
 import { cptrOf } from "../types/Capability.ts"
 import type { Fiber } from "../types/Gate.ts"
 import * as Allocator from "./Allocator.ts"
 import * as BootInfo from "./BootInfo.ts"
-import { Frame_Create } from "./Memory.ts"
 import { Spawner } from "./Spawn.ts"
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
@@ -66,7 +64,7 @@ const provided = (
     const syscalls = yield* Syscalls
     yield* syscalls.setIpcBuffer(bootInfo.ipcBuffer)
     return yield* program.pipe(
-      Effect.provideService(Spawner, yield* spawner(bootInfo)),
+      Effect.provideService(Spawner, spawner(bootInfo)),
       Effect.provideService(Allocator.Allocator, allocator(bootInfo)),
       Effect.provideService(BootInfo.BootInfo, bootInfo)
     )
@@ -79,9 +77,10 @@ const allocator = ({ cnode, empty, untyped }: BootInfo.BootInfoService): Allocat
     untyped.map(({ cap, address, bits, isDevice }) => ({ untyped: cptrOf(cap), address, bits, isDevice }))
   )
 
-const spawner = ({ asidPool, schedControl, tcb, addressSpace }: BootInfo.BootInfoService) =>
-  Effect.map(Effect.cached(Frame_Create(gateRom.address)), (gate) => {
-    const [firstCore] = schedControl
-    if (firstCore === undefined) throw new Error("the first task has the time of at least one core")
-    return Spawner.of({ asidPool, schedControl: firstCore, authority: tcb, addressSpace, gate })
-  })
+const spawner = ({ asidPool, schedControl, tcb, addressSpace, imageFrames }: BootInfo.BootInfoService) => {
+  const [[firstCore], [gate]] = [schedControl, imageFrames]
+  if (firstCore === undefined) throw new Error("the first task has the time of at least one core")
+  if (gate === undefined)
+    throw new Error("a first task written in TypeScript runs at the gate, which is all of its image")
+  return Spawner.of({ asidPool, schedControl: firstCore, authority: tcb, addressSpace, gate })
+}

@@ -29,8 +29,8 @@ export interface SpawnerService {
   readonly authority: Cap<"TCB", "schedule">
   /** Where the program itself is: what a compiled task's memory is filled through. */
   readonly addressSpace: Cap<"AddressSpace", "map" | "unmap">
-  /** The frame of the gate, where TypeScript tasks run. It is mapped nowhere: copies of it are. */
-  readonly gate: Effect.Effect<Full<"Frame">, Allocator.NotMade, Syscalls | Allocator.Allocator>
+  /** The frame of the gate, where TypeScript tasks run: a copy of it is mapped for each. */
+  readonly gate: Cap<"Frame", "read" | "execute">
 }
 
 export class Spawner extends Context.Service<Spawner, SpawnerService>()("skyscope/user/Spawner") {}
@@ -74,7 +74,7 @@ export const spawn = <G extends Caps, A, E>(
     const syscalls = yield* Syscalls
     const { gate } = yield* Spawner
     const task = yield* prepare(options)
-    const gateFrame = yield* Cap_Copy(yield* gate, ["read", "execute"])
+    const gateFrame = yield* Cap_Copy(gate, ["read", "execute"])
     yield* AddressSpace_Map(task.addressSpace, gateRom.address, gateFrame, ["read", "execute"])
     const ipcBuffer = yield* mapBuffer(task.addressSpace, gateRom.address + pageBytes)
 

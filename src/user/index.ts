@@ -18,6 +18,8 @@ export {
   AddressSpace_Unmap,
   create,
   Frame_Create,
+  Memory_Read,
+  Memory_Write,
   Untyped_Retype
 } from "./Memory.ts"
 export { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
