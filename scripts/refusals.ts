@@ -1,19 +1,22 @@
 /**
  * What must not compile, and what the compiler says of it: in TypeScript itself, and in the older one that tsd brings.
  *
+ *     node scripts/refusals.ts [FOLDER] [REPORT]
+ *
  *     signal(holdsWrite)
  *     signal(holdsRead) //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds read
  *
- * In type-tests/**.refusals.ts, a line that ends like the second is refused with that code and that sentence, once; nothing
+ * In the folder's **.refusals.ts, a line that ends like the second is refused with that code and that sentence, once; nothing
  * else is refused. Where compilers differ in the code, both stand there (TS2345|TS2741). The nearest line above that is not refused is its twin: both differ in one place only, so that it
  * is this difference that is refused.
  */
 import { spawn } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join, relative } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 
 const root = join(import.meta.dirname, "..")
-const tests = join(root, "type-tests")
+const [folder = "type-tests", report = "reports/refusals.json"] = process.argv.slice(2)
+const tests = resolve(root, folder)
 
 const compilers = {
   "TypeScript 7": "node_modules/typescript/bin/tsc",
@@ -41,7 +44,7 @@ const refusalsOf = (file: string): ReadonlyArray<Refusal> => {
         if (line.trim() !== "" && !line.trim().startsWith("//")) twin = line
         return []
       }
-      return [{ at: `${relative(root, file)}:${index + 1}`, text, twin, codes: codes.split("|"), sentence }]
+      return [{ at: `${relative(tests, file)}:${index + 1}`, text, twin, codes: codes.split("|"), sentence }]
     })
 }
 
@@ -57,7 +60,7 @@ const compile = (tsc: string): Promise<Map<Place, ReadonlyArray<Diagnostic>>> =>
       process.execPath,
       [join(root, tsc), "-p", tests, "--pretty", "false", "--noErrorTruncation"],
       {
-        cwd: root
+        cwd: tests
       }
     )
     let said = ""
@@ -80,7 +83,7 @@ const diagnosticsIn = (said: string): Map<Place, ReadonlyArray<Diagnostic>> => {
 /** The words of a line: it does not matter whether it is the last of a list. */
 const words = (line: string): ReadonlyArray<string> => line.replace(/,$/, "").match(/[\w$]+|"[^"]*"|\S/g) ?? []
 
-/** Whether two lines are the same but for words that stand together in each. */
+/** Whether one line is the other with some words put in, or with one word in the place of some. */
 const differInOnePlace = (a: string, b: string): boolean => {
   const [x, y] = [words(a), words(b)]
   const shorter = Math.min(x.length, y.length)
@@ -88,8 +91,8 @@ const differInOnePlace = (a: string, b: string): boolean => {
   while (before < shorter && x[before] === y[before]) before++
   let after = 0
   while (after < shorter - before && x[x.length - 1 - after] === y[y.length - 1 - after]) after++
-  const different = Math.max(x.length, y.length) - before - after
-  return different > 0 && different <= shorter
+  const [fewer, more] = [shorter - before - after, Math.max(x.length, y.length) - before - after]
+  return more > 0 && fewer <= 1
 }
 
 /** A sentence is all of a string type that the compiler prints; anything else is part of what it says. */
@@ -126,7 +129,8 @@ const judged = await Promise.all(
 
 const passed = judged.reduce((sum, each) => sum + each.passed, 0)
 const failed = judged.reduce((sum, each) => sum + each.failed, 0)
-mkdirSync(join(root, "reports"), { recursive: true })
-writeFileSync(join(root, "reports/refusals.json"), JSON.stringify({ passed, failed }))
+const written = resolve(root, report)
+mkdirSync(dirname(written), { recursive: true })
+writeFileSync(written, JSON.stringify({ passed, failed }))
 console.log(`${refusals.length} refusals in ${judged.length} compilers: ${passed} as written, ${failed} not`)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

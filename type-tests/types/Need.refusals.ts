@@ -216,10 +216,13 @@ export const loans = (kept: Array<Cap<"Notification", "write">>) => [
   lend(ntfnR, ["write"], (lent) => signal(lent)), //! TS2345 ⛔ lend cannot keep right 'write'; this Notification capability holds read
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent).toString())),
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent))), //! TS2345|TS2375|TS2322 Region<unknown>
-  lend(ntfnRW, ["write"], (lent) => Effect.asVoid(Effect.succeed(lent))),
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed(!lent)),
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(lent)), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent: !lent })),
   lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent })), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => !signal(lent))),
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => signal(lent))), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.fail(!lent)),
   lend(ntfnRW, ["write"], (lent) => Effect.fail(lent)), //! TS2375 Region<unknown>
   lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(ntfnRW))),
   lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(_))), //! TS2345 Region<L0>
