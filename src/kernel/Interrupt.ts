@@ -17,8 +17,9 @@ import { interruptSlot, interruptSlots } from "./KernelData.ts"
 import * as Notification from "./Notification.ts"
 import { type Decoded, isRefusal, type State, type View } from "./State.ts"
 
-/** The capability to an interrupt. */
-export const handler = (interrupt: number): Capability.Capability => Capability.original("IRQHandler", 0, interrupt)
+/** The capability to an interrupt. It is an object of its own, though not one in memory: its number stands for the address. */
+export const handler = (interrupt: number): Capability.Capability =>
+  Capability.original("IRQHandler", 16 * interrupt, interrupt)
 
 /** The interrupt has come. */
 export const handle = (state: State, interrupt: number): void => {

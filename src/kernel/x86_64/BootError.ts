@@ -4,8 +4,8 @@ import { Halt } from "../../hal/Gates.ts"
 export type BootError =
   /** Memory is used up: `bytes` more were needed for `what`. */
   | { readonly _tag: "NoMemory"; readonly what: string; readonly bytes: number }
-  /** No module is the root task's program. */
-  | { readonly _tag: "NoRootTask" }
+  /** There is no module that could be the root task's program, or none of the name that was `wanted`. */
+  | { readonly _tag: "NoRootTask"; readonly wanted: string | undefined }
   /** The module is no program that can be the root task: `reason` says what is wrong, `at` in which byte of the module. */
   | { readonly _tag: "BadProgram"; readonly module: string; readonly reason: string; readonly at: number }
 
@@ -21,7 +21,9 @@ export const report = (error: BootError): string => {
     case "NoMemory":
       return `boot: not enough memory: ${error.bytes} bytes more for ${error.what}`
     case "NoRootTask":
-      return "boot: no root task: give its program as a boot module, or `root=gate` on the command line"
+      return error.wanted === undefined
+        ? "boot: there is no root task: its program is a boot module, or the command line says `root=gate`"
+        : `boot: there is no root task: no boot module is named ${error.wanted}`
     case "BadProgram":
       return `boot: ${error.module} is no program for the root task: ${error.reason} (at byte ${error.at})`
   }

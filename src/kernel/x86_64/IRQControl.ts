@@ -6,22 +6,17 @@
  */
 import { Charge } from "../../hal/Charge.ts"
 import { numberOf } from "../../types/Kind.ts"
-import { heldAll } from "../../types/Rights.ts"
 import * as SyscallError from "../../types/SyscallError.ts"
 import * as Methods from "../../types/x86_64/methods/IRQControl.ts"
 import * as Capability from "../Capability.ts"
 import { firstDescendant, insertObject, Node } from "../Derivation.ts"
+import { handler } from "../Interrupt.ts"
 import { type Invocation, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type View } from "../State.ts"
 import { emptySlot } from "./EmptySlot.ts"
 import { Vector } from "./Vectors.ts"
 
 export const interrupts = Vector.lastUser - Vector.firstUser + 1
-
-/** The interrupt's number stands for the object. */
-const objectUnit = 16
-const handler = (interrupt: number): Capability.Capability =>
-  Capability.make(numberOf.IRQHandler, heldAll("IRQHandler"), interrupt * objectUnit, interrupt)
 
 /** The handlers are what was derived from the one IRQControl capability, and stand behind it. */
 const hasHandler = (view: View, control: number, interrupt: number): boolean => {

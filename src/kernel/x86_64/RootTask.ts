@@ -11,12 +11,11 @@ import { numberOf } from "../../types/Kind.ts"
 import { untypedBits } from "../../types/ObjectType.ts"
 import { heldAll } from "../../types/Rights.ts"
 import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
+import * as KernelBoot from "../Boot.ts"
 import * as Capability from "../Capability.ts"
 import * as Derivation from "../Derivation.ts"
-import * as Donation from "../Donation.ts"
-import * as Refill from "../Refill.ts"
 import type { State } from "../State.ts"
-import { slotOf, Tcb, ThreadState, tcbBytes, tcbSlot } from "../Tcb.ts"
+import { slotOf, tcbBytes, tcbSlot } from "../Tcb.ts"
 import * as UntypedData from "../UntypedData.ts"
 import * as Asid from "./Asid.ts"
 import { poolCapability } from "./AsidPool.ts"
@@ -108,9 +107,8 @@ export const create = (boot: Boot, root: Root): number => {
     if (root._tag === "Gate") cnode.take()
     else for (const page of load(state.memory, free, root.program)) place(cnode.take(), page)
   })
-  const thread = makeThread(boot, cnode, ipcBuffer)
-  start(state, thread, root._tag === "Program" ? root.program.entry : gateAddress, bootInfo)
-  bindTime(boot, cnode, thread)
+  const entry = root._tag === "Program" ? root.program.entry : gateAddress
+  const thread = makeThread(boot, cnode, { entry, bootInfo, ipcBuffer })
 
   for (const { at } of boot.boot.modules) free.give(at)
   free.give(boot.boot.loader)
@@ -164,11 +162,16 @@ const makeSpace = ({ state, machine, free }: Boot, { slot }: RootCNode): Asid.Li
   return { root, asid: firstAsid }
 }
 
-const makeThread = ({ state, free }: Boot, { slot }: RootCNode, ipcBuffer: number): number => {
-  const { memory } = state
+/** The root task's thread: where it begins, and what it has at once. */
+interface Beginning {
+  readonly entry: number
+  readonly bootInfo: number
+  readonly ipcBuffer: number
+}
+
+const makeThread = ({ state, free }: Boot, { slot }: RootCNode, { entry, bootInfo, ipcBuffer }: Beginning): number => {
   const thread = free.take("the root task's TCB", tcbBytes)
-  state.architecture.initialise(state, thread)
-  Derivation.insertFirst(state, slot(slots.tcb), Capability.original("TCB", thread))
+  KernelBoot.provide(state, slot(0), slots.tcb, KernelBoot.makeObject(state, "TCB", thread))
   for (const [from, to] of [
     [slots.cnode, tcbSlot.cspace],
     [slots.addressSpace, tcbSlot.addressSpace],
@@ -178,30 +181,17 @@ const makeThread = ({ state, free }: Boot, { slot }: RootCNode, ipcBuffer: numbe
     if ("_tag" in copy) throw new Error("what the root task is made of can be copied")
     Derivation.insert(state, slot(from), slotOf(thread, to), copy)
   }
-  Tcb.buffer.store(memory, thread, ipcBuffer)
-  Tcb.priority.store(memory, thread, priority)
-  Tcb.mcp.store(memory, thread, priority)
-  return thread
-}
-
-const start = (state: State, thread: number, entry: number, bootInfo: number): void => {
   const set = (register: number, value: number) =>
     state.architecture.setUserRegister(state, thread, register, value | 0, Math.floor(value / 2 ** 32))
   set(Register.rip, entry)
   set(Register.rdi, bootInfo)
   state.architecture.resumeAtRestart(state, thread)
-  Tcb.state.store(state.memory, thread, ThreadState.running)
-}
 
-const bindTime = ({ state, free }: Boot, { slot }: RootCNode, thread: number): void => {
-  const context = free.take("the root task's scheduling context", 2 ** schedContextBits)
-  Derivation.insertFirst(
-    state,
-    slot(slots.schedContext),
-    Capability.original("SchedContext", context, schedContextBits)
-  )
-  Refill.create(state, context, Refill.capacityOf(schedContextBits), timeSlice, 0)
-  Donation.bindThread(state, context, thread)
+  const schedContext = free.take("the root task's scheduling context", 2 ** schedContextBits)
+  const time = KernelBoot.makeObject(state, "SchedContext", schedContext, schedContextBits)
+  KernelBoot.provide(state, slot(0), slots.schedContext, time)
+  KernelBoot.prepare(state, { thread, schedContext, priority, timeSlice, buffer: ipcBuffer, name: "root" })
+  return thread
 }
 
 /** The machine's own pages among devices: the registers of IOAPIC and local APIC. */

@@ -72,6 +72,8 @@ export interface Contexts {
   readonly saveSyscall: (context: number) => void
   /** After an interrupt whose frame (the words of `Frame`, as halves) this is. */
   readonly saveInterrupt: (context: number, frame: Int32Array) => void
+  /** The instruction that entered the kernel, of two bytes, is where it would be made again, though the processor says it is over. */
+  readonly stepBack: (context: number) => void
   /** The processor goes on with these registers in ring 3 when the gate is left. */
   readonly restore: (context: number) => void
   /** The processor waits for an interrupt when the gate is left. */
@@ -105,6 +107,8 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     words[2 * word] = low
     words[2 * word + 1] = high
   }
+  /** SYSCALL and INT n have two bytes. */
+  const setBack = (low: number, high: number) => set(rip, low - 2, low >>> 0 < 2 ? high - 1 : high)
   const same = (a: number, b: number) => words[2 * a] === words[2 * b] && words[2 * a + 1] === words[2 * b + 1]
   const goOnAt = (offset: number) => {
     registers[2 * P.rip] = linkedLow + offset
@@ -117,7 +121,7 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
       const low = words[2 * rcx]!
       const high = words[2 * rcx + 1]!
       set(next, low, high)
-      set(rip, low - syscallBytes, low >>> 0 < syscallBytes ? high - 1 : high)
+      setBack(low, high)
       set(rflags, words[2 * r11]!, words[2 * r11 + 1]!)
       memory.storeWords(context, words, 0, halves)
     },
@@ -128,6 +132,12 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
       set(next, interrupted[2 * Frame.rip]!, interrupted[2 * Frame.rip + 1]!)
       set(rflags, interrupted[2 * Frame.rflags]!, 0)
       set(rsp, interrupted[2 * Frame.rsp]!, interrupted[2 * Frame.rsp + 1]!)
+      memory.storeWords(context, words, 0, halves)
+    },
+
+    stepBack: (context) => {
+      memory.loadWords(context, words, 0, halves)
+      setBack(words[2 * next]!, words[2 * next + 1]!)
       memory.storeWords(context, words, 0, halves)
     },
 
@@ -159,5 +169,3 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     }
   }
 }
-
-const syscallBytes = 2

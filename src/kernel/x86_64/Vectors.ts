@@ -46,3 +46,12 @@ export const ownStack: readonly number[] = [Vector.PF, Vector.DF, Vector.NMI, Ve
 /** Vectors that a program may name in an INT instruction. Any other in one is #GP. */
 export const isTrap = (vector: number): boolean =>
   vector === Vector.BP || (vector >= Vector.firstTrap && vector <= Vector.lastTrap)
+
+const exceptions = new Map(
+  Object.entries(Vector)
+    .filter(([, vector]) => vector < Vector.firstInterrupt)
+    .map(([name, vector]) => [vector as number, `#${name}`])
+)
+
+/** An exception's name in the manual; the number of any other vector. */
+export const nameOf = (vector: number): string => exceptions.get(vector) ?? `vector ${vector}`
