@@ -164,10 +164,10 @@ export const setFlat = (core: Core, codeSelector: number, stackSelector: number,
 
 /** IRET and RET to an outer ring: "if DPL < CPL ... the segment selector becomes null". */
 export const dropPrivileged = (core: Core): void => {
-  for (const of of [segments.es, segments.fs, segments.gs, segments.ds]) {
-    const high = core.segmentAccess(of) << 8
-    if (isUnusable(core, of) || isConforming(high) || dplOf(high) >= core.privilege) continue
-    makeNull(core, of, 0)
+  for (const segment of [segments.es, segments.fs, segments.gs, segments.ds]) {
+    const high = core.segmentAccess(segment) << 8
+    if (isUnusable(core, segment) || isConforming(high) || dplOf(high) >= core.privilege) continue
+    makeNull(core, segment, 0)
   }
 }
 

@@ -40,6 +40,8 @@ export const deliver = (core: Core, which: number, errorCode: number, source: So
     } catch (reason) {
       if (reason !== raised) throw reason
       if (event.source === "fault" && event.which === vector.DF) return false
+      // What forbids INT n is a fault of that instruction.
+      if (event.source === "software") core.copy(at.stoppedAt, at.rip)
       const second = core.low(at.vector)
       if (second === vector.PF) core.copy(at.faultAddress, at.cr2)
       event = doubles(event, second)

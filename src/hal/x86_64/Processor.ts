@@ -1,0 +1,143 @@
+/**
+ * Processor: the loop around a reading. It delivers exceptions and interrupts, does system operations, and keeps time.
+ *
+ * It is the same for all readings: what the machine does next depends on its state alone, never on who ran the instructions before.
+ */
+import { Halt } from "../Gates.ts"
+import { raised } from "./memory/Access.ts"
+import type { Reading } from "./processor/Reading.ts"
+import { at, cause } from "./processor/State.ts"
+import { noteSingleStep } from "./system/control.ts"
+import type { Core } from "./system/Core.ts"
+import { deliver, type Source } from "./system/exceptions.ts"
+import { operationOf } from "./system/operations.ts"
+import { activity, RFLAGS, system, vector } from "./system/registers.ts"
+
+/** Why the machine is not running. */
+export type Stop =
+  /** As many instructions as were asked for have been retired. */
+  | { readonly _tag: "Limit" }
+  /** It is halted, and nothing will happen that wakes it. */
+  | { readonly _tag: "Idle" }
+  /** The kernel has given up. */
+  | { readonly _tag: "Halt"; readonly report: string }
+  /** No handler was reached, for an exception or for the double fault that it became. */
+  | { readonly _tag: "TripleFault" }
+  /** Software has asked for the end, with a status. */
+  | { readonly _tag: "Exit"; readonly status: number }
+
+export class Processor {
+  private readonly core: Core
+  private readonly reading: Reading
+  private stopped: Stop | undefined
+
+  constructor(core: Core, reading: Reading) {
+    this.core = core
+    this.reading = reading
+  }
+
+  /** The machine stops after the instruction that runs. */
+  stop(reason: Stop): void {
+    this.stopped ??= reason
+    this.core.i32[at.attention >> 2] = 1
+  }
+
+  /** Run until there is a reason to stop. Stopped by the limit, it goes on when called again, as if it had not stopped. */
+  run(limit: number): Stop {
+    const { core } = this
+    this.stopped = undefined
+    let single = false
+    for (;;) {
+      core.clock.runDue()
+      if (this.stopped) return this.stopped
+      if (core.clock.now() >= limit) return { _tag: "Limit" }
+      const waits = core.apic.pending() >= 0
+      if (waits && this.isInterruptible()) {
+        this.go(core.apic.acknowledge(), 0, "interrupt")
+        continue
+      }
+      if (core.low(system.activity) === activity.halted) {
+        if (!this.skip(limit)) return { _tag: "Idle" }
+        continue
+      }
+      core.clock.aim(limit)
+      core.i32[at.attention >> 2] = 0
+      const before = core.clock.now()
+      single = this.goOn(single || (waits && core.inShadow()))
+      // A reading that cannot fit its next block into the countdown goes on by single instructions.
+      single = single && core.low(at.countdown) > 0 && (core.clock.now() === before || core.low(at.countdown) < few)
+    }
+  }
+
+  private isInterruptible(): boolean {
+    return (this.core.low(at.rflags) & RFLAGS.IF) !== 0 && !this.core.inShadow()
+  }
+
+  /** Nothing is done until the next event. False if there is none that could wake the processor. */
+  private skip(limit: number): boolean {
+    const { core } = this
+    if (core.clock.next() === Number.POSITIVE_INFINITY || !(core.low(at.rflags) & RFLAGS.IF)) return false
+    core.clock.skipTo(Math.max(core.clock.now(), Math.min(core.clock.next(), limit)))
+    return true
+  }
+
+  /** Run, and deal with why the reading stopped. True if it was the countdown. */
+  private goOn(single: boolean): boolean {
+    const { core } = this
+    const traps = (core.low(at.rflags) & RFLAGS.TF) !== 0
+    if (single || traps) this.reading.step()
+    else this.reading.run()
+    switch (core.low(at.cause)) {
+      case cause.fault:
+        this.go(core.low(at.vector), core.low(at.errorCode), "fault")
+        return false
+      case cause.system: {
+        const isThrough = this.operate()
+        if (traps && isThrough) this.trap()
+        return false
+      }
+      default:
+        if (traps) this.trap()
+        return core.low(at.attention) === 0
+    }
+  }
+
+  /** "Single-Step Exception Condition": #DB after an instruction that began with TF = 1. */
+  private trap(): void {
+    noteSingleStep(this.core)
+    this.go(vector.DB, 0, "trap")
+  }
+
+  /** The system operation that an instruction ends in. False if it has gone to a handler instead. */
+  private operate(): boolean {
+    const { core } = this
+    try {
+      const trap = operationOf[core.low(at.detail)]!(core)
+      if (!trap) return true
+      this.go(trap.vector, 0, trap.source)
+    } catch (reason) {
+      if (reason instanceof Halt) this.stop({ _tag: "Halt", report: reason.report })
+      else if (reason === raised) this.refuse()
+      else throw reason
+    }
+    return false
+  }
+
+  /** The operation raises an exception: the instruction has not happened. */
+  private refuse(): void {
+    const { core } = this
+    core.copy(at.stoppedAt, at.rip)
+    core.clock.charge(-1)
+    this.go(core.low(at.vector), core.low(at.errorCode), "fault")
+  }
+
+  private go(which: number, errorCode: number, source: Source): void {
+    const { core } = this
+    // INT n is one instruction, its delivery included.
+    if (source === "software") core.clock.charge(-1)
+    if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })
+  }
+}
+
+/** So few instructions are left that a reading may have no block that short. */
+const few = 64

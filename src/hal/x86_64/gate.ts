@@ -1,0 +1,197 @@
+/**
+ * Gates: the instruction 0F 04 ib, by which the processor hands over to the host.
+ *
+ * At CPL 0 the kernel's handler is called, once it is installed. At CPL 3 the gate is honoured only where it is fetched from the gate ROM: RBX holds the number of a
+ * fiber (lower half) and a sequence number (upper half), and the fiber goes on. Everything else is #UD.
+ *
+ * A gate at CPL 3 is restarted like a string instruction: it goes on until the fiber asks for a system call (RIP moves on to SYSCALL), until something is due (RIP stays,
+ * an interrupt is taken, the next entry goes on), or until an access faults (RIP stays, the next entry tries it again). Whenever it is left after the fiber has done
+ * something, the sequence number counts up; a thread with copied registers then holds a number that is past.
+ */
+
+import type { Answer, Fiber, Request } from "../../types/Gate.ts"
+import { general, syscall, type UserRegister } from "../../types/x86_64/Registers.ts"
+import { Charge } from "../Charge.ts"
+import { raised } from "./memory/Access.ts"
+import { layout, pageSize } from "./memory/layout.ts"
+import { mode } from "./memory/Tlb.ts"
+import { at } from "./processor/State.ts"
+import { type Core, highOf } from "./system/Core.ts"
+import { vector } from "./system/registers.ts"
+
+/** Where the gate ROM is, in physical memory. */
+export const gateRom = 0xfec8_0000
+
+/** GATE 0; SYSCALL; JMP to the gate. Behind it nothing but UD2. */
+const romCode = [0x0f, 0x04, 0x00, 0x0f, 0x05, 0xeb, 0xf9, 0x90] as const
+export const writeGateRom = (page: Uint8Array): void => {
+  for (let n = 0; n < page.length; n += 2) page.set([0x0f, 0x0b], n)
+  page.set(romCode)
+}
+
+/** What the fiber's next answer is made of. */
+type Waiting =
+  | { readonly _tag: "Start" }
+  /** The registers, when it is entered again. */
+  | { readonly _tag: "Registers" }
+  /** What the access gives, when it succeeds. */
+  | { readonly _tag: "Access"; readonly request: Request & { readonly _tag: "Read" | "Write" } }
+  | { readonly _tag: "Answer"; readonly answer: Answer }
+
+interface Entry {
+  readonly fiber: Fiber
+  /** int32, as it is in RBX. */
+  sequence: number
+  waiting: Waiting
+}
+
+const at_ = (register: UserRegister): number => at.general + general[register as keyof typeof general] * 8
+const rbx = at_("rbx")
+
+export class Gate {
+  private supervisor: ((entry: number) => void) | undefined
+  private readonly fibers = new Map<number, Entry>()
+  private next = 0
+  /** The count at which the machine stops: a fiber does not run past it. */
+  limit = Number.POSITIVE_INFINITY
+
+  /** @throws if there is one already: a machine has one kernel. */
+  install(supervisor: (entry: number) => void): void {
+    if (this.supervisor) throw new Error("a machine has one kernel")
+    this.supervisor = supervisor
+  }
+
+  /** The number by which threads enter this fiber. */
+  add(fiber: Fiber): number {
+    const number = this.next++
+    this.fibers.set(number, { fiber, sequence: 0, waiting: { _tag: "Start" } })
+    return number
+  }
+
+  /** The gate instruction at `at.stoppedAt`. @throws `raised` #UD where it is not honoured, or what a gate raises. */
+  enter(core: Core, number: number): void {
+    if (core.privilege === 0 && this.supervisor) return this.supervisor(number)
+    if (core.privilege !== 3 || !isInRom(core)) core.raise(vector.UD)
+    const entry = this.fibers.get(core.low(rbx) >>> 0)
+    if (entry === undefined || entry.sequence !== core.high(rbx)) return core.raise(vector.UD)
+    this.run(core, entry, core.low(rbx) >>> 0)
+  }
+
+  private run(core: Core, entry: Entry, number: number): void {
+    let answer = answerOf(core, entry.waiting)
+    for (;;) {
+      if (answer === undefined) throw raised
+      core.clock.charge(Charge.gate)
+      const request = entry.fiber.resume(answer, core.clock.now())
+      switch (request._tag) {
+        case "Syscall":
+          setSyscall(core, request)
+          entry.waiting = { _tag: "Registers" }
+          return count(core, entry)
+        case "Read":
+        case "Write":
+          entry.waiting = { _tag: "Access", request }
+          answer = perform(core, request)
+          if (answer === undefined) {
+            count(core, entry)
+            throw raised
+          }
+          break
+        case "Compute":
+          core.clock.charge(request.operations * Charge.operation)
+          answer = { _tag: "Continue" }
+          break
+        case "Fork":
+          answer = { _tag: "Forked", fiber: this.add(request.fiber) }
+          break
+        case "Exit":
+          this.fibers.delete(number)
+          return stay(core)
+      }
+      if (core.clock.isDue()) {
+        entry.waiting = { _tag: "Answer", answer }
+        count(core, entry)
+        return stay(core)
+      }
+      if (core.clock.now() >= this.limit) {
+        // The machine stops here and nobody can tell from its state: the gate is as good as not entered yet.
+        entry.waiting = { _tag: "Answer", answer }
+        core.clock.charge(-1)
+        return stay(core)
+      }
+    }
+  }
+}
+
+/** The gate is the first instruction of the ROM. */
+const isInRom = (core: Core): boolean =>
+  core.mmu.execute(core.low(at.stoppedAt), core.high(at.stoppedAt)) === layout.rom
+
+/** RIP stays at the gate. */
+const stay = (core: Core): void => core.copy(at.stoppedAt, at.rip)
+
+const count = (core: Core, entry: Entry): void => {
+  entry.sequence = (entry.sequence + 1) | 0
+  core.set(rbx, core.low(rbx), entry.sequence)
+}
+
+/** The answer that a fiber waits for; undefined if its access raises an exception again. */
+const answerOf = (core: Core, waiting: Waiting): Answer | undefined => {
+  switch (waiting._tag) {
+    case "Start":
+      return { _tag: "Start", argument: word(core, "rdi") }
+    case "Registers": {
+      const [mr0, mr1, mr2, mr3] = syscall.message
+      return {
+        _tag: "Syscall",
+        badge: word(core, syscall.capability),
+        info: word(core, syscall.info),
+        mr0: word(core, mr0),
+        mr1: word(core, mr1),
+        mr2: word(core, mr2),
+        mr3: word(core, mr3)
+      }
+    }
+    case "Access":
+      return perform(core, waiting.request)
+    case "Answer":
+      return waiting.answer
+  }
+}
+
+const word = (core: Core, register: UserRegister): bigint => core.view.getBigUint64(at_(register), true)
+
+const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" }): void => {
+  const set = (register: UserRegister, value: bigint) =>
+    core.view.setBigUint64(at_(register), BigInt.asUintN(64, value), true)
+  const [mr0, mr1, mr2, mr3] = syscall.message
+  set(syscall.number, request.number)
+  set(syscall.capability, request.capability)
+  set(syscall.info, request.info)
+  set(syscall.reply, request.reply)
+  set(syscall.destination, request.destination)
+  set(mr0, request.mr0)
+  set(mr1, request.mr1)
+  set(mr2, request.mr2)
+  set(mr3, request.mr3)
+}
+
+/** An access to the thread's memory by its own rights, page by page. Undefined if it raises an exception: what was written stays, to be written again. */
+const perform = (core: Core, request: Request & { readonly _tag: "Read" | "Write" }): Answer | undefined => {
+  const bytes = request._tag === "Read" ? new Uint8Array(request.length) : request.bytes
+  const start = BigInt.asUintN(64, request.address)
+  core.clock.charge(Charge.access + Math.ceil(bytes.length / 8) * Charge.accessWord)
+  const [startLow, startHigh] = [Number(start & 0xffff_ffffn), Number(start >> 32n)]
+  for (let done = 0; done < bytes.length; ) {
+    const sum = startLow + done
+    const [lo, hi] = [sum | 0, (startHigh + highOf(sum)) | 0]
+    const part = bytes.subarray(done, Math.min(bytes.length, done + pageSize - (lo & 0xfff)))
+    const isDone =
+      request._tag === "Read"
+        ? core.mmu.readBytes(mode.user, lo, hi, part)
+        : core.mmu.writeBytes(mode.user, lo, hi, part)
+    if (!isDone) return undefined
+    done += part.length
+  }
+  return request._tag === "Read" ? { _tag: "Read", bytes } : { _tag: "Written" }
+}

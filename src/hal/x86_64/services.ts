@@ -1,0 +1,91 @@
+/** What the processor offers a kernel at its gate: privileged registers, and time. Each access is the instruction's that does the same. */
+
+import { processorWords } from "../../types/x86_64/Registers.ts"
+import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
+import type { ProcessorService } from "../Processor.ts"
+import type { TimeService } from "../Time.ts"
+import { at, segments } from "./processor/State.ts"
+import { readControl, writeControl } from "./system/control.ts"
+import type { Core } from "./system/Core.ts"
+import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
+import { readMsr, tscOf, writeMsr } from "./system/msr.ts"
+import { system, vector } from "./system/registers.ts"
+
+interface Access {
+  readonly read: (core: Core) => readonly [lo: number, hi: number]
+  readonly write: (core: Core, lo: number, hi: number) => void
+}
+
+const control = (number: number): Access => ({
+  read: (core) => readControl(core, number),
+  write: (core, lo, hi) => writeControl(core, number, lo, hi)
+})
+const base = (offset: number): Access => ({
+  read: (core) => [core.low(offset), core.high(offset)],
+  write: (core, lo, hi) => {
+    core.checkCanonical(hi)
+    core.set(offset, lo, hi)
+  }
+})
+const limit = (offset: number): Access => ({
+  read: (core) => [core.low(offset), 0],
+  write: (core, lo) => core.set(offset, lo & 0xffff, 0)
+})
+const selector = (of: number, load: (core: Core, selector: number) => void): Access => ({
+  read: (core) => [core.selector(of), 0],
+  write: (core, lo) => load(core, lo & 0xffff)
+})
+const data = (of: number): Access => selector(of, (core, value) => loadData(core, of, value))
+
+/** CS changes by far transfers alone, and there is no state for XCR0 to enable: writing them is #UD, as the instructions for it are. */
+const readOnly = (read: Access["read"]): Access => ({ read, write: (core) => core.raise(vector.UD) })
+
+// biome-ignore format: a register, a line
+const registers: ReadonlyMap<number, Access> = new Map([
+  [SystemRegister.CR0,        control(0)],
+  [SystemRegister.CR2,        control(2)],
+  [SystemRegister.CR3,        control(3)],
+  [SystemRegister.CR4,        control(4)],
+  [SystemRegister.CR8,        control(8)],
+  [SystemRegister.XCR0,       readOnly((core) => core.raise(vector.UD))],
+  [SystemRegister.GDTR_BASE,  base(system.gdtrBase)],
+  [SystemRegister.GDTR_LIMIT, limit(system.gdtrLimit)],
+  [SystemRegister.IDTR_BASE,  base(system.idtrBase)],
+  [SystemRegister.IDTR_LIMIT, limit(system.idtrLimit)],
+  [SystemRegister.TR,         selector(segments.tr, loadTask)],
+  [SystemRegister.LDTR,       selector(segments.ldtr, loadLocal)],
+  [SystemRegister.CS,         readOnly((core) => [core.selector(segments.cs), 0])],
+  [SystemRegister.SS,         data(segments.ss)],
+  [SystemRegister.DS,         data(segments.ds)],
+  [SystemRegister.ES,         data(segments.es)],
+  [SystemRegister.FS,         data(segments.fs)],
+  [SystemRegister.GS,         data(segments.gs)]
+])
+
+const msr = (number: number): Access => ({
+  read: (core) => readMsr(core, number),
+  write: (core, lo, hi) => writeMsr(core, number, lo, hi)
+})
+const access = (register: number): Access => registers.get(register) ?? msr(register)
+
+export const privilegedRegisters = (core: Core): ProcessorService => ({
+  registers: core.i32.subarray(at.general >> 2, (at.general >> 2) + words * 2),
+  systemLow: (register) => access(register).read(core)[0],
+  systemHigh: (register) => access(register).read(core)[1],
+  setSystem: (register, low, high) => access(register).write(core, low, high),
+  invalidatePage: (tag, low, high) => core.mmu.tlb.invalidate(tag, low, high),
+  invalidateSpace: (tag) => core.mmu.tlb.flush(tag)
+})
+
+const words = Math.max(...Object.values(processorWords)) + 1
+
+/** IA32_TSC_DEADLINE in instructions, whatever the time-stamp counter was set to. */
+export const timer = (core: Core): TimeService => ({
+  now: () => core.clock.now(),
+  charge: (instructions) => core.clock.charge(instructions),
+  // 0 would disarm it.
+  setDeadline: (time) => core.apic.writeDeadline(core, ...tscOf(core, Math.max(time, 1))),
+  clearDeadline: () => core.apic.writeDeadline(core, 0, 0),
+  interruptPending: () => core.apic.pending() >= 0 || core.clock.isDue(),
+  endOfInterrupt: () => core.apic.endOfInterrupt()
+})
