@@ -39,7 +39,9 @@ export const SchedContextFields = layout(96, {
   refillTail:   u32(48),
   /** Its budget comes back as it was used, not all at once when it waits. */
   sporadic:     u8(52),
-  core:         u32(56)
+  core:         u32(56),
+  /** What the refills add up to. */
+  budget:       u64(64)
 })
 
 // biome-ignore format: a figure
@@ -150,6 +152,7 @@ export const create = (state: State, context: number, refills: number, budget: n
   SC.refillHead.store(memory, context, 0)
   SC.refillTail.store(memory, context, 0)
   SC.refillMax.store(memory, context, refills)
+  SC.budget.store(memory, context, budget)
   set(state, at(context, 0), KernelData.now.load(memory, state.data), budget)
   addEmptyTail(state, context)
 }
@@ -163,6 +166,7 @@ export const update = (state: State, context: number, refills: number, budget: n
   SC.refillTail.store(memory, context, 0)
   SC.refillMax.store(memory, context, refills)
   SC.period.store(memory, context, period)
+  SC.budget.store(memory, context, budget)
   const from = ready ? KernelData.now.load(memory, state.data) : time
   set(state, at(context, 0), from, Math.min(amount, budget))
   if (amount >= budget) addEmptyTail(state, context)
