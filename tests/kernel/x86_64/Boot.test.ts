@@ -9,7 +9,7 @@ import { mappings } from "./machine.ts"
 const bit = (n: number) => 1n << BigInt(n)
 
 /** A program of one page that says nothing. */
-export const program = (entry = 0x40_0000n) =>
+const program = (entry = 0x40_0000n) =>
   write({
     entry,
     segments: [
