@@ -7,11 +7,12 @@
  *     }))
  */
 import { Effect } from "effect"
+import { slots } from "../types/BootInfo.ts"
 import { cptrOf } from "../types/Capability.ts"
 import type { Fiber } from "../types/Gate.ts"
 import * as Allocator from "./Allocator.ts"
 import * as BootInfo from "./BootInfo.ts"
-import { Spawner } from "./Spawn.ts"
+import { Spawner, suspendSelf } from "./Spawn.ts"
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
 
@@ -48,7 +49,8 @@ export function rootTask(
   return {
     [typeId]: typeId,
     files,
-    fiber: (options, contents) => Task.make(options, (bootInfo) => provided(bootInfo, program(contents)))
+    fiber: (options, contents) =>
+      Task.make({ last: suspendSelf(slots.tcb), ...options }, (bootInfo) => provided(bootInfo, program(contents)))
   }
 }
 

@@ -4,10 +4,12 @@
 import { Context, Effect } from "effect"
 import { gateRom } from "../types/Architecture.ts"
 import { type AnyCap, type Cap, elsewhereUnsafe } from "../types/Capability.ts"
+import * as TCB from "../types/methods/TCB.ts"
 import * as Allocator from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { Cap_Copy, CNode_Create, give } from "./Capabilities.ts"
 import * as Elf from "./Elf.ts"
+import { invoke } from "./Invocation.ts"
 import { AddressSpace_Create, AddressSpace_Map, AddressSpace_Unmap, create } from "./Memory.ts"
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
@@ -79,10 +81,13 @@ export const spawn = <G extends Caps, A, E>(
     const ipcBuffer = yield* mapBuffer(task.addressSpace, gateRom.address + pageBytes)
 
     const names = Object.keys(options.gives ?? {})
-    const allocator = yield* childAllocator(task, names.length + 1, options.memory)
+    const self = names.length + 1
+    yield* give({ cnode: task.cnode, index: self, depth: cnodeBits }, yield* Cap_Copy(task.tcb, ["run"]))
+    const allocator = yield* childAllocator(task, self + 1, options.memory)
     const ended = yield* Task.Ended
+    const last = suspendSelf(self)
     const fiber = yield* syscalls.fork(
-      Task.make({ name: options.name, ipcBuffer: BigInt(ipcBuffer.address), ended }, () =>
+      Task.make({ name: options.name, ipcBuffer: BigInt(ipcBuffer.address), ended, last }, () =>
         Effect.provideService(program(childCaps(options.gives, names)), Allocator.Allocator, allocator)
       )
     )
@@ -119,6 +124,10 @@ export const spawnElf = <G extends Caps>(
     })
     return task
   })
+
+/** The last act of a task that ends, whose own thread is in a slot: it stops. */
+export const suspendSelf = (slot: number): Effect.Effect<unknown, never, Syscalls> =>
+  Effect.orDie(invoke(TCB.Suspend, BigInt(slot), {}))
 
 const pageBytes = 0x1000
 /** A compiled task's stack ends here, below the last of the user addresses. */

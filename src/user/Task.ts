@@ -21,6 +21,8 @@ export interface Options {
   /** What the program's random numbers come from: its name, if not this. */
   readonly seed?: number | string
   readonly ended?: Ended
+  /** What the thread does last, when the program has ended and was told of. A thread that goes on after is at a gate that nobody is behind: #UD. */
+  readonly last?: Effect.Effect<unknown, never, Syscalls>
 }
 
 /** Told once for each task, when its program has ended: how. */
@@ -65,7 +67,6 @@ interface Sleeper {
 class Task implements Fiber {
   readonly name: string
   readonly #program: (argument: bigint) => Effect.Effect<unknown, unknown>
-  readonly #ended: Ended
   readonly #scheduler = new TaskScheduler()
   /** Oldest first. The machine works on the first of them while `#underway`. */
   readonly #operations: Array<Operation> = []
@@ -79,13 +80,19 @@ class Task implements Fiber {
   constructor(options: Options, program: (argument: bigint) => Effect.Effect<unknown, unknown, Syscalls>) {
     this.name = options.name
     this.#ipcBuffer = options.ipcBuffer
-    this.#ended = options.ended ?? Ended.defaultValue()
+    const ended = options.ended ?? Ended.defaultValue()
     const services = Context.make(Syscalls, this.#syscalls()).pipe(
       Context.add(Clock.Clock, this.#clock()),
-      Context.add(Ended, this.#ended)
+      Context.add(Ended, ended)
     )
     this.#program = (argument) =>
-      program(argument).pipe(Random.withSeed(options.seed ?? options.name), Effect.provideContext(services))
+      Effect.suspend(() => program(argument)).pipe(
+        Effect.exit,
+        Effect.tap((exit) => Effect.sync(() => ended(options.name, exit))),
+        Effect.andThen(options.last ?? Effect.void),
+        Random.withSeed(options.seed ?? options.name),
+        Effect.provideContext(services)
+      )
   }
 
   resume(answer: Answer, now: number): Request {
@@ -116,9 +123,8 @@ class Task implements Fiber {
 
   #start(argument: bigint): void {
     const fiber = Effect.runFork(this.#program(argument), { scheduler: this.#scheduler })
-    fiber.addObserver((exit) => {
+    fiber.addObserver(() => {
       this.#over = true
-      this.#ended(this.name, exit)
     })
   }
 
