@@ -13,7 +13,7 @@ const invpcid = [0x66, 0x0f, 0x38, 0x82, 0x03]
 describe.each(Object.entries(readings))("a translation that was used, read %sly", (_name, reading) => {
   /** `address` leads to a page with 1 in it, and RBX holds it; another page has 2 in it. */
   const aBoard = (flags = P | RW) => {
-    const board = withTables(new Board(reading).identity(0, stackTop))
+    const board = new Board(reading).identity(0, stackTop)
     board.put64(first, 1n).put64(second, 2n)
     board.map(address, first, flags)
     return board

@@ -5,7 +5,7 @@ import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memor
 import { bit } from "../../../../src/hal/x86_64/memory/paging.ts"
 import { mode } from "../../../../src/hal/x86_64/memory/Tlb.ts"
 import type { Reading, ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
-import { at, cause, modeNumber, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import { at as state, cause, modeNumber, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
 
 const silentBus: MemoryBus = { read: () => 0xff, write: () => {} }
 
@@ -42,8 +42,8 @@ export class Guest {
     this.mmu.setRoot(root, 0)
     this.mmu.setMode(mode.supervisor)
     for (const page of pages) this.map(page)
-    this.view.setInt32(at.mode, modeNumber({ bits: 64, privilege: 0 }), true)
-    this.view.setBigUint64(at.rflags, 2n, true)
+    this.view.setInt32(state.mode, modeNumber({ bits: 64, privilege: 0 }), true)
+    this.view.setBigUint64(state.rflags, 2n, true)
     this.reading = make({ memory: this.memory, access: this.mmu })
   }
 
@@ -68,36 +68,44 @@ export class Guest {
     return new Uint8Array(this.memory.buffer, layout.ram + physical, bytes)
   }
 
+  /** Bytes of RAM, of the addresses that are mapped from `base`. What was decoded from them is forgotten. */
+  put(at: bigint, base: { readonly at: bigint; readonly physical: number }, bytes: Uint8Array) {
+    const physical = base.physical + Number(at - base.at)
+    for (let page = physical >>> 12; page <= (physical + bytes.length - 1) >>> 12; page++) this.mmu.codeChanges(page)
+    this.view.setInt32(state.attention, 0, true)
+    this.ram(physical, bytes.length).set(bytes)
+  }
+
   get(name: (typeof registerNames)[number]): bigint {
-    return this.view.getBigUint64(at.general + 8 * registerNames.indexOf(name), true)
+    return this.view.getBigUint64(state.general + 8 * registerNames.indexOf(name), true)
   }
   set(name: (typeof registerNames)[number], value: bigint) {
-    this.view.setBigUint64(at.general + 8 * registerNames.indexOf(name), BigInt.asUintN(64, value), true)
+    this.view.setBigUint64(state.general + 8 * registerNames.indexOf(name), BigInt.asUintN(64, value), true)
   }
   get rip(): bigint {
-    return this.view.getBigUint64(at.rip, true)
+    return this.view.getBigUint64(state.rip, true)
   }
   set rip(value: bigint) {
-    this.view.setBigUint64(at.rip, value, true)
+    this.view.setBigUint64(state.rip, value, true)
   }
   /** Instructions completed. */
   get count(): bigint {
-    return this.view.getBigInt64(at.deadline, true) - BigInt(this.view.getInt32(at.countdown, true))
+    return this.view.getBigInt64(state.deadline, true) - BigInt(this.view.getInt32(state.countdown, true))
   }
 
   /** Goes on for so many instructions, unless something else stops it: the cause. */
   run(instructions: number): number {
     const { view, reading } = this
-    view.setBigInt64(at.deadline, this.count + BigInt(instructions), true)
-    view.setInt32(at.countdown, instructions, true)
-    while (view.getInt32(at.countdown, true) > 0) {
+    view.setBigInt64(state.deadline, this.count + BigInt(instructions), true)
+    view.setInt32(state.countdown, instructions, true)
+    while (view.getInt32(state.countdown, true) > 0) {
       reading.run()
-      view.setInt32(at.attention, 0, true)
-      if (view.getInt32(at.cause, true) !== cause.countdown) return view.getInt32(at.cause, true)
-      if (view.getInt32(at.countdown, true) <= 0) break
+      view.setInt32(state.attention, 0, true)
+      if (view.getInt32(state.cause, true) !== cause.countdown) return view.getInt32(state.cause, true)
+      if (view.getInt32(state.countdown, true) <= 0) break
       reading.step()
-      view.setInt32(at.attention, 0, true)
-      if (view.getInt32(at.cause, true) !== cause.countdown) return view.getInt32(at.cause, true)
+      view.setInt32(state.attention, 0, true)
+      if (view.getInt32(state.cause, true) !== cause.countdown) return view.getInt32(state.cause, true)
     }
     return cause.countdown
   }
