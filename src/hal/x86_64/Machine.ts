@@ -57,7 +57,7 @@ export class Machine {
   readonly core: Core
   readonly bus = new Bus()
   readonly window: Window
-  private readonly gate = new Gate()
+  readonly gate = new Gate()
   private readonly processor: Processor
 
   constructor({ memoryBytes, reading: makeReading, console }: Hardware) {

@@ -70,7 +70,10 @@ export class Gate {
 
   /** The gate instruction at `at.stoppedAt`. @throws `raised` #UD where it is not honoured, or what a gate raises. */
   enter(core: Core, number: number): void {
-    if (core.privilege === 0 && this.supervisor) return this.supervisor(number)
+    if (core.privilege === 0 && this.supervisor) {
+      this.supervisor(number)
+      return
+    }
     if (core.privilege !== 3 || !isInRom(core)) core.raise(vector.UD)
     const entry = this.fibers.get(core.low(rbx) >>> 0)
     if (entry === undefined || entry.sequence !== core.high(rbx)) return core.raise(vector.UD)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { writeControl } from "../../../../src/hal/x86_64/system/control.ts"
 import { CR4 } from "../../../../src/hal/x86_64/system/registers.ts"
-import { Board, G, invlpgRbx, loadRbx, movCr, movImm, P, pml4, PS, readings, RW, stackTop, US, withTables } from "../board.ts"
+import { Board, G, invlpgRbx, loadRbx, movCr, P, pml4, PS, readings, RW, stackTop, US, withTables } from "../board.ts"
 
 const address = 0x5000_0000n
 const [first, second] = [0x30_0000, 0x30_1000]
