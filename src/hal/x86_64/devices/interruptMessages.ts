@@ -24,9 +24,13 @@ export interface Interrupt {
   readonly mode: number
   readonly level: boolean
   readonly logical: boolean
-  /** An APIC ID or a logical address, of 8 bits or (from an x2APIC) 32. */
+  /** An APIC ID or a logical address, of 8 bits or (from an x2APIC) 32; or `everybody`. */
   readonly destination: number
 }
+
+/** "A broadcast IPI": FFH in 8 bits, FFFF_FFFFH in 32. */
+export const everybody = 0xffff_ffff
+export const wideDestination = (destination: number): number => (destination === 0xff ? everybody : destination)
 
 /** Where messages of any sender go: addresses FEEx_xxxxH. */
 export const isMessageAddress = (address: number): boolean => address >= 0xfee0_0000 && address < 0xfef0_0000
@@ -40,7 +44,7 @@ export const interruptOf = (address: number, data: number): Interrupt => {
     mode: redirected ? deliveryMode.lowestPriority : mode,
     level: (data & 0x8000) !== 0,
     logical: (address & 4) !== 0,
-    destination: (address >>> 12) & 0xff
+    destination: wideDestination((address >>> 12) & 0xff)
   }
 }
 
