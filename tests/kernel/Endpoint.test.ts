@@ -1,7 +1,8 @@
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
-import { right, wordKeeping } from "../../src/types/Rights.ts"
 import * as Capability from "../../src/kernel/Capability.ts"
 import { check } from "../../src/kernel/invariants.ts"
+import * as CNode from "../../src/types/methods/CNode.ts"
+import { right, wordKeeping } from "../../src/types/Rights.ts"
 import { type Actor, labelOf, World } from "./fixture.ts"
 
 let world: World
@@ -270,7 +271,7 @@ describe("capabilities with a message", () => {
   it("are derived from the sender's: it can take them back", () => {
     const lent = frame()
     world.syscall(alice, "Send", { capability: endpoint, caps: [lent] })
-    world.invoke(alice, world.root, { label: 18, words: [lent, 64] })
+    world.invoke(alice, world.root, { label: CNode.Revoke.label, words: [lent, 64] })
 
     assert.isUndefined(world.kindIn(received))
     assert.strictEqual(world.kindIn(lent), "Frame")
@@ -290,7 +291,7 @@ describe("CancelBadgedSends", () => {
     const [six, seven] = [world.minted(endpoint, 6), world.minted(endpoint, 7)]
     world.syscall(alice, "Send", { capability: six })
     world.syscall(carol, "Send", { capability: seven })
-    world.invoke(bob, world.root, { label: 20, words: [six, 64] })
+    world.invoke(bob, world.root, { label: CNode.CancelBadgedSends.label, words: [six, 64] })
 
     assert.strictEqual(world.stateOf(alice), "restart")
     assert.strictEqual(world.stateOf(carol), "blockedOnSend")
@@ -298,7 +299,7 @@ describe("CancelBadgedSends", () => {
 
   it("does nothing on a capability without a badge", () => {
     world.syscall(alice, "Send", { capability: endpoint })
-    const answer = world.invoke(bob, world.root, { label: 20, words: [endpoint, 64] })
+    const answer = world.invoke(bob, world.root, { label: CNode.CancelBadgedSends.label, words: [endpoint, 64] })
 
     assert.strictEqual(answer.label, 0)
     assert.strictEqual(world.stateOf(alice), "blockedOnSend")
@@ -306,7 +307,7 @@ describe("CancelBadgedSends", () => {
 
   it("needs every right to the endpoint", () => {
     const lesser = world.diminished(endpoint, keeping(write | read | grant))
-    const answer = world.invoke(bob, world.root, { label: 20, words: [lesser, 64] })
+    const answer = world.invoke(bob, world.root, { label: CNode.CancelBadgedSends.label, words: [lesser, 64] })
 
     assert.strictEqual(answer.label, labelOf.IllegalOperation)
   })
@@ -316,10 +317,10 @@ describe("CancelBadgedSends", () => {
     world.syscall(alice, "Send", { capability: six })
     world.syscall(carol, "Send", { capability: six })
     world.time.interruptAfter(1)
-    world.invoke(bob, world.root, { label: 20, words: [six, 64] })
+    world.invoke(bob, world.root, { label: CNode.CancelBadgedSends.label, words: [six, 64] })
     assert.strictEqual(world.stateOf(carol), "blockedOnSend")
 
-    const answer = world.invoke(bob, world.root, { label: 20, words: [six, 64] })
+    const answer = world.invoke(bob, world.root, { label: CNode.CancelBadgedSends.label, words: [six, 64] })
     assert.strictEqual(answer.label, 0)
     assert.strictEqual(world.stateOf(carol), "restart")
   })
@@ -329,7 +330,7 @@ describe("the last capability to an endpoint", () => {
   it("when it is deleted, lets everybody who waits try again, and find nothing", () => {
     world.syscall(alice, "Send", { capability: endpoint })
     world.syscall(carol, "Send", { capability: endpoint })
-    world.invoke(bob, world.root, { label: 19, words: [endpoint, 64] })
+    world.invoke(bob, world.root, { label: CNode.Delete.label, words: [endpoint, 64] })
 
     assert.strictEqual(world.stateOf(alice), "restart")
     assert.strictEqual(world.stateOf(carol), "restart")
