@@ -51,6 +51,13 @@ export interface Skip {
 /** What may end the instruction before it is complete. */
 export type Step = Load | Store | Raise | Skip
 
+/** If not `when`, all 64 bits of the register stay. */
+export interface Write {
+  readonly register: Register
+  readonly value: Value
+  readonly when: Truth | undefined
+}
+
 export interface Flags {
   readonly rule: FlagRule
   readonly width: Width
@@ -75,7 +82,7 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   /** What the meaning said so far, since `begin`. */
   steps: Array<Step> = []
   stores: Array<Store> = []
-  writes: Array<{ readonly register: Register; readonly value: Value }> = []
+  writes: Array<Write> = []
   words: Array<{ readonly word: StateWord; readonly value: Value }> = []
   newFlags: NewFlags | undefined = undefined
   target: Jump | undefined = undefined
@@ -116,10 +123,11 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
     return this.load(decoded, decoded.width)
   }
 
-  write(operand: Operand, value: Value) {
+  write(operand: Operand, value: Value, when?: Truth) {
     const decoded = operand as Decoded
-    if (decoded.kind === "reg") this.writes.push({ register: decoded, value })
-    else this.store(decoded, value, decoded.width)
+    if (decoded.kind !== "reg") return this.store(decoded, value, decoded.width)
+    const always = when?.operation === "const"
+    if (!always || when.value !== 0n) this.writes.push({ register: decoded, value, when: always ? undefined : when })
   }
 
   address(operand: Operand, by?: Value): Value {
@@ -149,11 +157,9 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
 
   store(memory: Operand, value: Value, width: Width, by?: Value) {
     const address = this.linear(memory, by)
-    const read = this.steps.find(
-      (step) => step.kind === "load" && step.memory === memory && step.address === address && step.width === width
-    )
-    if (read?.kind === "load") read.modifies = true
-    const host = read?.kind === "load" ? read.host : undefined
+    const loads = this.steps.filter((step) => step.kind === "load" && step.memory === memory) as ReadonlyArray<Load>
+    for (const load of loads) load.modifies = true
+    const host = loads.find((load) => load.address === address && load.width === width)?.host
     this.stores.push({ kind: "store", memory: memory as Memory, address, width, value, host })
   }
 

@@ -5,7 +5,7 @@ import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memor
 import { bit } from "../../../../src/hal/x86_64/memory/paging.ts"
 import { mode } from "../../../../src/hal/x86_64/memory/Tlb.ts"
 import type { Reading, ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
-import { at as state, cause, modeNumber, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import { cause, modeNumber, registerNames, at as state } from "../../../../src/hal/x86_64/processor/State.ts"
 
 const silentBus: MemoryBus = { read: () => 0xff, write: () => {} }
 

@@ -33,10 +33,8 @@ const cmpxchgPair =
       const offset = x.and(x.linear(dest), x.constant(15n))
       x.raise("#GP(0)", x.not(x.equal(offset, x.constant(0n))))
     }
-    const [lo, hi] =
-      half === 32
-        ? [x.low(x.read(dest), 32), x.shr(x.read(dest), x.constant(32n))]
-        : [x.load(dest, 64), x.load(dest, 64, above)]
+    const first = x.load(dest, 64)
+    const [lo, hi] = half === 32 ? [x.low(first, 32), x.shr(first, x.constant(32n))] : [first, x.load(dest, 64, above)]
     const equal = x.both(x.equal(lo, x.read(eax)), x.equal(hi, x.read(edx)))
     const [newLo, newHi] = [x.choose(equal, x.read(ebx), lo), x.choose(equal, x.read(ecx), hi)]
     if (half === 32) x.write(dest, x.or(newLo, x.shl(newHi, x.constant(32n))))

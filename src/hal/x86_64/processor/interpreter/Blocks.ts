@@ -6,7 +6,7 @@
  */
 import { type Access, fault } from "../../memory/Access.ts"
 import { pageBits, pageSize } from "../../memory/layout.ts"
-import type { decode } from "../decode.ts"
+import { decode } from "../decode.ts"
 import type { Decoded, Instruction } from "../Instruction.ts"
 import type { Mode } from "../Meaning.ts"
 import { at, modeOf, segments } from "../State.ts"
@@ -27,8 +27,6 @@ import {
   unlinked
 } from "./MicroOperation.ts"
 import type { Facts, Shape, Shapes } from "./Shape.ts"
-
-export type Decode = typeof decode
 
 /** What is decoded from one page of host memory in one mode. */
 interface CodePage {
@@ -63,7 +61,6 @@ const headerBytes = -heat
 
 export class Blocks {
   private readonly access: Access
-  private readonly decode: Decode
   private readonly shapes: Shapes
   private readonly generator: Generator
   private readonly u8: Uint8Array
@@ -79,16 +76,8 @@ export class Blocks {
   epoch = 0
   private readonly heatAtFirst: number
 
-  constructor(
-    memory: WebAssembly.Memory,
-    access: Access,
-    decode: Decode,
-    shapes: Shapes,
-    generator: Generator,
-    heatAtFirst: number
-  ) {
+  constructor(memory: WebAssembly.Memory, access: Access, shapes: Shapes, generator: Generator, heatAtFirst: number) {
     this.access = access
-    this.decode = decode
     this.shapes = shapes
     this.generator = generator
     this.u8 = new Uint8Array(memory.buffer)
@@ -147,7 +136,7 @@ export class Blocks {
     const from = (page.page << pageBits) >>> 0
     bytes.set(this.u8.subarray(from + offset, from + pageSize))
     bytes.set(this.u8.subarray(host >>> 0, (host >>> 0) + longestInstruction - room), room)
-    const instruction = this.decode(bytes, 0, longestInstruction, page.mode)
+    const instruction = decode(bytes, 0, longestInstruction, page.mode)
     const places = typeof instruction === "string" ? [] : [this.place(instruction, offset, page.mode)]
     return this.make(page, offset, places, second)
   }
@@ -158,7 +147,7 @@ export class Blocks {
     const pageAt = start - (start & (pageSize - 1))
     const places: Array<Place> = []
     for (let from = start; from < pageAt + pageSize && places.length < longest; ) {
-      const instruction = this.decode(this.u8, from, pageAt + pageSize, page.mode)
+      const instruction = decode(this.u8, from, pageAt + pageSize, page.mode)
       if (instruction === "incomplete" && places.length === 0) return "incomplete"
       if (typeof instruction === "string") break
       const place = this.place(instruction, from - pageAt, page.mode)
@@ -346,11 +335,14 @@ const joined = (places: ReadonlyArray<Place>, index: number): Place | undefined 
   return next?.facts.onlyBranches && facts.sets !== undefined && !facts.mayStop && !facts.ends ? next : undefined
 }
 
-/** Flags are not worth setting if the next that sets them all comes before anyone who could look: a condition, a fault, the block's end. */
+/**
+ * Flags are not worth setting if the next that sets them all comes before anyone who could look: a condition, a fault, the end of the
+ * block. An access to memory may end it too, after its instruction.
+ */
 const flagsOf = (places: ReadonlyArray<Place>, index: number): Pick<Wanted, "flags"> => {
   const { facts, shape } = places[index]!
   if (shape.byConstant !== undefined && !facts.changesFlags) return { flags: "quiet" }
-  for (let later = index + 1; facts.changesFlags && later < places.length; later++) {
+  for (let later = index + 1; facts.changesFlags && !facts.mayStop && later < places.length; later++) {
     const { asksFlags, mayStop, ends, sets } = places[later]!.facts
     if (asksFlags || mayStop || ends) break
     if (sets !== undefined) return { flags: "quiet" }

@@ -70,6 +70,11 @@ export class Handler extends Lowering {
     meaning<Value, Truth>(this, ...this.operands)
   }
 
+  /** By its constants, this instruction sets the flags. */
+  alwaysSetsFlags() {
+    if (this.newFlags !== undefined) this.newFlags = { ...this.newFlags, unless: undefined }
+  }
+
   /** A jump on the flags that `run` has just made: it reads nothing else, and its target is the micro-operation's. */
   runJump(meaning: Meaning, operands: ReadonlyArray<Decoded>) {
     if (this.newFlags === undefined || this.newFlags.unless !== undefined)

@@ -2,9 +2,8 @@ import { inStack } from "../../memory/Access.ts"
 import type { Code } from "../../wasm/Code.ts"
 import { type Emitter, storeOf } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
-import { loadOf, type Node, type Value } from "../Graph.ts"
-import type { Register } from "../Instruction.ts"
-import type { Jump, Load, NewFlags, Step, Store } from "../lower.ts"
+import { loadOf, type Node } from "../Graph.ts"
+import type { Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
 import { systemNames } from "../Meaning.ts"
 import { at, exceptions, segments, stateWords } from "../State.ts"
 import { type AccessName, functionIndex, label, locals, reason } from "./frame.ts"
@@ -36,13 +35,12 @@ export class HandlerCode {
   /** Blocks that this code has open itself. */
   private open = 0
 
-  constructor(handler: Handler, emitter: Emitter, number: number, flags: Wanted["flags"]) {
+  constructor(handler: Handler, emitter: Emitter, number: number, setsFlags: boolean) {
     this.handler = handler
     this.emitter = emitter
     this.code = emitter.code
     this.number = number
-    const said = flags === "quiet" ? undefined : handler.newFlags
-    this.flags = said && flags === "always" ? { ...said, unless: undefined } : said
+    this.flags = setsFlags ? handler.newFlags : undefined
   }
 
   write(): Code {
@@ -59,7 +57,7 @@ export class HandlerCode {
         (handler.target || handler.operation ? 1 : 0) >
       1
     if (several) for (const node of written) if (node.operation !== "const") emitter.bind(node)
-    for (const { register, value } of handler.writes) this.register(register, value)
+    for (const write of handler.writes) this.register(write)
     for (const { word, value } of handler.words) this.word(stateWords[word].offset, value)
     if (this.flags !== undefined) this.newFlags(this.flags)
     if (handler.operation !== undefined) this.system()
@@ -72,7 +70,7 @@ export class HandlerCode {
   private written(): ReadonlyArray<Node> {
     const { writes, words, target, operation } = this.handler
     return [
-      ...writes.map(({ value }) => value),
+      ...writes.flatMap(({ value, when }) => (when === undefined ? [value] : [value, when])),
       ...words.map(({ value }) => value),
       ...(this.flags?.inputs ?? []),
       ...(this.flags?.unless ? [this.flags.unless] : []),
@@ -98,7 +96,7 @@ export class HandlerCode {
         return this.end()
       case "skip":
         this.when(step.when)
-        if (this.handler.target === undefined) this.next()
+        if (this.handler.target === undefined && this.handler.operation === undefined) this.next()
         else this.follow(field.fallThrough)
         return this.end()
     }
@@ -171,13 +169,18 @@ export class HandlerCode {
 
   // ---- writes
 
-  private register(register: Register, value: Value) {
+  private register({ register, value, when }: Write) {
     const { code, emitter, handler } = this
+    if (when !== undefined) {
+      emitter.value(when)
+      code.if()
+    }
     if (register.implied) code.i32(0)
     else emitter.valueAside(handler.place(register))
     emitter.value(register.width === 32 ? handler.low(value, 32) : value)
     const width = register.width === 32 ? 64 : register.width
     code.store(storeOf[width], register.implied ? register.offset : 0)
+    if (when !== undefined) code.end()
   }
 
   private word(offset: number, value: Node) {

@@ -6,9 +6,9 @@
  */
 import { type Access, fault } from "../../memory/Access.ts"
 import { functions } from "../functions.ts"
-import type { Reading, ReadingParts } from "../Reading.ts"
+import { makePlain } from "../plain.ts"
+import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
 import { at, cause } from "../State.ts"
-import type { Decode } from "./Blocks.ts"
 import { Blocks } from "./Blocks.ts"
 import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
 import { Generator } from "./generate.ts"
@@ -16,9 +16,6 @@ import { builtIn, field, link, microOperationBytes, outside, slot } from "./Micr
 import { Shapes } from "./Shape.ts"
 
 export interface InterpreterOptions {
-  /** For what has no handler. */
-  readonly plain: Reading
-  readonly decode: Decode
   /** How many instructions are left to plain execution before handlers are made for them. */
   readonly patience?: number
 }
@@ -49,13 +46,13 @@ export class Interpreter implements Reading {
   /** What was taken from the countdown to keep the next block from being entered. */
   private owed = 0
 
-  constructor({ memory, access }: ReadingParts, { plain, decode, patience = usualPatience }: InterpreterOptions) {
+  constructor({ memory, access }: ReadingParts, { patience = usualPatience }: InterpreterOptions = {}) {
     this.access = access
-    this.plain = plain
+    this.plain = makePlain({ memory, access })
     this.patience = patience
     this.i32 = new Int32Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
-    this.blocks = new Blocks(memory, access, decode, new Shapes(), this.generator, 0)
+    this.blocks = new Blocks(memory, access, new Shapes(), this.generator, 0)
     this.imports = {
       machine: { memory },
       access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
@@ -69,8 +66,8 @@ export class Interpreter implements Reading {
 
   /** Goes on until there is a cause to stop. */
   private runUntil(): number {
-    const { i32, blocks } = this
-    let microOperation: number | undefined = blocks.locate()
+    const { i32 } = this
+    let microOperation: number | undefined = this.locate()
     while (microOperation !== undefined) {
       if (microOperation === fault) return cause.fault
       if (i32[at.countdown >> 2]! < this.remaining(microOperation)) return cause.countdown
@@ -93,6 +90,13 @@ export class Interpreter implements Reading {
       }
     }
     return i32[at.cause >> 2]!
+  }
+
+  /** The block at RIP. Undefined, with the cause: nothing is left of the countdown, so RIP must not even be fetched from. */
+  private locate(): number | undefined {
+    if (this.i32[at.countdown >> 2]! > 0) return this.blocks.locate()
+    this.i32[at.cause >> 2] = cause.countdown
+    return undefined
   }
 
   step(): void {
@@ -150,12 +154,18 @@ export class Interpreter implements Reading {
   }
 
   /** The block at RIP, where a jump led; and next time the jump leads there by itself. */
-  private linked(): number {
+  private linked(): number | undefined {
     const { blocks, i32 } = this
     const from = i32[slot.link >> 2]!
     const { epoch } = blocks
-    const block = blocks.locate()
-    if (from !== 0 && block !== fault && epoch === blocks.epoch && i32[(from + link.block) >> 2] !== outside)
+    const block = this.locate()
+    if (
+      from !== 0 &&
+      block !== undefined &&
+      block !== fault &&
+      epoch === blocks.epoch &&
+      i32[(from + link.block) >> 2] !== outside
+    )
       i32[(from + link.block) >> 2] = block
     return block
   }
@@ -172,7 +182,7 @@ export class Interpreter implements Reading {
     const goesOn =
       this.remaining(microOperation) > 1 &&
       i32[at.rip >> 2]! - i32[slot.page >> 2]! === this.u16[(microOperation + field.next) >> 1]
-    return goesOn && epoch === blocks.epoch ? microOperation + microOperationBytes : blocks.locate()
+    return goesOn && epoch === blocks.epoch ? microOperation + microOperationBytes : this.locate()
   }
 
   /** An access that is not inline. If attention is asked for, nothing is run after the instruction that makes it. */
@@ -199,6 +209,8 @@ export class Interpreter implements Reading {
     }
   }
 }
+
+export const makeInterpreter: MakeReading = (parts) => new Interpreter(parts)
 
 /** WebAssembly hands over signed numbers. */
 const applied =

@@ -102,9 +102,10 @@ export class Generator {
     const { shape, flags, known, jump } = this.specifications[index]!
     const handler = new Handler(shape.operands, shape.mode, known, this.functions)
     handler.run(shape.form.meaning)
+    if (flags === "always") handler.alwaysSetsFlags()
     if (jump !== undefined) handler.runJump(jump.form.meaning, jump.operands)
     this.emitter.code = new Code()
-    return new HandlerCode(handler, this.emitter, builtIn.number + index, flags).write()
+    return new HandlerCode(handler, this.emitter, builtIn.number + index, flags !== "quiet").write()
   }
 
   private runCode(): Code {

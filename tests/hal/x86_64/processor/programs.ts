@@ -1,0 +1,140 @@
+/** Random programs for readings to agree on, and what is compared of them. */
+import { layout, translation } from "../../../../src/hal/x86_64/memory/layout.ts"
+import { entry } from "../../../../src/hal/x86_64/memory/Tlb.ts"
+import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
+import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
+import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import { Chance } from "./chance.ts"
+import { encode } from "./encoding.ts"
+import type { Guest, Page } from "./guest.ts"
+
+const kernel: Mode = { bits: 64, privilege: 0 }
+
+/** Each program has a page of code, and may write it; the page after it is another's, or not there. */
+export const code = { at: 0x40_0000n, physical: 0x20_0000 }
+export const data = { at: 0x80_0000n, physical: 0x18_0000 }
+export const pageBytes = 0x1000
+/** Two pages that can be written, one that cannot, and nothing after them. */
+export const dataPages = 3
+
+export const pagesOf = (programs: number): ReadonlyArray<Page> => [
+  { ...code, bytes: programs * pageBytes },
+  { ...data, bytes: (dataPages - 1) * pageBytes },
+  {
+    at: data.at + BigInt((dataPages - 1) * pageBytes),
+    physical: data.physical + (dataPages - 1) * pageBytes,
+    bytes: pageBytes,
+    writable: false
+  }
+]
+
+export interface Program {
+  readonly start: bigint
+  readonly bytes: Uint8Array
+  readonly registers: ReadonlyArray<bigint>
+  readonly status: bigint
+  /** After so many instructions the readings are compared, each time. */
+  readonly stretches: ReadonlyArray<number>
+}
+
+const straight = forms.filter((form) => form.long && !/^(j|loop|call|ret)/.test(form.name))
+const jumps = forms.filter((form) => form.long && /^(j|loop|call|ret)/.test(form.name))
+
+const bytesOf = (chance: Chance): Uint8Array => {
+  const bytes: Array<number> = []
+  for (let left = 3 + chance.below(8); left > 0; left--) {
+    const isJump = chance.oneIn(4)
+    const instruction = encode(chance.of(isJump ? jumps : straight), kernel, chance) ?? Uint8Array.of(0x90)
+    if (isJump && instruction.length >= 2) {
+      // Not far: over an instruction or two, or back.
+      const rel = instruction.length >= 5 ? instruction.length - 4 : instruction.length - 1
+      instruction.fill(0, rel)
+      instruction[rel] = chance.below(12)
+      if (chance.oneIn(6)) instruction.fill(0xff, rel + 1).fill(256 - chance.below(24), rel, rel + 1)
+    }
+    bytes.push(...instruction)
+  }
+  return Uint8Array.from(bytes)
+}
+
+const registerOf = (chance: Chance, start: bigint): bigint => {
+  switch (chance.below(8)) {
+    case 0:
+      return chance.word()
+    case 1:
+      return BigInt.asUintN(64, BigInt(chance.below(512) - 256))
+    case 2:
+      return start + BigInt(chance.below(48) - 8)
+    case 3:
+      return data.at + BigInt(pageBytes * (1 + chance.below(dataPages))) - BigInt(chance.below(20))
+    default:
+      return data.at + BigInt(chance.below(dataPages * pageBytes))
+  }
+}
+
+export const programsOf = (seed: number, count: number): ReadonlyArray<Program> => {
+  const chance = new Chance(seed)
+  return Array.from({ length: count }, (_, index) => {
+    const bytes = bytesOf(chance)
+    const room = pageBytes - bytes.length
+    const offset = chance.oneIn(4) ? pageBytes - 1 - chance.below(bytes.length) : chance.below(room)
+    const start = code.at + BigInt(index * pageBytes + offset)
+    return {
+      start,
+      bytes,
+      registers: registerNames.map(() => registerOf(chance, start)),
+      status: BigInt(chance.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
+      stretches: Array.from({ length: 3 }, () => 1 + chance.below(chance.of([3, 20])))
+    }
+  })
+}
+
+export const prepare = (guest: Guest, { start, registers, status }: Program) => {
+  for (const [index, name] of registerNames.entries()) guest.set(name, registers[index]!)
+  guest.view.setBigUint64(at.fsBase, data.at, true)
+  guest.view.setBigUint64(at.gsBase, data.at + 0x800n, true)
+  guest.view.setInt32(at.flagRule, 0, true)
+  guest.view.setBigUint64(at.flagInput, status, true)
+  guest.view.setBigUint64(at.rflags, 2n | (status & 1n ? 0x400n : 0n), true)
+  guest.view.setBigInt64(at.deadline, 0n, true)
+  guest.view.setInt32(at.countdown, 0, true)
+  guest.rip = start
+}
+
+/** What a program can see, and what it was stopped for. */
+export const stateOf = (guest: Guest, why: number): Record<string, unknown> => {
+  const { view } = guest
+  const word = (offset: number) => view.getBigUint64(offset, true).toString(16)
+  return {
+    ...Object.fromEntries(registerNames.map((name) => [name, guest.get(name).toString(16)])),
+    rip: guest.rip.toString(16),
+    status: guest.reading.status().toString(16),
+    rflags: word(at.rflags),
+    bases: [word(at.fsBase), word(at.gsBase)],
+    count: guest.count,
+    why,
+    ...(why === cause.fault && {
+      vector: view.getInt32(at.vector, true),
+      errorCode: view.getInt32(at.errorCode, true),
+      ...(view.getInt32(at.vector, true) === 14 && { address: word(at.faultAddress) })
+    }),
+    ...(why === cause.system && { operation: word(at.detail), stoppedAt: word(at.stoppedAt) })
+  }
+}
+
+/** Page tables, with their accessed and dirty bits, code and data. */
+export const memoryOf = (guest: Guest, programs: number): ReadonlyArray<Uint8Array> => [
+  guest.ram(0, 0x1_0000),
+  guest.ram(data.physical, dataPages * pageBytes),
+  guest.ram(code.physical, programs * pageBytes)
+]
+
+/** Tags and physical pages of all translations. Which pages are watched for code is not for programs to see. */
+export const translationsOf = (guest: Guest): Int32Array => {
+  const words = new Int32Array(
+    guest.memory.buffer,
+    layout.translations,
+    (3 * translation.entries * translation.entryBytes) / 4
+  )
+  return words.map((word, index) => (index % 4 === 0 && word !== -1 ? word & ~entry.code : index % 4 === 2 ? 0 : word))
+}

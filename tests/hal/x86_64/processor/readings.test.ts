@@ -1,0 +1,69 @@
+/**
+ * The readings agree: after any number of instructions, of any program, nobody can tell from the state which of them ran.
+ *
+ * `READINGS_CAMPAIGN=<seeds>` runs that many seeds instead of a few.
+ */
+import { assert, describe, it } from "vitest"
+import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
+import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
+import { cause } from "../../../../src/hal/x86_64/processor/State.ts"
+import { Chance } from "./chance.ts"
+import { Guest } from "./guest.ts"
+import {
+  code,
+  data,
+  dataPages,
+  memoryOf,
+  pageBytes,
+  pagesOf,
+  prepare,
+  programsOf,
+  stateOf,
+  translationsOf
+} from "./programs.ts"
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
+const makers = {
+  plain: makePlain,
+  interpreter: (parts: Parameters<typeof makePlain>[0]) =>
+    new Interpreter(parts, { patience: Number.POSITIVE_INFINITY })
+}
+
+const compare = (seed: number, count: number) => {
+  const programs = programsOf(seed, count)
+  const guests = Object.values(makers).map((make) => new Guest(make, 0x40_0000, pagesOf(count)))
+  const chance = new Chance(seed + 1)
+  const random = Uint8Array.from({ length: dataPages * pageBytes }, () => chance.below(256))
+  // First most instructions are left to plain execution; then all have handlers.
+  for (const round of ["first", "second"]) {
+    for (const guest of guests) {
+      guest.ram(data.physical, random.length).set(random)
+      for (const program of programs) guest.put(program.start, code, program.bytes)
+      if (guest.reading instanceof Interpreter) guest.reading.generate()
+    }
+    for (const [index, program] of programs.entries()) {
+      for (const guest of guests) prepare(guest, program)
+      for (const stretch of program.stretches) {
+        const [expected, ...states] = guests.map((guest) => stateOf(guest, guest.run(stretch)))
+        const where = `seed ${seed}, program ${index}, ${round} round: ${Buffer.from(program.bytes).toString("hex")}`
+        for (const state of states) assert.deepStrictEqual(state, expected, where)
+        const [memory, ...memories] = guests.map((guest) => memoryOf(guest, count))
+        for (const other of memories)
+          assert.isTrue(
+            other.every((part, n) => same(part, memory![n]!)),
+            `memory, ${where}`
+          )
+        if (expected!.why !== cause.countdown) break
+      }
+    }
+    const [translations, ...others] = guests.map(translationsOf)
+    for (const other of others) assert.deepStrictEqual(other, translations)
+  }
+}
+
+describe("the readings agree", () => {
+  const campaign = Number(process.env.READINGS_CAMPAIGN ?? 0)
+  const seeds = campaign > 0 ? Array.from({ length: campaign }, (_, index) => 1000 + index) : [1, 2, 3]
+  it.each(seeds)("on random programs, seed %i", (seed) => compare(seed, 300), 60_000)
+})
