@@ -11,7 +11,7 @@ import { union, wholeUnits, without } from "./Regions.ts"
 export interface BootMemory {
   /** `bytes` of memory, cleared, at a multiple of `alignment`. Stops the machine if there are none, saying for `what`. */
   readonly take: (what: string, bytes: number, alignment?: number) => number
-  /** What was in use is no longer. */
+  /** What was in use is no longer: it is cleared, as all memory is that objects are made in. */
   readonly give: (region: Region) => void
   /** What nobody has taken, lowest first. */
   readonly left: () => readonly Region[]
@@ -32,8 +32,10 @@ export const make = (memory: MemoryService, regions: readonly Region[], inUse: r
       memory.zero(start, bytes)
       return start
     },
-    give: ({ start, end }) => {
-      free = union([...free, { start, end: Math.ceil(end / pageBytes) * pageBytes }])
+    give: ({ start, end: last }) => {
+      const end = Math.ceil(last / pageBytes) * pageBytes
+      memory.zero(start, end - start)
+      free = union([...free, { start, end }])
     },
     left: () => free
   }

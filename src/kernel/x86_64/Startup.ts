@@ -67,10 +67,11 @@ export const direct = (processor: ProcessorService): void => {
 
   const isBootProcessor = processor.systemLow(SystemRegister.IA32_APIC_BASE) & bootProcessor
   set(SystemRegister.IA32_APIC_BASE, apicBase | isBootProcessor)
+  // "Software disabled, the mask bits of all LVT entries are set; attempts to reset them are ignored": enabling comes first.
+  set(SystemRegister.X2APIC_SPURIOUS, apicEnabled | Vector.spurious)
   set(SystemRegister.X2APIC_TPR, 0)
   set(SystemRegister.X2APIC_LVT_LINT0, Lvt.masked)
   set(SystemRegister.X2APIC_LVT_LINT1, Lvt.masked)
   set(SystemRegister.X2APIC_LVT_ERROR, Lvt.masked)
   set(SystemRegister.X2APIC_LVT_TIMER, Lvt.tscDeadline | Vector.timer)
-  set(SystemRegister.X2APIC_SPURIOUS, apicEnabled | Vector.spurious)
 }

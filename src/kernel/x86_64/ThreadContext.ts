@@ -1,24 +1,21 @@
 /**
  * ThreadContext: the registers of a thread while it does not run.
  *
- * The words of Read and WriteRegisters in their order, and one more: where the thread goes on. RIP, as programs read and write it, is where it was
- * when it entered the kernel; the two differ behind a system call, whose instruction is over unless it is to be made again.
+ * The words of `Processor.registers` in their order, then the flags, then where the thread goes on. RIP, as programs read and write it, is where the
+ * thread was when it entered the kernel; the two differ behind a system call, whose instruction is over unless it is to be made again.
  */
 import type { MemoryService } from "../../hal/Memory.ts"
 import type { ProcessorService } from "../../hal/Processor.ts"
 import { linkedHigh, linkedLow } from "../../types/x86_64/KernelSpace.ts"
-import { processorWords, type UserRegister, userContext } from "../../types/x86_64/Registers.ts"
+import { processorWords, type UserRegister } from "../../types/x86_64/Registers.ts"
 import { Selector } from "./Descriptors.ts"
 import { Offset } from "./Image.ts"
 
 /** The number of each register: its word in the context. */
-export const Register = {
-  ...(Object.fromEntries(userContext.map((name, index) => [name, index])) as { readonly [R in UserRegister]: number }),
-  next: userContext.length
-}
+// biome-ignore format: those behind the processor's
+export const Register = { ...processorWords, rflags: 19, next: 20 } as const satisfies Record<UserRegister | "next", number>
 
-export const contextWords = userContext.length + 1
-const halves = 2 * contextWords
+const processorHalves = 2 * Register.rflags
 
 /** Bits of RFLAGS. SDM vol. 1, "EFLAGS Register". */
 export const Flag = { fixed: 0x2, IF: 0x200, RF: 0x1_0000 } as const
@@ -54,15 +51,7 @@ export const sanitised = (
   }
 }
 
-/** Where each word of the context is among the processor's registers; RIP, RFLAGS and `next` have a way of their own. */
-const moved: readonly { readonly context: number; readonly processor: number }[] = userContext.flatMap((name, index) =>
-  name === "rip" || name === "rflags" ? [] : [{ context: index, processor: processorWords[name] }]
-)
-const contextAt = Uint8Array.from(moved, ({ context }) => 2 * context)
-const processorAt = Uint8Array.from(moved, ({ processor }) => 2 * processor)
-
-const { rip, rsp, rflags, rcx, r11, next } = Register
-const P = processorWords
+const { rip, rsp, rcx, r11 } = Register
 
 /** The frame of an interrupt as the stubs leave it, in words: SDM vol. 3A, "64-Bit Mode Stack Frame", under the two that the stub pushed. */
 export const Frame = { vector: 0, error: 1, rip: 2, cs: 3, rflags: 4, rsp: 5, ss: 6, words: 7 } as const
@@ -82,90 +71,84 @@ export interface Contexts {
 
 /** `image` is where the kernel's image lies. A context is given by its physical address. */
 export const make = (memory: MemoryService, { registers }: ProcessorService, image: number): Contexts => {
-  // The context on its way: nothing is in it between two calls.
-  const words = new Int32Array(halves)
+  // What of a context on its way is no register of the processor's: the flags, and `next`. Nothing is in it between two calls.
+  const rest = new Int32Array(4)
   const frame = new Int32Array(2 * 5)
   const frameOffset = Offset.stackTop - frame.byteLength
 
-  const gather = () => {
-    for (let i = 0; i < contextAt.length; i++) {
-      const from = processorAt[i]!
-      const to = contextAt[i]!
-      words[to] = registers[from]!
-      words[to + 1] = registers[from + 1]!
-    }
-  }
-  const scatter = () => {
-    for (let i = 0; i < contextAt.length; i++) {
-      const from = contextAt[i]!
-      const to = processorAt[i]!
-      registers[to] = words[from]!
-      registers[to + 1] = words[from + 1]!
-    }
-  }
   const set = (word: number, low: number, high: number) => {
-    words[2 * word] = low
-    words[2 * word + 1] = high
+    registers[2 * word] = low
+    registers[2 * word + 1] = high
   }
-  /** SYSCALL and INT n have two bytes. */
-  const setBack = (low: number, high: number) => set(rip, low - 2, low >>> 0 < 2 ? high - 1 : high)
-  const same = (a: number, b: number) => words[2 * a] === words[2 * b] && words[2 * a + 1] === words[2 * b + 1]
-  const goOnAt = (offset: number) => {
-    registers[2 * P.rip] = linkedLow + offset
-    registers[2 * P.rip + 1] = linkedHigh
+  const setRest = (flags: number, nextLow: number, nextHigh: number) => {
+    rest[0] = flags
+    rest[2] = nextLow
+    rest[3] = nextHigh
   }
+  const save = (context: number) => {
+    memory.storeWords(context, registers, 0, processorHalves)
+    memory.storeWords(context + 4 * processorHalves, rest, 0, rest.length)
+  }
+  const goOnAt = (offset: number) => set(rip, linkedLow + offset, linkedHigh)
 
   return {
     saveSyscall: (context) => {
-      gather()
-      const low = words[2 * rcx]!
-      const high = words[2 * rcx + 1]!
-      set(next, low, high)
-      setBack(low, high)
-      set(rflags, words[2 * r11]!, words[2 * r11 + 1]!)
-      memory.storeWords(context, words, 0, halves)
+      const low = registers[2 * rcx]!
+      const high = registers[2 * rcx + 1]!
+      set(rip, low - twoBytes, low >>> 0 < twoBytes ? high - 1 : high)
+      setRest(registers[2 * r11]!, low, high)
+      save(context)
     },
 
     saveInterrupt: (context, interrupted) => {
-      gather()
-      set(rip, interrupted[2 * Frame.rip]!, interrupted[2 * Frame.rip + 1]!)
-      set(next, interrupted[2 * Frame.rip]!, interrupted[2 * Frame.rip + 1]!)
-      set(rflags, interrupted[2 * Frame.rflags]!, 0)
+      const low = interrupted[2 * Frame.rip]!
+      const high = interrupted[2 * Frame.rip + 1]!
+      set(rip, low, high)
       set(rsp, interrupted[2 * Frame.rsp]!, interrupted[2 * Frame.rsp + 1]!)
-      memory.storeWords(context, words, 0, halves)
+      setRest(interrupted[2 * Frame.rflags]!, low, high)
+      save(context)
     },
 
     stepBack: (context) => {
-      memory.loadWords(context, words, 0, halves)
-      setBack(words[2 * next]!, words[2 * next + 1]!)
-      memory.storeWords(context, words, 0, halves)
+      const at = context + 8 * rip
+      const low = memory.load32(at)
+      memory.store32(at, low - twoBytes)
+      if (low >>> 0 < twoBytes) memory.store32(at + 4, memory.load32(at + 4) - 1)
     },
 
     restore: (context) => {
-      memory.loadWords(context, words, 0, halves)
-      scatter()
+      memory.loadWords(context, registers, 0, processorHalves)
+      memory.loadWords(context + 4 * processorHalves, rest, 0, rest.length)
+      const flags = rest[0]!
       // SYSRET takes RIP from RCX and RFLAGS, but for RF, from R11: where they are the same anyway, it does what IRET would.
-      if (same(rcx, next) && same(r11, rflags) && (words[2 * rflags]! & Flag.RF) === 0) {
+      if (
+        registers[2 * rcx] === rest[2] &&
+        registers[2 * rcx + 1] === rest[3] &&
+        registers[2 * r11] === flags &&
+        registers[2 * r11 + 1] === 0 &&
+        (flags & Flag.RF) === 0
+      ) {
         goOnAt(Offset.sysret)
         return
       }
-      frame[0] = words[2 * next]!
-      frame[1] = words[2 * next + 1]!
+      frame[0] = rest[2]!
+      frame[1] = rest[3]!
       frame[2] = Selector.userCode
-      frame[4] = words[2 * rflags]!
-      frame[6] = words[2 * rsp]!
-      frame[7] = words[2 * rsp + 1]!
+      frame[4] = flags
+      frame[6] = registers[2 * rsp]!
+      frame[7] = registers[2 * rsp + 1]!
       frame[8] = Selector.userData
       memory.storeWords(image + frameOffset, frame, 0, frame.length)
-      registers[2 * P.rsp] = linkedLow + frameOffset
-      registers[2 * P.rsp + 1] = linkedHigh
+      set(rsp, linkedLow + frameOffset, linkedHigh)
       goOnAt(Offset.iret)
     },
 
     idle: () => {
-      registers[2 * P.rsp] = linkedLow + Offset.stackTop
-      registers[2 * P.rsp + 1] = linkedHigh
+      set(rsp, linkedLow + Offset.stackTop, linkedHigh)
       goOnAt(Offset.idle)
     }
   }
 }
+
+/** The length of SYSCALL, and of INT n. */
+const twoBytes = 2
