@@ -33,7 +33,10 @@ class Space {
   add(start: number, bytes: number, device: Device): void {
     const end = start + bytes
     const other = this.ranges.find((range) => range.start < end && start < range.end)
-    if (other) throw new Error(`${device.name} and ${other.device.name} both answer at ${Math.max(start, other.start).toString(16)}H`)
+    if (other)
+      throw new Error(
+        `${device.name} and ${other.device.name} both answer at ${Math.max(start, other.start).toString(16)}H`
+      )
     this.ranges.push({ start, end, device })
   }
 
@@ -64,10 +67,10 @@ class Space {
 
   write(address: number, width: BusWidth, value: number): void {
     const range = this.at(address)
-    if (range === undefined && width === 8) return
-    if (range !== undefined && range.device.width === width) return range.device.write(address - range.start, value)
+    if (range !== undefined && range.device.width === width) range.device.write(address - range.start, value)
     // A part of a wider register is not written: no device here takes one.
-    if (range !== undefined && range.device.width > width) return
+    const understood = range === undefined ? 8 : range.device.width
+    if (understood >= width) return
     const half = (width / 2) as BusWidth
     this.write(address, half, value % 2 ** half)
     this.write(address + half / 8, half, Math.floor(value / 2 ** half))

@@ -9,8 +9,8 @@ import type { BootService, Region } from "../Boot.ts"
 import { type ElfError, parse } from "./elf.ts"
 import { gateRom } from "./gate.ts"
 import { pageSize } from "./memory/layout.ts"
-import { bit } from "./memory/paging.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+import { bit } from "./memory/paging.ts"
 
 export interface Module {
   readonly name: string
@@ -35,7 +35,7 @@ const lowest = 0x10_0000
 /** The boot map: a PML4, a PDPT, four page directories of 2-MByte pages. */
 const mapPages = 6
 const mapped = 2 ** 32
-const window = windowHigh >>> 7 & 0x1ff
+const window = (windowHigh >>> 7) & 0x1ff
 
 export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: Payload): Loaded | ElfError => {
   const ram: Region = { start: lowest, end: memory.ramBytes }
@@ -96,4 +96,3 @@ const writeMap = (memory: PhysicalMemory, pml4: number): void => {
   const largePage = 2 ** 21
   for (let n = 0; n < mapped / largePage; n++) memory.store32(directory + n * 8, (n * largePage) | link | bit.PS)
 }
-

@@ -84,7 +84,8 @@ export class Machine {
     })
     this.core = new Core(mmu, clock, this.bus, apic, {
       status: () => reading.status(),
-      gate: (number) => this.gate.enter(this.core, number)
+      gate: (number) => this.gate.enter(this.core, number),
+      interrupt: (vector, source) => this.processor.interrupt(vector, source)
     })
     this.processor = new Processor(this.core, reading)
     this.bus.addPorts(COM1, 8, uart(console))

@@ -7,8 +7,8 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
-import { noteSingleStep } from "./system/control.ts"
 import type { Core } from "./system/Core.ts"
+import { noteSingleStep } from "./system/control.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { operationOf } from "./system/operations.ts"
 import { activity, RFLAGS, system, vector } from "./system/registers.ts"
@@ -30,6 +30,8 @@ export class Processor {
   private readonly core: Core
   private readonly reading: Reading
   private stopped: Stop | undefined
+  /** The operation under way has gone to a handler. */
+  private isGone = false
 
   constructor(core: Core, reading: Reading) {
     this.core = core
@@ -110,17 +112,15 @@ export class Processor {
 
   /** The system operation that an instruction ends in. False if it has gone to a handler instead. */
   private operate(): boolean {
-    const { core } = this
+    this.isGone = false
     try {
-      const trap = operationOf[core.low(at.detail)]!(core)
-      if (!trap) return true
-      this.go(trap.vector, 0, trap.source)
+      operationOf[this.core.low(at.detail)]!(this.core)
     } catch (reason) {
       if (reason instanceof Halt) this.stop({ _tag: "Halt", report: reason.report })
       else if (reason === raised) this.refuse()
       else throw reason
     }
-    return false
+    return !this.isGone
   }
 
   /** The operation raises an exception: the instruction has not happened. */
@@ -131,8 +131,14 @@ export class Processor {
     this.go(core.low(at.vector), core.low(at.errorCode), "fault")
   }
 
+  /** What INT asks for. */
+  interrupt(which: number, source: "software" | "trap"): void {
+    this.go(which, 0, source)
+  }
+
   private go(which: number, errorCode: number, source: Source): void {
     const { core } = this
+    this.isGone = true
     // INT n is one instruction, its delivery included.
     if (source === "software") core.clock.charge(-1)
     if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })

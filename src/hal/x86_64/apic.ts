@@ -6,7 +6,7 @@
  */
 import type { Clock } from "./Clock.ts"
 import type { Core } from "./system/Core.ts"
-import { system, vector as exception } from "./system/registers.ts"
+import { vector as exception, system } from "./system/registers.ts"
 
 type Halves = readonly [lo: number, hi: number]
 
@@ -66,7 +66,7 @@ export class Apic {
   private deadline: Halves = [0, 0]
   /** Of the timer that counts down: when it was started, in counts. */
   private started = 0
-  baseLow = (base.address | base.BSP | base.EN) | 0
+  baseLow = base.address | base.BSP | base.EN | 0
 
   constructor(clock: Clock, noticed: () => void) {
     this.clock = clock
@@ -137,7 +137,10 @@ export class Apic {
   /** "Invalid transitions" between disabled, xAPIC and x2APIC are #GP. */
   writeBase(core: Core, lo: number, hi: number): void {
     const [was, to] = [this.baseLow & (base.EN | base.EXTD), lo & (base.EN | base.EXTD)]
-    const isInvalid = to === base.EXTD || (was === (base.EN | base.EXTD) && to === base.EN) || (was === 0 && to === (base.EN | base.EXTD))
+    const isInvalid =
+      to === base.EXTD ||
+      (was === (base.EN | base.EXTD) && to === base.EN) ||
+      (was === 0 && to === (base.EN | base.EXTD))
     const isElsewhere = hi !== 0 || (lo & 0xffff_f000) !== (base.address | 0)
     if (isInvalid || isElsewhere || lo & 0x2ff) core.raise(exception.GP)
     if (to === 0) this.reset()
@@ -176,26 +179,32 @@ export class Apic {
 
   writeMsr(core: Core, number: number, lo: number, hi: number): void {
     if (!this.isX2()) core.raise(exception.GP)
-    if (number === ICR) return this.sendInterrupt(core, lo, hi)
-    const name = byNumber.get(number)
-    if (name === undefined) return core.raise(exception.GP)
+    if (number === ICR) this.sendInterrupt(core, lo, hi)
+    else this.writeRegister(byNumber.get(number) ?? core.raise(exception.GP), core, lo, hi)
+  }
+
+  private writeRegister(name: Name, core: Core, lo: number, hi: number): void {
     const register = registers[name]
-    if (!("writable" in register) || hi !== 0 || lo & ~register.writable) return core.raise(exception.GP)
+    if (!("writable" in register) || hi !== 0 || lo & ~register.writable) core.raise(exception.GP)
     switch (name) {
       case "EOI":
-        return this.endOfInterrupt()
+        this.endOfInterrupt()
+        break
       case "SELF_IPI":
-        return this.raise(lo)
+        this.raise(lo)
+        break
       case "SVR":
         this.words.set(name, lo)
         // "When software disabled, the mask bits of all LVT entries are set; attempts to reset them are ignored."
         if (!(lo & softwareEnable)) for (const entry of lvt) this.words.set(entry, this.word(entry) | masked)
-        return
+        break
       case "LVT_TIMER":
-        return this.writeTimer(lo)
+        this.writeTimer(lo)
+        break
       case "INITIAL_COUNT":
         this.words.set(name, lo)
-        return this.startCounting()
+        this.startCounting()
+        break
       default:
         this.words.set(name, isLvt(name) && !(this.word("SVR") & softwareEnable) ? lo | masked : lo)
     }
@@ -203,11 +212,12 @@ export class Apic {
 
   /** ICR: a fixed interrupt to this processor is all that there is to send, as long as it is alone. */
   private sendInterrupt(core: Core, lo: number, hi: number): void {
-    if (lo & ~0x000c_cfff) return core.raise(exception.GP)
+    if (lo & ~0x000c_cfff) core.raise(exception.GP)
     const shorthand = (lo >>> 18) & 3
     const isPhysical = (lo & (1 << 11)) === 0
     const isFixed = ((lo >>> 8) & 7) === 0
-    const reaches = shorthand === 1 || shorthand === 2 || (shorthand === 0 && (isPhysical ? hi === 0 || hi === -1 : (hi & 1) !== 0))
+    const reaches =
+      shorthand === 1 || shorthand === 2 || (shorthand === 0 && (isPhysical ? hi === 0 || hi === -1 : (hi & 1) !== 0))
     if (isFixed && reaches) this.raise(lo & 0xff)
   }
 
@@ -244,9 +254,9 @@ export class Apic {
   writeDeadline(core: Core, lo: number, hi: number): void {
     if (this.mode !== timerMode.deadline) return
     this.deadline = [lo, hi]
-    if (lo === 0 && hi === 0) return this.clock.cancel("APIC timer")
     const offset = core.high(system.tscOffset) * two32 + (core.low(system.tscOffset) >>> 0)
-    this.clock.schedule("APIC timer", (hi >>> 0) * two32 + (lo >>> 0) - offset, this.expire)
+    if (lo === 0 && hi === 0) this.clock.cancel("APIC timer")
+    else this.clock.schedule("APIC timer", (hi >>> 0) * two32 + (lo >>> 0) - offset, this.expire)
   }
 
   /** "Divide Configuration Register", bits 3, 1 and 0: 2, 4, 8, ... 128, and 1. */

@@ -22,7 +22,13 @@ export interface Elf {
 export type ElfError = Data.TaggedEnum<{
   NotElf: { readonly name: string }
   Truncated: { readonly name: string; readonly at: number; readonly needs: number; readonly what: string }
-  WrongKind: { readonly name: string; readonly at: number; readonly what: string; readonly found: number; readonly wanted: number }
+  WrongKind: {
+    readonly name: string
+    readonly at: number
+    readonly what: string
+    readonly found: number
+    readonly wanted: number
+  }
   OutsideMemory: { readonly name: string; readonly at: number; readonly region: Region; readonly memory: Region }
   Overlapping: { readonly name: string; readonly at: number; readonly region: Region; readonly other: Region }
   Empty: { readonly name: string }
@@ -68,8 +74,7 @@ const PT_LOAD = 1
 export const parse = (name: string, file: Uint8Array, memory: Region): Elf | ElfError => {
   const magic = [0x7f, 0x45, 0x4c, 0x46]
   if (magic.some((byte, n) => file[n] !== byte)) return ElfError.NotElf({ name })
-  if (file.length < headerBytes)
-    return ElfError.Truncated({ name, at: 0, needs: headerBytes, what: "the file header" })
+  if (file.length < headerBytes) return ElfError.Truncated({ name, at: 0, needs: headerBytes, what: "the file header" })
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   for (const { at, bytes, wanted, what } of Object.values(header)) {
     const found = bytes === 1 ? view.getUint8(at) : view.getUint16(at, true)

@@ -23,7 +23,8 @@ export const paging: PagingService = {
   userEnd: virtAddrLimit,
 
   pageLow: (level, page, allow, memoryType) =>
-    (page | 0) |
+    page |
+    0 |
     bit.P |
     (allow & Allow.write ? bit.RW : 0) |
     (allow & Allow.user ? bit.US : 0) |
@@ -32,12 +33,12 @@ export const paging: PagingService = {
     memoryTypeBits(level, memoryType),
   pageHigh: (_level, page, allow) => high(page) | (allow & Allow.execute ? 0 : XD),
 
-  tableLow: (table, user) => (table | 0) | bit.P | bit.RW | (user ? bit.US : 0),
+  tableLow: (table, user) => table | 0 | bit.P | bit.RW | (user ? bit.US : 0),
   tableHigh: (table) => high(table),
 
   present: (low) => (low & bit.P) !== 0,
   mapsPage: (level, low) => level === PTE || (low & bit.PS) !== 0,
-  address: (level, low, high) => (high & 0xf_ffff) * 2 ** 32 + ((low & (bitsOfAddress(level, low))) >>> 0)
+  address: (level, low, high) => (high & 0xf_ffff) * 2 ** 32 + ((low & bitsOfAddress(level, low)) >>> 0)
 }
 
 /** Of an entry that leads to a table, all from bit 12 on. */

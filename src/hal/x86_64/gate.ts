@@ -76,8 +76,8 @@ export class Gate {
     }
     if (core.privilege !== 3 || !isInRom(core)) core.raise(vector.UD)
     const entry = this.fibers.get(core.low(rbx) >>> 0)
-    if (entry === undefined || entry.sequence !== core.high(rbx)) return core.raise(vector.UD)
-    this.run(core, entry, core.low(rbx) >>> 0)
+    if (entry?.sequence === core.high(rbx)) this.run(core, entry, core.low(rbx) >>> 0)
+    else core.raise(vector.UD)
   }
 
   private run(core: Core, entry: Entry, number: number): void {
@@ -90,7 +90,8 @@ export class Gate {
         case "Syscall":
           setSyscall(core, request)
           entry.waiting = { _tag: "Registers" }
-          return count(core, entry)
+          count(core, entry)
+          return
         case "Read":
         case "Write":
           entry.waiting = { _tag: "Access", request }
@@ -109,18 +110,21 @@ export class Gate {
           break
         case "Exit":
           this.fibers.delete(number)
-          return stay(core)
+          stay(core)
+          return
       }
       if (core.clock.isDue()) {
         entry.waiting = { _tag: "Answer", answer }
         count(core, entry)
-        return stay(core)
+        stay(core)
+        return
       }
       if (core.clock.now() >= this.limit) {
         // The machine stops here and nobody can tell from its state: the gate is as good as not entered yet.
         entry.waiting = { _tag: "Answer", answer }
         core.clock.charge(-1)
-        return stay(core)
+        stay(core)
+        return
       }
     }
   }

@@ -8,7 +8,12 @@ const hex32 = (half: number): string => (half >>> 0).toString(16).toUpperCase().
 const hex = (core: Core, offset: number): string => `${hex32(core.high(offset))}_${hex32(core.low(offset))}`
 
 export const report = (core: Core): string =>
-  [...generalRegisters(core), ...systemRegisters(core), ...walk(core, "RIP", at.rip), ...walk(core, "CR2", at.cr2)].join("\n")
+  [
+    ...generalRegisters(core),
+    ...systemRegisters(core),
+    ...walk(core, "RIP", at.rip),
+    ...walk(core, "CR2", at.cr2)
+  ].join("\n")
 
 const generalRegisters = (core: Core): readonly string[] => {
   const cells = registerNames.map((name, n) => `${name.toUpperCase().padEnd(3)} ${hex(core, at.general + n * 8)}`)
@@ -29,6 +34,9 @@ const walk = (core: Core, name: string, offset: number): readonly string[] => {
   const steps = trace(memory, fourLevel, root, core.low(offset), core.high(offset))
   return [
     `the page tables at ${name} = ${hex(core, offset)}:`,
-    ...steps.map(({ entry, address, low, high }) => `  ${entry.padEnd(5)} at ${address.toString(16).toUpperCase()}H: ${hex32(high)}_${hex32(low)}`)
+    ...steps.map(
+      ({ entry, address, low, high }) =>
+        `  ${entry.padEnd(5)} at ${address.toString(16).toUpperCase()}H: ${hex32(high)}_${hex32(low)}`
+    )
   ]
 }

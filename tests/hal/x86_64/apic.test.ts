@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Board, cli, code, handlerOf, hlt, iretq, jmpHere, nop, readings, stackTop, sti, withTables } from "./board.ts"
 
-const [TPR, EOI, SVR, TIMER, INITIAL, CURRENT, DIVIDE, SELF_IPI] = [0x808, 0x80b, 0x80f, 0x832, 0x838, 0x839, 0x83e, 0x83f]
+const [TPR, EOI, SVR, TIMER, INITIAL, CURRENT, DIVIDE, SELF_IPI] = [
+  0x808, 0x80b, 0x80f, 0x832, 0x838, 0x839, 0x83e, 0x83f
+]
 const tscDeadline = 2 << 17
 const vector = 0x41
 
-describe.each(Object.entries(readings))("the local APIC, with a processor that reads %sly", (_name, reading) => {
+describe.each(Object.entries(readings))("the local APIC, with a processor that reads: %s", (_name, reading) => {
   const aSystem = (...program: number[]) => {
     const board = withTables(new Board(reading).identity(0, stackTop).start(...program))
     const { core } = board.machine

@@ -1,12 +1,17 @@
 /** A machine on the bench: some RAM, page tables that a test fills, code as bytes. */
 import { Machine } from "../../../src/hal/x86_64/Machine.ts"
+import { Interpreter } from "../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
 import type { MakeReading } from "../../../src/hal/x86_64/processor/Reading.ts"
-import { at, registerNames, type RegisterName } from "../../../src/hal/x86_64/processor/State.ts"
+import { at, type RegisterName, registerNames } from "../../../src/hal/x86_64/processor/State.ts"
 import { loadTask, setFlat } from "../../../src/hal/x86_64/system/descriptors.ts"
 import { system } from "../../../src/hal/x86_64/system/registers.ts"
 
-export const readings: Readonly<Record<string, MakeReading>> = { plain: makePlain }
+export const readings: Readonly<Record<string, MakeReading>> = {
+  plain: makePlain,
+  /** With handlers from the first instruction on, or after a few. */
+  interpreted: (parts) => new Interpreter(parts, { patience: 0 })
+}
 
 /** Bits of a page-table entry. */
 export const P = 1n

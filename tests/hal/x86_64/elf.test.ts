@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { describe as inWords, type Elf, type ElfError, parse } from "../../../src/hal/x86_64/elf.ts"
+import { type Elf, type ElfError, describe as inWords, parse } from "../../../src/hal/x86_64/elf.ts"
 
 interface Part {
   readonly at: number
@@ -40,7 +40,12 @@ const tag = (result: Elf | ElfError) => ("_tag" in result ? result._tag : "loade
 
 describe("an ELF file", () => {
   it("says what goes where", () => {
-    const result = parsed(aFile([{ at: 0x10_0000, bytes: [1, 2] }, { at: 0x10_1000, bytes: [3], size: 0x2000 }]))
+    const result = parsed(
+      aFile([
+        { at: 0x10_0000, bytes: [1, 2] },
+        { at: 0x10_1000, bytes: [3], size: 0x2000 }
+      ])
+    )
 
     assert.deepStrictEqual(result, {
       entry: 0x10_0000,
@@ -85,7 +90,12 @@ describe("an ELF file", () => {
   })
 
   it("does not put two things in one place", () => {
-    const result = parsed(aFile([{ at: 0x10_0000, bytes: [1, 2, 3] }, { at: 0x10_0002, bytes: [4] }]))
+    const result = parsed(
+      aFile([
+        { at: 0x10_0000, bytes: [1, 2, 3] },
+        { at: 0x10_0002, bytes: [4] }
+      ])
+    )
 
     assert.strictEqual(
       "_tag" in result && inWords(result),

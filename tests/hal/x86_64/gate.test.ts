@@ -9,7 +9,20 @@ import { CR0, EFER, system } from "../../../src/hal/x86_64/system/registers.ts"
 import type { Answer, Fiber, Request } from "../../../src/types/Gate.ts"
 import { window } from "../../../src/types/x86_64/KernelSpace.ts"
 import {
-  asUser, Board, code, G, handlerOf, hlt, kernelCode, P, readings, RW, stackTop, sysretq, US, withTables
+  asUser,
+  Board,
+  code,
+  G,
+  handlerOf,
+  hlt,
+  kernelCode,
+  P,
+  RW,
+  readings,
+  stackTop,
+  sysretq,
+  US,
+  withTables
 } from "./board.ts"
 
 const gate = (number: number) => [0x0f, 0x04, number]
@@ -30,12 +43,25 @@ const aFiber = (...requests: Request[]) => {
 }
 
 const aSyscall: Request = {
-  _tag: "Syscall", number: (1n << 64n) - 5n, capability: 1n, info: 2n, reply: 3n, destination: 4n, mr0: 5n, mr1: 6n, mr2: 7n, mr3: 8n
+  _tag: "Syscall",
+  number: (1n << 64n) - 5n,
+  capability: 1n,
+  info: 2n,
+  reply: 3n,
+  destination: 4n,
+  mr0: 5n,
+  mr1: 6n,
+  mr2: 7n,
+  mr3: 8n
 }
 const read = (address: bigint, length: number): Request => ({ _tag: "Read", address, length })
-const write = (address: bigint, ...bytes: number[]): Request => ({ _tag: "Write", address, bytes: new Uint8Array(bytes) })
+const write = (address: bigint, ...bytes: number[]): Request => ({
+  _tag: "Write",
+  address,
+  bytes: new Uint8Array(bytes)
+})
 
-describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) => {
+describe.each(Object.entries(readings))("a gate, read: %s", (_name, reading) => {
   describe("of the kernel", () => {
     const aKernel = (enter: (entry: number, board: Board) => void, ...program: number[]) => {
       const board = withTables(new Board(reading).identity(0, stackTop).start(...program))
@@ -51,7 +77,15 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
 
     it("calls the handler with its number and the registers as they are", () => {
       const seen: unknown[] = []
-      const board = aKernel((entry, { machine }) => seen.push(entry, machine.core.low(at.general)), 0xb8, 7, 0, 0, 0, ...gate(9))
+      const board = aKernel(
+        (entry, { machine }) => seen.push(entry, machine.core.low(at.general)),
+        0xb8,
+        7,
+        0,
+        0,
+        0,
+        ...gate(9)
+      )
       board.run(2)
       assert.deepStrictEqual(seen, [9, 7])
       assert.strictEqual(board.get("rip"), BigInt(code + 8))
@@ -72,9 +106,12 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
     })
 
     it("stops the machine when the kernel gives up", () => {
-      const board = aKernel(() => {
-        throw new Halt("a promise broke")
-      }, ...gate(1))
+      const board = aKernel(
+        () => {
+          throw new Halt("a promise broke")
+        },
+        ...gate(1)
+      )
       assert.deepStrictEqual(board.run(10), { _tag: "Halt", report: "a promise broke" })
     })
 
@@ -92,10 +129,13 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
       ["a user page", P | RW | US | G, 0b0001n, (b: Board) => b.machine.window.load8(0x9001)]
     ])("that touches %s is abandoned: #PF in ring 0", (_what, flags, errorCode, touch) => {
       const after: string[] = []
-      const board = aKernel((_entry, b) => {
-        touch(b)
-        after.push("not reached")
-      }, ...gate(1))
+      const board = aKernel(
+        (_entry, b) => {
+          touch(b)
+          after.push("not reached")
+        },
+        ...gate(1)
+      )
       board.map(window + 0x9000n, 0x9000, flags)
       writeControl(board.machine.core, 0, CR0.PG | CR0.PE | CR0.WP, 0)
       writeControl(board.machine.core, 4, 0x20_0020, 0)
@@ -112,7 +152,14 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
     })
 
     it("that was allowed a page is refused it when the translation is gone", () => {
-      const board = aKernel((_entry, { machine }) => machine.window.store8(0x9000, 1), ...gate(1), 0x0f, 0x01, 0x3b, ...gate(1))
+      const board = aKernel(
+        (_entry, { machine }) => machine.window.store8(0x9000, 1),
+        ...gate(1),
+        0x0f,
+        0x01,
+        0x3b,
+        ...gate(1)
+      )
       board.map(window + 0x9000n, 0x9000, P | RW | G)
       writeControl(board.machine.core, 0, CR0.PG | CR0.PE | CR0.WP, 0)
       board.set("rbx", window + 0x9000n)
@@ -150,7 +197,10 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
 
       assert.strictEqual(board.get("rip"), rom + 3n)
       const names = ["rdx", "rdi", "rsi", "r12", "r13", "r10", "r8", "r9", "r15"] as const
-      assert.deepStrictEqual(names.map((name) => board.get(name)), [(1n << 64n) - 5n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n])
+      assert.deepStrictEqual(
+        names.map((name) => board.get(name)),
+        [(1n << 64n) - 5n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n]
+      )
       // SYSCALL, SYSRETQ, JMP, and the gate again.
       board.run(4)
       assert.deepStrictEqual(answers[1], { _tag: "Syscall", badge: 1n, info: 2n, mr0: 5n, mr1: 6n, mr2: 7n, mr3: 8n })
@@ -173,7 +223,10 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
       board.map(0x8000_1000n, 0x30_0000, P | RW | US)
       board.run(1000)
 
-      assert.deepStrictEqual(answers.slice(1, 3), [{ _tag: "Written" }, { _tag: "Read", bytes: new Uint8Array([0, 1, 2, 3, 4]) }])
+      assert.deepStrictEqual(answers.slice(1, 3), [
+        { _tag: "Written" },
+        { _tag: "Read", bytes: new Uint8Array([0, 1, 2, 3, 4]) }
+      ])
       assert.strictEqual(board.get64(0x30_0000), 0x0403n)
     })
 
@@ -184,7 +237,11 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
       assert.strictEqual(board.get("rip"), BigInt(handlerOf(14) + 1))
       assert.strictEqual(board.word(at.cr2), 0x8000_0000n)
       const rsp = Number(board.get("rsp"))
-      assert.deepStrictEqual([board.get64(rsp), board.get64(rsp + 8)], [0b110n, rom], "a write of a program, at the gate")
+      assert.deepStrictEqual(
+        [board.get64(rsp), board.get64(rsp + 8)],
+        [0b110n, rom],
+        "a write of a program, at the gate"
+      )
       const rbx = board.get("rbx")
 
       board.map(0x8000_0000n, 0x20_0000, P | RW | US)
@@ -192,7 +249,10 @@ describe.each(Object.entries(readings))("a gate, read %sly", (_name, reading) =>
       asUser(board).machine.core.i32[system.activity >> 2] = 0
       board.run(50)
       assert.strictEqual(board.get64(0x20_0000), 9n)
-      assert.deepStrictEqual(answers.map(({ _tag }) => _tag), ["Start", "Written"])
+      assert.deepStrictEqual(
+        answers.map(({ _tag }) => _tag),
+        ["Start", "Written"]
+      )
       assert.strictEqual(board.get("rbx") >> 32n, (rbx >> 32n) + 1n)
     })
 

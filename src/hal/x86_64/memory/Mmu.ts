@@ -4,9 +4,9 @@
 import { at } from "../processor/State.ts"
 import { type Access, fault, inStack } from "./Access.ts"
 import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
-import { access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
-import { type AccessMode, entry, mode, type Table, table, Tlb, type Watcher } from "./Tlb.ts"
+import { access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
+import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
 
 const GP = 13
 const SS = 12
@@ -20,7 +20,11 @@ export interface MmuWatcher extends Watcher {
 }
 
 /** For each kind of access, what it is to a page walk, apart from whose it is. */
-const kindOf: Readonly<Record<Table, number>> = { [table.read]: 0, [table.write]: access.write, [table.fetch]: access.fetch }
+const kindOf: Readonly<Record<Table, number>> = {
+  [table.read]: 0,
+  [table.write]: access.write,
+  [table.fetch]: access.fetch
+}
 
 export class Mmu implements Access {
   readonly memory: PhysicalMemory
@@ -198,8 +202,12 @@ export class Mmu implements Access {
     const { page } = found
     const isRam = this.memory.isRam(page)
     const flags = isRam
-      ? which === table.write && this.decoded[page] ? entry.code : 0
-      : which === table.fetch ? 0 : entry.slow
+      ? which === table.write && this.decoded[page]
+        ? entry.code
+        : 0
+      : which === table.fetch
+        ? 0
+        : entry.slow
     const info =
       page |
       (found.global ? entry.global : 0) |

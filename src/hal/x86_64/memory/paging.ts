@@ -3,7 +3,7 @@
  *
  * SDM vol. 3A, "4-Level Paging and 5-Level Paging". An entry is two halves (low, high); the manual's names are kept.
  */
-import { physicalBits, type PhysicalMemory } from "./PhysicalMemory.ts"
+import { type PhysicalMemory, physicalBits } from "./PhysicalMemory.ts"
 
 /** Bits of the lower half of an entry; XD is bit 63, the sign of the upper half. Figure "Formats of CR3 and Paging-Structure Entries". */
 // biome-ignore format: a table
@@ -92,7 +92,9 @@ const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
 const reserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
   (high & reservedHigh) !== 0 ||
   (high < 0 && !rules.NXE) ||
-  (level.shift > 12 && (low & bit.PS) !== 0 && (level.maps === undefined || (low & (2 ** level.shift - 1) & ~0x1fff) !== 0))
+  (level.shift > 12 &&
+    (low & bit.PS) !== 0 &&
+    (level.maps === undefined || (low & (2 ** level.shift - 1) & ~0x1fff) !== 0))
 
 const physical = (low: number, high: number): number => (high & addressHigh) * 2 ** 32 + ((low & ~0xfff) >>> 0)
 
@@ -190,7 +192,13 @@ const mark = (memory: PhysicalMemory, last: number, write: boolean): void => {
 }
 
 /** The entries that a walk to this address would look at, down to the first that leads nowhere. Changes nothing. */
-export const trace = (memory: PhysicalMemory, format: Format, root: number, lo: number, hi: number): readonly Step[] => {
+export const trace = (
+  memory: PhysicalMemory,
+  format: Format,
+  root: number,
+  lo: number,
+  hi: number
+): readonly Step[] => {
   const steps: Step[] = []
   let table = root
   for (const { entry, shift, maps } of format.levels) {

@@ -10,12 +10,14 @@ import { mode } from "../memory/Tlb.ts"
 import { at, modeNumber, segment, segments } from "../processor/State.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
-/** Reports that the machine is to stop, and whatever else the processor cannot decide itself. */
+/** What an operation asks of whoever runs the processor. */
 export interface Surroundings {
   /** The status flags, at their places in RFLAGS. */
   readonly status: () => number
   /** The gate instruction was executed: it is honoured, or #UD. */
   readonly gate: (number: number) => void
+  /** Go to the handler of this vector in place of the next instruction. */
+  readonly interrupt: (vector: number, source: "software" | "trap") => void
 }
 
 export class Core {
@@ -151,7 +153,11 @@ export class Core {
   }
 
   segmentBase(of: number): number {
-    return of === segments.fs ? at.fsBase : of === segments.gs ? at.gsBase : at.segment + of * segment.bytes + segment.base
+    return of === segments.fs
+      ? at.fsBase
+      : of === segments.gs
+        ? at.gsBase
+        : at.segment + of * segment.bytes + segment.base
   }
 
   setSegment(of: number, selector: number, access: number, limit: number, baseLow: number, baseHigh: number): void {

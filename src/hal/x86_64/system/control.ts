@@ -8,7 +8,18 @@ import { CR0, CR4, EFER, system, vector } from "./registers.ts"
 
 const writableCr0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
 const writableCr4 =
-  CR4.TSD | CR4.DE | CR4.PSE | CR4.PAE | CR4.MCE | CR4.PGE | CR4.PCE | CR4.UMIP | CR4.FSGSBASE | CR4.PCIDE | CR4.SMEP | CR4.SMAP
+  CR4.TSD |
+  CR4.DE |
+  CR4.PSE |
+  CR4.PAE |
+  CR4.MCE |
+  CR4.PGE |
+  CR4.PCE |
+  CR4.UMIP |
+  CR4.FSGSBASE |
+  CR4.PCIDE |
+  CR4.SMEP |
+  CR4.SMAP
 
 /** A control register by its number, and what the instruction says of one that is not there. */
 export const readControl = (core: Core, number: number): readonly [lo: number, hi: number] => {
@@ -31,16 +42,21 @@ export const readControl = (core: Core, number: number): readonly [lo: number, h
 export const writeControl = (core: Core, number: number, lo: number, hi: number): void => {
   switch (number) {
     case 0:
-      return writeCr0(core, lo, hi)
+      writeCr0(core, lo, hi)
+      break
     case 2:
-      return core.set(at.cr2, lo, hi)
+      core.set(at.cr2, lo, hi)
+      break
     case 3:
-      return writeCr3(core, lo, hi)
+      writeCr3(core, lo, hi)
+      break
     case 4:
-      return writeCr4(core, lo, hi)
+      writeCr4(core, lo, hi)
+      break
     case 8:
       if (hi !== 0 || lo & ~15) core.raise(vector.GP)
-      return core.apic.setTaskPriority(lo << 4)
+      core.apic.setTaskPriority(lo << 4)
+      break
     default:
       core.raise(vector.UD)
   }
@@ -156,13 +172,25 @@ export const invalidateByPcid = (core: Core, typeLow: number, typeHigh: number, 
   const [addressLow, addressHigh] = [core.view.getInt32(host + 8, true), core.view.getInt32(host + 12, true)]
   if (typeHigh !== 0 || typeLow < 0 || typeLow > 3) core.raise(vector.GP)
   const { tlb } = core.mmu
-  if (typeLow === 2) return tlb.flushAll()
-  if (typeLow === 3) return tlb.flushLocal()
-  if (reserved !== 0 || pcid & ~pcidBits) core.raise(vector.GP)
-  if (pcid !== 0 && !(core.low(at.cr4) & CR4.PCIDE)) core.raise(vector.GP)
-  if (typeLow === 1) return tlb.flush(pcid)
-  core.checkCanonical(addressHigh)
-  tlb.invalidate(pcid, addressLow, addressHigh)
+  if (typeLow < 2) {
+    const usesPcid = (core.low(at.cr4) & CR4.PCIDE) !== 0
+    if (reserved !== 0 || pcid & ~pcidBits || (pcid !== 0 && !usesPcid)) core.raise(vector.GP)
+  }
+  switch (typeLow) {
+    case 0:
+      core.checkCanonical(addressHigh)
+      tlb.invalidate(pcid, addressLow, addressHigh)
+      break
+    case 1:
+      tlb.flush(pcid)
+      break
+    case 2:
+      tlb.flushAll()
+      break
+    case 3:
+      tlb.flushLocal()
+      break
+  }
 }
 
 export const invalidatePage = (core: Core, lo: number, hi: number): void => {

@@ -35,9 +35,11 @@ export const bits = {
 export const dplOf = (high: number): number => (high >>> 13) & 3
 export const typeOf = (high: number): number => (high >>> 8) & 15
 const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
-const isWritableData = (high: number): boolean => (high & (bits.S | bits.code | bits.permits)) === (bits.S | bits.permits)
+const isWritableData = (high: number): boolean =>
+  (high & (bits.S | bits.code | bits.permits)) === (bits.S | bits.permits)
 const isReadable = (high: number): boolean => (high & bits.S) !== 0 && (high & (bits.code | bits.permits)) !== bits.code
-export const isConforming = (high: number): boolean => (high & (bits.code | bits.conforming)) === (bits.code | bits.conforming)
+export const isConforming = (high: number): boolean =>
+  (high & (bits.code | bits.conforming)) === (bits.code | bits.conforming)
 
 /** Types of system descriptors in IA-32e mode. Table "System-Segment and Gate-Descriptor Types". */
 export const systemType = { ldt: 2, availableTss: 9, busyTss: 11, interruptGate: 14, trapGate: 15 } as const
@@ -103,8 +105,12 @@ const makeNull = (core: Core, of: number, selector: number): void => core.setSeg
 
 /** MOV or POP to ES, SS, DS, FS, GS. */
 export const loadData = (core: Core, of: number, selector: number): void => {
-  if (of === segments.ss) return loadStack(core, selector, core.privilege)
-  if (isNull(selector)) return makeNull(core, of, selector)
+  if (of === segments.ss) loadStack(core, selector, core.privilege)
+  else if (isNull(selector)) makeNull(core, of, selector)
+  else loadReadable(core, of, selector)
+}
+
+const loadReadable = (core: Core, of: number, selector: number): void => {
   const descriptor = fetch(core, selector)
   const { high } = descriptor
   if (!isReadable(high)) core.raise(vector.GP, code(selector))
@@ -119,11 +125,13 @@ export const loadData = (core: Core, of: number, selector: number): void => {
 export const loadStack = (core: Core, selector: number, privilege: number): void => {
   if (isNull(selector)) {
     if (privilege === 3 || (selector & 3) !== privilege) core.raise(vector.GP)
-    return makeNull(core, segments.ss, selector)
+    makeNull(core, segments.ss, selector)
+    return
   }
   const descriptor = fetch(core, selector)
   const { high } = descriptor
-  if ((selector & 3) !== privilege || dplOf(high) !== privilege || !isWritableData(high)) core.raise(vector.GP, code(selector))
+  if ((selector & 3) !== privilege || dplOf(high) !== privilege || !isWritableData(high))
+    core.raise(vector.GP, code(selector))
   if (!(high & bits.P)) core.raise(vector.SS, code(selector))
   markAccessed(core, descriptor)
   setFrom(core, segments.ss, selector, descriptor)
@@ -154,7 +162,13 @@ export const setCode = (core: Core, selector: number, descriptor: Descriptor, pr
 const sizeOf = (high: number): 16 | 32 | 64 => (high & bits.L ? 64 : high & bits.D ? 32 : 16)
 
 /** Code and stack of SYSCALL and SYSRET: fixed, whatever the descriptors at these selectors say. */
-export const setFlat = (core: Core, codeSelector: number, stackSelector: number, privilege: number, size: 32 | 64): void => {
+export const setFlat = (
+  core: Core,
+  codeSelector: number,
+  stackSelector: number,
+  privilege: number,
+  size: 32 | 64
+): void => {
   const dpl = privilege << 5
   const flat = 0x8093 | dpl // G, P, S, data, writable, accessed
   core.setSegment(segments.cs, codeSelector, (size === 64 ? 0xa09b : 0xc09b) | dpl, 0xffff_ffff, 0, 0)
@@ -173,7 +187,10 @@ export const dropPrivileged = (core: Core): void => {
 
 /** LLDT. */
 export const loadLocal = (core: Core, selector: number): void => {
-  if (isNull(selector)) return makeNull(core, segments.ldtr, selector)
+  if (isNull(selector)) {
+    makeNull(core, segments.ldtr, selector)
+    return
+  }
   const { high } = fetchSystem(core, selector)
   if (typeOf(high) !== systemType.ldt) core.raise(vector.GP, code(selector))
   checkPresent(core, high, selector)

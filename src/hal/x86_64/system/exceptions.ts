@@ -7,7 +7,17 @@ import { inStack, raised } from "../memory/Access.ts"
 import { mode } from "../memory/Tlb.ts"
 import { at, segments } from "../processor/State.ts"
 import { type Core, isCanonical } from "./Core.ts"
-import { bits, checkPresent, dplOf, fetchCode, isConforming, setCode, setNullStack, systemType, typeOf } from "./descriptors.ts"
+import {
+  bits,
+  checkPresent,
+  dplOf,
+  fetchCode,
+  isConforming,
+  setCode,
+  setNullStack,
+  systemType,
+  typeOf
+} from "./descriptors.ts"
 import { activity, pushesErrorCode, RFLAGS, system, vector } from "./registers.ts"
 
 /** What makes the processor go to a handler. */

@@ -6,7 +6,17 @@
 import { inStack } from "../memory/Access.ts"
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
-import { bits, checkPresent, dplOf, dropPrivileged, fetchCode, isConforming, isNull, loadStack, setCode } from "./descriptors.ts"
+import {
+  bits,
+  checkPresent,
+  dplOf,
+  dropPrivileged,
+  fetchCode,
+  isConforming,
+  isNull,
+  loadStack,
+  setCode
+} from "./descriptors.ts"
 import { vector } from "./registers.ts"
 
 const rsp = at.general + 4 * 8
@@ -17,7 +27,9 @@ const transfer = (core: Core, selector: number, lo: number, hi: number): void =>
   const descriptor = { ...fetchCode(core, selector) }
   const { high } = descriptor
   const { privilege } = core
-  const allowed = isConforming(high) ? dplOf(high) <= privilege : (selector & 3) <= privilege && dplOf(high) === privilege
+  const allowed = isConforming(high)
+    ? dplOf(high) <= privilege
+    : (selector & 3) <= privilege && dplOf(high) === privilege
   if (!allowed || (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   checkPresent(core, high, selector)
   core.checkCanonical(hi)

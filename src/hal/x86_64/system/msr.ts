@@ -3,7 +3,7 @@
  */
 import { at } from "../processor/State.ts"
 import { type Core, isCanonical } from "./Core.ts"
-import { EFER, CR0, system, vector } from "./registers.ts"
+import { CR0, EFER, system, vector } from "./registers.ts"
 
 /** What a write to a register may be. All but `mask` are checks on the whole of it; bits outside `mask` that are 1 are #GP. */
 type Writable = "canonical" | "any" | "pat" | "nothing" | { readonly mask: readonly [hi: number, lo: number] }
@@ -79,7 +79,8 @@ const specials: ReadonlyMap<number, Special> = new Map([
 ])
 
 /** Each of its bytes is a memory type: 0, 1, 4, 5, 6 or 7. */
-const isPat = (half: number): boolean => [0, 8, 16, 24].every((shift) => [0, 1, 4, 5, 6, 7].includes((half >>> shift) & 255))
+const isPat = (half: number): boolean =>
+  [0, 8, 16, 24].every((shift) => [0, 1, 4, 5, 6, 7].includes((half >>> shift) & 255))
 
 /** @throws `raised` #GP(0) if there is no such register. */
 export const readMsr = (core: Core, number: number): readonly [lo: number, hi: number] => {
@@ -93,9 +94,13 @@ export const readMsr = (core: Core, number: number): readonly [lo: number, hi: n
 /** @throws `raised` #GP(0) if there is no such register, or the value is not for it. */
 export const writeMsr = (core: Core, number: number, lo: number, hi: number): void => {
   const special = specials.get(number)
-  if (special) return special.write(core, lo, hi)
   const row = byNumber.get(number)
-  if (!row) return core.apic.writeMsr(core, number, lo, hi)
+  if (special) special.write(core, lo, hi)
+  else if (row) writeRow(core, row, lo, hi)
+  else core.apic.writeMsr(core, number, lo, hi)
+}
+
+const writeRow = (core: Core, row: Row, lo: number, hi: number): void => {
   if (!accepts(row.write, lo, hi)) core.raise(vector.GP)
   if (row.effect) row.effect(core, lo, hi)
   else core.set(msrAt[row.name as Name], lo, hi)

@@ -5,8 +5,8 @@
  */
 import { type SystemName, systemNames } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
-import * as control from "./control.ts"
 import { type Core, highOf, toNumber } from "./Core.ts"
+import * as control from "./control.ts"
 import { cpuid } from "./cpuid.ts"
 import * as descriptors from "./descriptors.ts"
 import * as far from "./far.ts"
@@ -16,13 +16,7 @@ import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
 import { interruptReturn, poppableFlags } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
 
-/** What an operation is to whoever performs it. */
-export type Operation = (core: Core) => void | Trap
-/** The operation ends in going to a handler: by INT, as if by an interrupt. */
-export interface Trap {
-  readonly vector: number
-  readonly source: "software" | "trap"
-}
+export type Operation = (core: Core) => void
 
 /** Input `n`: its lower half is enough for numbers, widths and selectors. */
 const input = (core: Core, n: number): number => core.low(at.inputs + n * 8)
@@ -93,8 +87,8 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   sysret: (core) => sysret(core, input(core, 0)),
   swapgs,
   iret: (core) => interruptReturn(core, input(core, 0)),
-  int: (core) => ({ vector: input(core, 0), source: "software" }),
-  int1: () => ({ vector: vector.DB, source: "trap" }),
+  int: (core) => core.surroundings.interrupt(input(core, 0), "software"),
+  int1: (core) => core.surroundings.interrupt(vector.DB, "trap"),
 
   hlt: (core) => {
     core.i32[system.activity >> 2] = activity.halted
@@ -166,8 +160,10 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
     if (found) core.setRegister(input(core, 1), input(core, 2), descriptors.limitOf(found.low, found.high) | 0, 0)
     answerZf(core, found !== undefined)
   },
-  verr: (core) => answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.read) !== undefined),
-  verw: (core) => answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.write) !== undefined),
+  verr: (core) =>
+    answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.read) !== undefined),
+  verw: (core) =>
+    answerZf(core, descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.write) !== undefined),
 
   in: (core) => ports.input(core, input(core, 0), input(core, 1)),
   out: (core) => ports.output(core, input(core, 0), input(core, 1)),

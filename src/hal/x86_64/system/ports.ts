@@ -41,7 +41,14 @@ export const output = (core: Core, port: number, width: number): void => {
 const [rcx, rdx, rsi, rdi] = [1, 2, 6, 7] as const
 
 /** One iteration of INS. With `repeat` it is repeated until RCX is 0: a count of 0 to begin with is the meaning's business. */
-export const inputString = (core: Core, lo: number, hi: number, width: number, addressWidth: number, repeat: number): void => {
+export const inputString = (
+  core: Core,
+  lo: number,
+  hi: number,
+  width: number,
+  addressWidth: number,
+  repeat: number
+): void => {
   const port = core.low(at.general + rdx * 8) & 0xffff
   check(core, port, width)
   // What forbids the write is a fault before the port is read.
@@ -51,12 +58,23 @@ export const inputString = (core: Core, lo: number, hi: number, width: number, a
   advance(core, rdi, width, addressWidth, repeat)
 }
 
-export const outputString = (core: Core, lo: number, hi: number, width: number, addressWidth: number, repeat: number): void => {
+export const outputString = (
+  core: Core,
+  lo: number,
+  hi: number,
+  width: number,
+  addressWidth: number,
+  repeat: number
+): void => {
   const port = core.low(at.general + rdx * 8) & 0xffff
   check(core, port, width)
   const host = core.read(lo, hi, width)
   const value =
-    width === 32 ? core.view.getUint32(host, true) : width === 16 ? core.view.getUint16(host, true) : core.view.getUint8(host)
+    width === 32
+      ? core.view.getUint32(host, true)
+      : width === 16
+        ? core.view.getUint16(host, true)
+        : core.view.getUint8(host)
   core.bus.writePort(port, width as PortWidth, value)
   advance(core, rsi, width, addressWidth, repeat)
 }
@@ -76,4 +94,3 @@ const addTo = (core: Core, register: number, addressWidth: number, step: number)
   const sum = (core.low(offset) >>> 0) + step
   core.setRegister(register, addressWidth, sum | 0, (core.high(offset) + Math.floor(sum / 2 ** 32)) | 0)
 }
-

@@ -3,8 +3,8 @@
  * page tables that it was given.
  */
 import { at, segments } from "../processor/State.ts"
-import { resetDebug, useRoot } from "./control.ts"
 import { type Core, highOf } from "./Core.ts"
+import { resetDebug, useRoot } from "./control.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt, resetMsrs } from "./msr.ts"
 import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
@@ -12,7 +12,10 @@ import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
 /** The selectors that a loader had; no GDT is behind them. */
 const [loaderCode, loaderData] = [0x08, 0x10]
 
-export const reset = (core: Core, start: { readonly entry: number; readonly pml4: number } = { entry: 0, pml4: 0 }): void => {
+export const reset = (
+  core: Core,
+  start: { readonly entry: number; readonly pml4: number } = { entry: 0, pml4: 0 }
+): void => {
   core.i32.fill(0, at.general >> 2, at.end >> 2)
   resetMsrs(core)
   resetDebug(core)
@@ -25,7 +28,8 @@ export const reset = (core: Core, start: { readonly entry: number; readonly pml4
   core.view.setFloat64(system.resume, -1, true)
   core.i32[system.activity >> 2] = activity.active
   setFlat(core, loaderCode, loaderData, 0, 64)
-  for (const segment of [segments.es, segments.ds, segments.fs, segments.gs]) core.setSegment(segment, loaderData, 0xc093, -1, 0, 0)
+  for (const segment of [segments.es, segments.ds, segments.fs, segments.gs])
+    core.setSegment(segment, loaderData, 0xc093, -1, 0, 0)
   core.setSegment(segments.ldtr, 0, 1 << 8, 0, 0, 0)
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)

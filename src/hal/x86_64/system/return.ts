@@ -3,7 +3,18 @@
  */
 import { at } from "../processor/State.ts"
 import { type Core, toNumber } from "./Core.ts"
-import { bits, checkPresent, dplOf, dropPrivileged, fetchCode, isConforming, isNull, limitOf, loadStack, setCode } from "./descriptors.ts"
+import {
+  bits,
+  checkPresent,
+  dplOf,
+  dropPrivileged,
+  fetchCode,
+  isConforming,
+  isNull,
+  limitOf,
+  loadStack,
+  setCode
+} from "./descriptors.ts"
 import { RFLAGS, vector } from "./registers.ts"
 
 export const interruptReturn = (core: Core, width: number): void => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { writeControl } from "../../../../src/hal/x86_64/system/control.ts"
 import { CR4 } from "../../../../src/hal/x86_64/system/registers.ts"
-import { Board, G, invlpgRbx, loadRbx, movCr, P, pml4, PS, readings, RW, stackTop, US, withTables } from "../board.ts"
+import { Board, G, invlpgRbx, loadRbx, movCr, P, PS, pml4, RW, readings, stackTop, US, withTables } from "../board.ts"
 
 const address = 0x5000_0000n
 const [first, second] = [0x30_0000, 0x30_1000]
@@ -10,7 +10,7 @@ const large = 2n ** 21n
 /** INVPCID RAX, [RBX] */
 const invpcid = [0x66, 0x0f, 0x38, 0x82, 0x03]
 
-describe.each(Object.entries(readings))("a translation that was used, read %sly", (_name, reading) => {
+describe.each(Object.entries(readings))("a translation that was used, read: %s", (_name, reading) => {
   /** `address` leads to a page with 1 in it, and RBX holds it; another page has 2 in it. */
   const aBoard = (flags = P | RW) => {
     const board = new Board(reading).identity(0, stackTop)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { access, fourLevel, newWalk, type Rules, trace, walk } from "../../../../src/hal/x86_64/memory/paging.ts"
-import { Board, P, pml4, PS, RW, US, XD } from "../board.ts"
+import { Board, P, PS, pml4, RW, US, XD } from "../board.ts"
 
 const rules: Rules = { WP: true, SMEP: true, SMAP: true, NXE: true }
 const off: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false }

@@ -1,8 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import {
-  asUser, Board, code, gateTo, handlerOf, hlt, iretq, kernelCode, kernelData, loadRbx, movImm, nop, P, readings,
-  RW, stackTop, storeRbx, sti, ud2, US, userCode, userData, withTables, idt
+  asUser,
+  Board,
+  code,
+  gateTo,
+  handlerOf,
+  hlt,
+  idt,
+  iretq,
+  kernelCode,
+  kernelData,
+  loadRbx,
+  movImm,
+  nop,
+  P,
+  RW,
+  readings,
+  stackTop,
+  sti,
+  storeRbx,
+  US,
+  ud2,
+  userCode,
+  userData,
+  withTables
 } from "../board.ts"
 
 const kernelStack = stackTop - 0x1000
@@ -10,7 +32,7 @@ const istStack = stackTop - 0x2000
 const IF = 0x200n
 const RF = 0x1_0000n
 
-describe.each(Object.entries(readings))("an exception, read %sly", (_name, reading) => {
+describe.each(Object.entries(readings))("an exception, read: %s", (_name, reading) => {
   const aBoard = () => new Board(reading).identity(0, stackTop)
   /** Words from the top of a stack frame down: the frame of an exception begins with the error code, if there is one. */
   const frame = (board: Board, words: number) =>
@@ -65,7 +87,13 @@ describe.each(Object.entries(readings))("an exception, read %sly", (_name, readi
   })
 
   it("from a program takes the stack in the TSS, aligned, and leaves a null SS", () => {
-    const board = asUser(withTables(aBoard().identity(code, stackTop, P | RW | US).start(...ud2)))
+    const board = asUser(
+      withTables(
+        aBoard()
+          .identity(code, stackTop, P | RW | US)
+          .start(...ud2)
+      )
+    )
     board.set("rsp", BigInt(stackTop - 0x5003))
     board.map(BigInt(kernelStack - 0x1000), kernelStack - 0x1000, P | RW)
     board.run(10)
@@ -90,7 +118,10 @@ describe.each(Object.entries(readings))("an exception, read %sly", (_name, readi
   })
 
   it("clears IF behind an interrupt gate and leaves it behind a trap gate", () => {
-    for (const [type, expected] of [[0x8e, 0n], [0x8f, IF]] as const) {
+    for (const [type, expected] of [
+      [0x8e, 0n],
+      [0x8f, IF]
+    ] as const) {
       const board = withTables(aBoard().start(...sti, ...ud2))
       gateTo(board, 6, handlerOf(6), { type })
       board.run(10)
@@ -109,7 +140,9 @@ describe.each(Object.entries(readings))("an exception, read %sly", (_name, readi
   })
 
   it("in the delivery of a page fault is a double fault", () => {
-    const board = withTables(aBoard().start(...movImm("rbx", 0x7777_0000_0000n), ...loadRbx), (vector) => (vector === 8 ? 1 : 0))
+    const board = withTables(aBoard().start(...movImm("rbx", 0x7777_0000_0000n), ...loadRbx), (vector) =>
+      vector === 8 ? 1 : 0
+    )
     board.set("rsp", 0x6666_0000_0000n)
     board.run(10)
 
@@ -135,13 +168,25 @@ describe.each(Object.entries(readings))("an exception, read %sly", (_name, readi
   })
 
   it("by INT n needs a gate that the program may call", () => {
-    const board = asUser(withTables(aBoard().identity(code, stackTop, P | RW | US).start(0xcd, 0x30)))
+    const board = asUser(
+      withTables(
+        aBoard()
+          .identity(code, stackTop, P | RW | US)
+          .start(0xcd, 0x30)
+      )
+    )
     board.map(BigInt(kernelStack - 0x1000), kernelStack - 0x1000, P | RW)
     board.run(10)
     assert.strictEqual(board.get("rip"), BigInt(handlerOf(13) + 1))
     assert.deepStrictEqual(frame(board, 2), [BigInt((0x30 << 3) | 2), BigInt(code)])
 
-    const allowed = asUser(withTables(aBoard().identity(code, stackTop, P | RW | US).start(0xcd, 0x30)))
+    const allowed = asUser(
+      withTables(
+        aBoard()
+          .identity(code, stackTop, P | RW | US)
+          .start(0xcd, 0x30)
+      )
+    )
     allowed.map(BigInt(kernelStack - 0x1000), kernelStack - 0x1000, P | RW)
     gateTo(allowed, 0x30, handlerOf(0x30), { type: 0xee })
     allowed.run(10)

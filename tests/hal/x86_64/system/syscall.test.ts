@@ -3,17 +3,38 @@ import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { msrAt } from "../../../../src/hal/x86_64/system/msr.ts"
 import { EFER } from "../../../../src/hal/x86_64/system/registers.ts"
 import {
-  asUser, Board, code, handlerOf, hlt, iretq, kernelCode, nop, P, readings, RW, stackTop, syscall, sysretq, US, userCode,
-  userData, withTables
+  asUser,
+  Board,
+  code,
+  handlerOf,
+  hlt,
+  iretq,
+  kernelCode,
+  nop,
+  P,
+  RW,
+  readings,
+  stackTop,
+  syscall,
+  sysretq,
+  US,
+  userCode,
+  userData,
+  withTables
 } from "../board.ts"
 
 const entry = code + 0x1000
 const star = (BigInt(0x10 | 3) << 48n) | (BigInt(kernelCode) << 32n)
 
-describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
+describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
   /** A program at `code`, in ring 3, and a kernel behind SYSCALL. */
   const aSystem = (program: number[], kernel: number[], fmask = 0x4_0700) => {
-    const board = withTables(new Board(reading).identity(0, stackTop).identity(code, code + 0x1000, P | RW | US).start(...program))
+    const board = withTables(
+      new Board(reading)
+        .identity(0, stackTop)
+        .identity(code, code + 0x1000, P | RW | US)
+        .start(...program)
+    )
     board.put(entry, ...kernel)
     const { core } = board.machine
     core.set(msrAt.IA32_EFER, core.low(msrAt.IA32_EFER) | EFER.SCE, 0)
@@ -35,7 +56,10 @@ describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
       assert.strictEqual(board.get("rip"), BigInt(entry))
       assert.strictEqual(board.machine.core.rflags(), 2)
       assert.strictEqual(board.machine.core.privilege, 0)
-      assert.deepStrictEqual([1, 2].map((n) => board.machine.core.selector(n)), [8, 16])
+      assert.deepStrictEqual(
+        [1, 2].map((n) => board.machine.core.selector(n)),
+        [8, 16]
+      )
       assert.strictEqual(board.get("rsp"), BigInt(stackTop), "it leaves the stack")
     })
 
@@ -55,7 +79,10 @@ describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
       assert.strictEqual(board.get("rip"), BigInt(code + 2))
       assert.strictEqual(board.machine.core.privilege, 3)
       assert.strictEqual(board.machine.core.rflags(), 0x202)
-      assert.deepStrictEqual([1, 2].map((n) => board.machine.core.selector(n)), [userCode, userData])
+      assert.deepStrictEqual(
+        [1, 2].map((n) => board.machine.core.selector(n)),
+        [userCode, userData]
+      )
     })
   })
 
@@ -97,8 +124,14 @@ describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
   describe("IRETQ", () => {
     const frameAt = stackTop - 0x100
     const returning = (rip: bigint, cs: number, flags: number, rsp: bigint, ss: number) => {
-      const board = withTables(new Board(reading).identity(0, stackTop).identity(code, code + 0x1000, P | RW | US).start(...iretq, ...hlt))
-      ;[rip, BigInt(cs), BigInt(flags), rsp, BigInt(ss)].forEach((word, n) => board.put64(frameAt + n * 8, word))
+      const board = withTables(
+        new Board(reading)
+          .identity(0, stackTop)
+          .identity(code, code + 0x1000, P | RW | US)
+          .start(...iretq, ...hlt)
+      )
+      for (const [n, word] of [rip, BigInt(cs), BigInt(flags), rsp, BigInt(ss)].entries())
+        board.put64(frameAt + n * 8, word)
       board.set("rsp", BigInt(frameAt))
       return board
     }
@@ -118,7 +151,10 @@ describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
       const board = returning(at100, userCode, 2, 0n, userData)
       board.run(1)
 
-      assert.deepStrictEqual([0, 3, 4, 5].map((n) => board.machine.core.selector(n)), [0, 0, 0, 0])
+      assert.deepStrictEqual(
+        [0, 3, 4, 5].map((n) => board.machine.core.selector(n)),
+        [0, 0, 0, 0]
+      )
     })
 
     it("allows a null SS in ring 0", () => {
@@ -155,8 +191,14 @@ describe.each(Object.entries(readings))("read %sly", (_name, reading) => {
     })
 
     it("in ring 3 changes neither IF nor IOPL", () => {
-      const program = withTables(new Board(reading).identity(0, stackTop).identity(code, stackTop, P | RW | US).start(...iretq))
-      ;[at100, BigInt(userCode), 0x3202n | 0xcd5n, 0n, BigInt(userData)].forEach((word, n) => program.put64(frameAt + n * 8, word))
+      const program = withTables(
+        new Board(reading)
+          .identity(0, stackTop)
+          .identity(code, stackTop, P | RW | US)
+          .start(...iretq)
+      )
+      const frame = [at100, BigInt(userCode), 0x3202n | 0xcd5n, 0n, BigInt(userData)]
+      for (const [n, word] of frame.entries()) program.put64(frameAt + n * 8, word)
       asUser(program).set("rsp", BigInt(frameAt))
       program.run(1)
 
