@@ -83,7 +83,7 @@ const answer = (wired: WiredOperation, arrived: Arrived): Effect.Effect<unknown,
   } else if (arrived.label === labels.tooLong) {
     return Effect.fail<MessageTooLong>({ _tag: "MessageTooLong", words: Number(arrived.words[0]) })
   } else if (isRefusal(arrived.label)) {
-    return Effect.fail(refusal(arrived))
+    return Effect.fail(refusal(wired.name, arrived))
   }
   return Effect.fail<NotUnderstood>({ _tag: "NotUnderstood", operation: wired.name })
 }

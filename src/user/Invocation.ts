@@ -5,8 +5,8 @@ import { encode, type Given, type Method, type Results, results } from "../types
 import * as SyscallError from "../types/SyscallError.ts"
 import { type Arrived, Syscalls } from "./Syscalls.ts"
 
-/** Why the kernel refused a call. */
-export type Refusal = SyscallError.SyscallError<bigint>
+/** Why the kernel refused a call, and which. */
+export type Refusal = SyscallError.SyscallError<bigint> & { readonly call: string }
 
 /**
  * What a typed call was given, which the compiler says is a capability that is still held.
@@ -35,7 +35,9 @@ export const invoke = <M extends Method>(
     Effect.flatMap(
       syscalls.call({ syscall: "Call", capability: target, reply: 0n, ...encode(method, given) }),
       (arrived) =>
-        arrived.label === 0 ? Effect.succeed(results(method, arrived.words)) : Effect.fail(refusal(arrived))
+        arrived.label === 0
+          ? Effect.succeed(results(method, arrived.words))
+          : Effect.fail(refusal(method.name, arrived))
     )
   )
 
@@ -45,8 +47,8 @@ const refusals = new Set<number>(Object.values(SyscallError.labels))
 export const isRefusal = (label: number): boolean => refusals.has(label)
 
 /** The refusal that a reply is. */
-export const refusal = ({ label, words }: Arrived): Refusal => {
+export const refusal = (call: string, { label, words }: Arrived): Refusal => {
   const error = SyscallError.fromWords(label, words)
   if (error === undefined) throw new Error(`a kernel answers a call with one of its errors: label ${label}`)
-  return error
+  return { ...error, call }
 }

@@ -65,7 +65,7 @@ export const Call = <C extends AnyCap>(
   receiveInto?: SlotAddress
 ): Effect.Effect<Arrived, Refusal, Syscalls | RegionOf<C>> =>
   Effect.flatMap(transfer("Call", pointer(endpoint), message, 0n, receiveInto), (arrived) =>
-    isRefusal(arrived.label) ? Effect.fail(refusal(arrived)) : Effect.succeed(arrived)
+    isRefusal(arrived.label) ? Effect.fail(refusal("Call", arrived)) : Effect.succeed(arrived)
   )
 
 /**

@@ -121,12 +121,17 @@ export const AddressSpace_Map = <C extends AnyCap, F extends AnyCap, const L ext
     }
   })
 
-/** Unmap the frame that is mapped at an address. */
+/** Unmap the frame that is mapped at an address. Its capability can map it there again; to map it elsewhere, `Frame_Unmap` it. */
 export const AddressSpace_Unmap = <C extends AnyCap>(
   space: Need<C, "AddressSpace_Unmap", "AddressSpace", "unmap">,
   address: number
 ): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> =>
   Effect.asVoid(invoke(AddressSpace.Unmap, pointer(space), { vaddr: address }))
+
+/** Unmap a frame wherever this capability mapped it. */
+export const Frame_Unmap = <F extends AnyCap>(
+  frame: Need<F, "Frame_Unmap", "Frame">
+): Effect.Effect<void, Refusal, Syscalls | RegionOf<F>> => Effect.asVoid(invoke(Frame.Unmap, pointer(frame), {}))
 
 /** The refusal that says how many bits of an address no table translates. */
 interface MissingTable {

@@ -10,7 +10,7 @@ import type { Full } from "./BootInfo.ts"
 import { Cap_Copy, CNode_Create, give } from "./Capabilities.ts"
 import * as Elf from "./Elf.ts"
 import { invoke } from "./Invocation.ts"
-import { AddressSpace_Create, AddressSpace_Map, AddressSpace_Unmap, create } from "./Memory.ts"
+import { AddressSpace_Create, AddressSpace_Map, create, Frame_Unmap } from "./Memory.ts"
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
 import {
@@ -30,7 +30,7 @@ export interface SpawnerService {
   /** A thread whose maximum priority is the highest that a task can get. */
   readonly authority: Cap<"TCB", "schedule">
   /** Where the program itself is: what a compiled task's memory is filled through. */
-  readonly addressSpace: Cap<"AddressSpace", "map" | "unmap">
+  readonly addressSpace: Cap<"AddressSpace", "map">
   /** The frame of the gate, where TypeScript tasks run: a copy of it is mapped for each. */
   readonly gate: Cap<"Frame", "read" | "execute">
 }
@@ -81,8 +81,7 @@ export const spawn = <G extends Caps, A, E>(
     const ipcBuffer = yield* mapBuffer(task.addressSpace, gateRom.address + pageBytes)
 
     const names = Object.keys(options.gives ?? {})
-    const self = names.length + 1
-    yield* give({ cnode: task.cnode, index: self, depth: cnodeBits }, yield* Cap_Copy(task.tcb, ["run"]))
+    const self = yield* giveSelf(task, names.length + 1)
     const allocator = yield* childAllocator(task, self + 1, options.memory)
     const ended = yield* Task.Ended
     const last = suspendSelf(self)
@@ -96,8 +95,8 @@ export const spawn = <G extends Caps, A, E>(
   })
 
 /**
- * Start a compiled task. It begins at its entry point with the address of its IPC buffer in RDI, `argument` in RSI, and a stack of
- * `stackPages` pages.
+ * Start a compiled task. It begins at its entry point with the address of its IPC buffer in RDI, `argument` in RSI, the slot of its own
+ * thread, which it can stop, in RDX, and a stack of `stackPages` pages.
  */
 export const spawnElf = <G extends Caps>(
   options: Options<G> & { readonly argument?: bigint; readonly stackPages?: number },
@@ -115,12 +114,14 @@ export const spawnElf = <G extends Caps>(
       ])
     }
     const ipcBuffer = yield* mapBuffer(task.addressSpace, stackTop + pageBytes)
+    const self = yield* giveSelf(task, Object.keys(options.gives ?? {}).length + 1)
     yield* start(options, task, ipcBuffer, {
       rip: BigInt(program.entry),
       // As if it had been called, from nowhere.
       rsp: BigInt(stackTop - 8),
       rdi: BigInt(ipcBuffer.address),
-      rsi: options.argument ?? 0n
+      rsi: options.argument ?? 0n,
+      rdx: BigInt(self)
     })
     return task
   })
@@ -158,6 +159,12 @@ const schedContextBits = 7
 /** The capabilities as the task has them. */
 const childCaps = <G extends Caps>(gives: G | undefined, names: ReadonlyArray<string>): G =>
   Object.fromEntries(names.map((name, index) => [name, elsewhereUnsafe(gives![name]!, BigInt(index + 1))])) as G
+
+/** Let the task stop its own thread, through a capability in this slot. */
+const giveSelf = Effect.fnUntraced(function* ({ cnode, tcb }: Started, slot: number) {
+  yield* give({ cnode, index: slot, depth: cnodeBits }, yield* Cap_Copy(tcb, ["run"]))
+  return slot
+})
 
 /** The task's own CNode, and untyped memory, in the slots from `first` on. */
 const childAllocator = Effect.fnUntraced(function* ({ cnode }: Started, first: number, memory: number | undefined) {
@@ -207,7 +214,7 @@ const load = Effect.fnUntraced(function* (addressSpace: Full<"AddressSpace">, { 
     const frame = yield* create("Page4K")
     yield* AddressSpace_Map(own, window, frame, ["read", "write"])
     for (const { offset, bytes } of page.pieces) yield* syscalls.write(BigInt(window + offset), bytes)
-    yield* AddressSpace_Unmap(own, window)
+    yield* Frame_Unmap(frame)
     yield* AddressSpace_Map(addressSpace, page.address, frame, page.rights)
   }
 })

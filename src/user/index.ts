@@ -18,6 +18,7 @@ export {
   AddressSpace_Unmap,
   create,
   Frame_Create,
+  Frame_Unmap,
   Memory_Read,
   Memory_Write,
   Untyped_Retype

@@ -1,0 +1,36 @@
+/**
+ * Builds the C programs of the examples: the header that says the kernel's interface and their protocol in C, from the tables that
+ * the kernel reads, and a static ELF beside each source.
+ *
+ *     npm run examples
+ */
+import { spawnSync } from "node:child_process"
+import { globSync, writeFileSync } from "node:fs"
+import { join, relative } from "node:path"
+import { Arithmetic } from "../examples/pingpong.ts"
+import { labels, operationsOf } from "../src/user/Wire.ts"
+import { header } from "./cHeader.ts"
+
+const root = join(import.meta.dirname, "..")
+const folder = join(root, "examples", "pingpong")
+
+const definitions = [
+  ...operationsOf(Arithmetic.protocol).map(
+    ({ name, label }) => [`${Arithmetic.protocol.name}_${name}`, label] as const
+  ),
+  ["replied", labels.reply] as const,
+  ["not_understood", labels.notUnderstood] as const
+]
+writeFileSync(join(folder, "skyscope.h"), header(relative(root, import.meta.filename), definitions))
+
+for (const source of globSync(join(folder, "*.c"))) {
+  const program = source.replace(/\.c$/, ".elf")
+  // biome-ignore format: an option, a word
+  const options = [
+    "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-mgeneral-regs-only", "-fno-pie", "-no-pie",
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-n", "-s"
+  ]
+  const { status } = spawnSync("gcc", [...options, "-o", program, source], { stdio: "inherit" })
+  if (status !== 0) process.exit(1)
+  console.log(`${relative(root, program)}`)
+}

@@ -1,0 +1,51 @@
+/** System: a machine with a kernel and a first task in it. */
+import { Effect, Layer } from "effect"
+import type { ElfError } from "../hal/x86_64/elf.ts"
+import { Machine } from "../hal/x86_64/Machine.ts"
+import type { Stop } from "../hal/x86_64/Processor.ts"
+import type { MakeReading } from "../hal/x86_64/processor/Reading.ts"
+import { Debug } from "../kernel/Debug.ts"
+import { install } from "../kernel/x86_64/Boot.ts"
+import { elf as kernelImage } from "../kernel/x86_64/Image.ts"
+import type { Fiber } from "../types/Gate.ts"
+
+/** What the first task is. */
+export type First =
+  | { readonly _tag: "Fiber"; readonly fiber: Fiber }
+  | { readonly _tag: "Elf"; readonly name: string; readonly bytes: Uint8Array }
+
+export interface Options {
+  readonly memoryBytes: number
+  readonly reading: MakeReading
+  readonly first: First
+  /** A byte that a program gives to the serial port, or to the kernel's debug call. */
+  readonly output: (byte: number) => void
+  /** A line of the kernel's own. */
+  readonly note: (line: string) => void
+}
+
+export interface System {
+  readonly machine: Machine
+  /** Run until there is a reason to stop, at the latest when so many instructions have been retired. */
+  readonly run: (limit?: number) => Stop
+}
+
+/** The number of the first fiber: registers begin as 0. */
+const firstFiber = 0
+
+/** A machine about to start its kernel; or what is wrong with the program. */
+export const boot = ({ memoryBytes, reading, first, output, note }: Options): System | ElfError => {
+  const machine = new Machine({ memoryBytes, reading, console: { write: output } })
+  if (first._tag === "Fiber" && machine.addFiber(first.fiber) !== firstFiber) {
+    throw new Error("the first fiber of a machine is the one that its first thread enters")
+  }
+  const booted = machine.load({
+    kernel: { name: "the kernel", bytes: kernelImage() },
+    modules: first._tag === "Elf" ? [{ name: first.name, bytes: first.bytes }] : [],
+    commandLine: first._tag === "Fiber" ? "root=gate" : ""
+  })
+  if ("_tag" in booted) return booted
+  const debug = Debug.of({ putChar: output, print: note, snapshot: () => note(machine.report()) })
+  Effect.runSync(Effect.provide(install, Layer.merge(machine.layer(booted), Layer.succeed(Debug, debug))))
+  return { machine, run: (limit) => machine.run(limit) }
+}

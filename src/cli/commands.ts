@@ -1,0 +1,39 @@
+/** The commands, and how they end. */
+import type { Command } from "./Command.ts"
+
+/** What a run ends with. */
+export const exitCodes = {
+  ok: 0,
+  /** A program failed: its error is on stderr. */
+  failed: 1,
+  /** What was typed, or the file that it names, is nothing that can be run. */
+  usage: 2,
+  /** The machine stopped with a report: the kernel gave up, or the processor did. */
+  stopped: 3,
+  /** The instructions that were allowed are used up. */
+  limit: 4
+} as const
+
+export const readings = ["plain", "interpret"] as const
+export type ReadingName = (typeof readings)[number]
+
+export const run: Command = {
+  name: "run",
+  is: "Start a machine and its kernel, and run a program as the first task.",
+  arguments: [["FILE", "a TypeScript file that exports a root task by default, or a static ELF program for x86-64"]],
+  options: {
+    memory: { value: "SIZE", short: "m", is: "RAM of the machine, such as 64M or 1G (default: 64M)" },
+    reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
+    "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
+    stats: { is: "say on stderr what was retired, how long it took, and what memory then held" },
+    help: { short: "h", is: "print this help" }
+  },
+  notes: `The console's output goes to stdout, all else to stderr.
+
+Exit codes:
+  0  every program that ended ended well, and the machine had nothing more to do
+  1  a program failed
+  2  the command or its file was nothing that can be run
+  3  the machine stopped with a report
+  4  the instructions that were allowed were used up`
+}
