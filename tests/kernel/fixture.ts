@@ -353,9 +353,9 @@ export class World {
     const { state, memory } = this
     const current = Scheduler.currentThread(state)
     if (current === actor.thread) return
+    if (!Scheduler.isSchedulable(state, actor.thread)) throw new Error(`${actor.name} cannot run`)
     Scheduler.updateTime(state)
     if (Scheduler.isSchedulable(state, current)) Scheduler.append(state, current)
-    if (!Scheduler.isSchedulable(state, actor.thread)) throw new Error(`${actor.name} cannot run`)
     Scheduler.dequeue(state, actor.thread)
     KernelData.currentThread.store(memory, dataAt, actor.thread)
     KernelData.consumed.store(memory, dataAt, 0)
