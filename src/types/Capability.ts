@@ -5,6 +5,7 @@
  * rights `R` at the address `cptrOf` gives. It does not tell you: that nobody has revoked it since. The kernel checks every call again.
  */
 import type { Kind, RightOf } from "./Kind.ts"
+import type { FrameType } from "./ObjectType.ts"
 import type { Protocol, ProtocolClass } from "./Protocol.ts"
 
 /**
@@ -13,15 +14,15 @@ import type { Protocol, ProtocolClass } from "./Protocol.ts"
  * It stands in the requirements of every effect that uses the capability, so none can run when the loan is over.
  */
 export interface Region<in out L> {
-  readonly [lifetime]: (lifetime: L) => L
+  // A sentence, for it is this property that a compiler names when something would leave its region.
+  readonly "⛔ what was lent ends with its loan": (lifetime: L) => L
 }
-declare const lifetime: unique symbol
 
 /** What is known of a capability whose kind and rights are not. */
 abstract class AnyCap {
   readonly #kind: Kind
   readonly #cptr: bigint
-  #spent = false
+  #state: "held" | "spent" | "gone" = "held"
 
   protected constructor(kind: Kind, cptr: bigint) {
     this.#kind = kind
@@ -41,11 +42,19 @@ abstract class AnyCap {
   }
 
   static isSpent(cap: AnyCap): boolean {
-    return cap.#spent
+    return cap.#state !== "held"
   }
 
   static spend(cap: AnyCap): void {
-    cap.#spent = true
+    if (cap.#state === "held") cap.#state = "spent"
+  }
+
+  static isGone(cap: AnyCap): boolean {
+    return cap.#state === "gone"
+  }
+
+  static end(cap: AnyCap): void {
+    cap.#state = "gone"
   }
 }
 
@@ -94,8 +103,26 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
   }
 }
 
+/** A frame of this size: what addresses it can be mapped at is known. It is made as any capability is. */
+interface Frame<in out S extends FrameType, in R extends RightOf<"Frame">, in out Q = never>
+  extends Cap<"Frame", R, Q> {
+  readonly [size]: S
+}
+declare const size: unique symbol
+
+/**
+ * Untyped memory of 2^`Bits` bytes, of which the first `Used` are in use: a number as a program writes it, "0x1000".
+ *
+ * No right to it is left for calls that would not count. Who takes from it has another `Untyped` after, in which more is in use.
+ */
+interface Untyped<in out Bits extends number, in out Used extends string, in out Q = never>
+  extends Cap<"Untyped", never, Q> {
+  readonly [memory]: (memory: [Bits, Used]) => [Bits, Used]
+}
+declare const memory: unique symbol
+
 // Types only: nobody else can construct, or extend, what has no constructor.
-export type { AnyCap, Cap, Endpoint }
+export type { AnyCap, Cap, Endpoint, Frame, Untyped }
 
 /**
  * The capability that the kernel put at `cptr`. Whoever calls this vouches for its kind and rights, and for the region:
@@ -116,6 +143,14 @@ export const endpointUnsafe: <P extends Protocol, R extends RightOf<"Endpoint">,
  */
 export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cptr: bigint): Derived<C, R, Q> =>
   elsewhereUnsafe(from, cptr) as unknown as Derived<C, R, Q>
+
+/** As `capUnsafe`, and vouches for the size. */
+export const frameUnsafe = <S extends FrameType, R extends RightOf<"Frame">, Q = never>(cptr: bigint) =>
+  Cap.makeUnsafe("Frame", cptr) as unknown as Frame<S, R, Q>
+
+/** As `capUnsafe`, and vouches that so much is in use, and that nobody else takes from it. */
+export const untypedUnsafe = <Bits extends number, Used extends string, Q = never>(cptr: bigint) =>
+  Cap.makeUnsafe("Untyped", cptr) as unknown as Untyped<Bits, Used, Q>
 
 /** The same capability at another place: where the kernel put a copy of it, in this program's capability space or another's. */
 export const elsewhereUnsafe = <C extends AnyCap>(cap: C, cptr: bigint): C =>
@@ -152,15 +187,45 @@ export function consume<C extends AnyCap>(cap: C): asserts cap is C & Spent {
 /** Whether it was given up. */
 export const isSpent: (cap: AnyCap) => boolean = AnyCap.isSpent
 
+/** Nothing is at its place any more, or something else: nothing takes it, not even what takes a capability that was given up. */
+export const end: (cap: AnyCap) => void = AnyCap.end
+
+/** Whether there is nothing left of it. */
+export const isGone: (cap: AnyCap) => boolean = AnyCap.isGone
+
 /** What a capability is of, what may be done with it, and where it lives. */
 export type KindOf<C> = C extends Cap<infer K, infer _R, infer _Q> ? K : never
 export type RightsOf<C> = C extends Cap<infer _K, infer R, infer _Q> ? R : never
 export type RegionOf<C> = C extends Cap<infer _K, infer _R, infer Q> ? Q : never
 
-/** The same with the rights `R` and the region `Q`: an endpoint keeps its protocol. */
+/** The same with the rights `R` and the region `Q`: an endpoint keeps its protocol, a frame its size. */
 export type Derived<C, R, Q = RegionOf<C>> =
   C extends Endpoint<infer P, infer _R, infer _Q>
     ? Endpoint<P, Extract<R, RightOf<"Endpoint">>, Q>
-    : C extends Cap<infer K, infer _R, infer _Q>
-      ? Cap<K, Extract<R, RightOf<K>>, Q>
-      : never
+    : C extends Frame<infer S, infer _R, infer _Q>
+      ? Frame<S, Extract<R, RightOf<"Frame">>, Q>
+      : C extends Cap<infer K, infer _R, infer _Q>
+        ? Cap<K, Extract<R, RightOf<K>>, Q>
+        : never
+
+/** Where a task of a system has a capability: by a name. It stands where the region of others does. */
+export interface Slot<in out N extends string> {
+  readonly [slot]: (name: N) => N
+}
+declare const slot: unique symbol
+
+/** That a task uses what it has in slot `N` as a `K`, by the rights `R`: this much it must be granted, and no more. */
+export interface Exercise<in out N extends string, in out K extends Kind, in out R> {
+  readonly [exercise]: (uses: [N, K, R]) => [N, K, R]
+}
+declare const exercise: unique symbol
+
+/**
+ * What an effect requires that uses a capability by the rights `R`: that the region in which it lives is not over; of what a
+ * task has, that the system grants it.
+ */
+export type Using<C, R = never> = C extends Cap<infer K, infer _R, infer Q> ? Uses<Q, K, R> : never
+type Uses<Q, K extends Kind, R> = Q extends Slot<infer N> ? Exercise<N, K, R> : Q
+
+/** How long a capability lives: in its region, or as long as the program. */
+export type LifetimeOf<C> = RegionOf<C> extends infer Q ? (Q extends Slot<infer _N> ? never : Q) : never

@@ -4,7 +4,7 @@
  *
  *     const signal: <C extends AnyCap>(notification: Need<C, "Signal", "Notification", "write">) => ...
  */
-import type { AnyCap, Cap, Endpoint, Spent } from "./Capability.ts"
+import type { AnyCap, Cap, Endpoint, Spent, Untyped } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
 import type {
@@ -27,7 +27,9 @@ export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = 
     ? [Held] extends [K]
       ? [R] extends [HeldRights]
         ? C
-        : `⛔ ${Call} needs right '${Join<K, R>}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+        : C extends Untyped<infer _Bits, infer _Used, infer _Region>
+          ? CountedElsewhere<Call>
+          : `⛔ ${Call} needs right '${Join<K, R>}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
       : `⛔ ${Call} needs ${A<K>} capability, got ${Held}`
     : `⛔ ${Call}: not a capability`
 
@@ -51,7 +53,7 @@ export type NeedArgument<C, Call extends string, Argument extends CapArgument> =
         ? Unmet<Held, HeldRights, Argument["accepts"][Held]> extends infer Missing extends string
           ? [Missing] extends [never]
             ? C
-            : `⛔ ${Call} needs right '${Missing}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+            : `⛔ ${Call} needs right '${Missing}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
           : never
         : `⛔ ${Call} needs ${One<KindsOf<Argument["accepts"]>>} capability, got ${Held}`
       : `⛔ ${Call}: not a capability`
@@ -62,8 +64,12 @@ export type Keep<C, Call extends string, List extends ReadonlyArray<string>> = C
   : C extends Cap<infer Held, infer HeldRights, infer _Q>
     ? [Exclude<List[number], RightOf<Held>>] extends [never]
       ? [List[number]] extends [HeldRights]
-        ? List
-        : `⛔ ${Call} cannot keep right '${Join<Held, Exclude<List[number], HeldRights>>}'; this ${Held} capability holds ${Join<Held, HeldRights>}`
+        ? Held extends "Untyped"
+          ? C extends Untyped<infer _Bits, infer _Used, infer _Region>
+            ? CountedElsewhere<Call>
+            : List
+          : List
+        : `⛔ ${Call} cannot keep right '${Join<Held, Exclude<List[number], HeldRights>>}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
       : `⛔ ${Call}: there is no right '${Exclude<List[number], RightOf<Held>>}' to ${A<Held>}`
     : `⛔ ${Call}: not a capability`
 
@@ -81,7 +87,7 @@ export type NeedToAsk<C, N extends string> = C extends Spent
     ? N extends OperationName<P>
       ? [Asking<OperationOf<P, N>>] extends [HeldRights]
         ? C
-        : `⛔ '${N}' of '${P["name"]}' needs right '${Join<"Endpoint", Asking<OperationOf<P, N>>>}'; this Endpoint capability holds ${Join<"Endpoint", HeldRights>}`
+        : `⛔ '${N}' of '${P["name"]}' needs right '${Join<"Endpoint", Asking<OperationOf<P, N>>>}'; this Endpoint capability holds ${Rights<"Endpoint", HeldRights>}`
       : `⛔ '${P["name"]}' has no operation '${N}'`
     : `⛔ '${N}' needs an Endpoint capability with a protocol`
 
@@ -121,18 +127,23 @@ type NeedField<C, Call extends string, Field> =
       ? Need<C, Call, K, Extract<R, RightOf<K>>>
       : never
 
-type Gone<Call extends string> = `⛔ ${Call}: capability was already moved, deleted or revoked`
+export type Gone<Call extends string> = `⛔ ${Call}: capability was already moved, deleted or revoked`
+
+/** Memory that the compiler counts: a call that does not count would make it wrong, and so would a copy. */
+type CountedElsewhere<Call extends string> =
+  `⛔ ${Call} does not count this memory: take from it with Untyped_Carve, or let Untyped_Uncount give up the count`
+
+/** Rights as a sentence says that they are held. */
+export type Rights<K extends Kind, R> = [R] extends [never] ? "no rights" : `'${Join<K, R>}'`
 
 /** The rights of `R` by name, in the order of the table: the order in which a compiler holds a union is its own. */
-type Join<K extends Kind, R, Between extends string = "+"> = Joined<RightNames<K>, R, Between>
+export type Join<K extends Kind, R, Between extends string = "+"> = Joined<RightNames<K>, R, Between>
 type Joined<Names, R, Between extends string, Out extends string = ""> = Names extends readonly [
   infer First extends string,
   ...infer Rest
 ]
   ? Joined<Rest, R, Between, [First] extends [R] ? (Out extends "" ? First : `${Out}${Between}${First}`) : Out>
-  : Out extends ""
-    ? "no rights"
-    : Out
+  : Out
 
 /** The first of the rights needed that is not held. A list of rights is met by any one of them. */
 type Unmet<K extends Kind, Held, Needs> = Needs extends readonly [infer First, ...infer Rest]
@@ -152,4 +163,4 @@ type One<K extends string> = [K] extends [Only<K>] ? A<K> : "another"
 type Only<K extends string, All = K> = K extends unknown ? ([All] extends [K] ? K : never) : never
 
 /** A kind with its article. */
-type A<K extends string> = K extends `${"A" | "E" | "I" | "U"}${string}` ? `an ${K}` : `a ${K}`
+export type A<K extends string> = K extends `${"A" | "E" | "I" | "U"}${string}` ? `an ${K}` : `a ${K}`

@@ -35,6 +35,9 @@ export type ObjectType = keyof typeof objectTypes
 /** The kind of capability that names an object of this type. */
 export type Makes<T extends ObjectType> = (typeof objectTypes)[T]["makes"]
 
+/** The types that make frames: how large a frame can be. */
+export type FrameType = { [T in ObjectType]: Makes<T> extends "Frame" ? T : never }[ObjectType]
+
 /** The types whose size a program gives. */
 export type Sized = { [T in ObjectType]: (typeof objectTypes)[T] extends { least: number } ? T : never }[ObjectType]
 

@@ -57,26 +57,26 @@ declare const tcbRun: Cap<"TCB", "configure" | "run">
 export const kindsAndRights = [
   signal(ntfnRW),
   signal(ntfnW),
-  signal(ntfnR), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds read
+  signal(ntfnR), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds 'read'
   signal(ntfnNone), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds no rights
   signal(frameRW), //! TS2345 ⛔ Signal needs a Notification capability, got Frame
   signal(7), //! TS2345 ⛔ Signal: not a capability
   signal({}), //! TS2345 ⛔ Signal: not a capability
   call(epWG),
-  call(epRW), //! TS2345 ⛔ Call needs right 'write+grant'; this Endpoint capability holds write+read
-  call(epGRG), //! TS2345 ⛔ Call needs right 'write+grant'; this Endpoint capability holds read+grant+grantReply
+  call(epRW), //! TS2345 ⛔ Call needs right 'write+grant'; this Endpoint capability holds 'write+read'
+  call(epGRG), //! TS2345 ⛔ Call needs right 'write+grant'; this Endpoint capability holds 'read+grant+grantReply'
   call(ntfnW), //! TS2345 ⛔ Call needs an Endpoint capability, got Notification
   retype(untyped),
   retype(untypedNone), //! TS2345 ⛔ Untyped_Retype needs right 'retype'; this Untyped capability holds no rights
   retype(epAll), //! TS2345 ⛔ Untyped_Retype needs an Untyped capability, got Endpoint
   params(tcb),
-  params(tcbRun) //! TS2345 ⛔ TCB_SetSchedParams needs right 'configure+schedule'; this TCB capability holds configure+run
+  params(tcbRun) //! TS2345 ⛔ TCB_SetSchedParams needs right 'configure+schedule'; this TCB capability holds 'configure+run'
 ]
 
 // Generic helpers: what they demand of their own argument is checked where they are written.
 export const forwarding = [
   <Q>(cap: Cap<"Notification", "write", Q>) => signal(cap),
-  <Q>(cap: Cap<"Notification", "read", Q>) => signal(cap) //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds read
+  <Q>(cap: Cap<"Notification", "read", Q>) => signal(cap) //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds 'read'
 ]
 
 // Arguments, as the description of the method says.
@@ -91,12 +91,12 @@ export const args = [
   handler(epWG),
   handler(epWGr),
   handler(epAll),
-  handler(epRW), //! TS2345 ⛔ TCB_SetSpace needs right 'grant' or 'grantReply'; this Endpoint capability holds write+read
-  handler(epGRG), //! TS2345 ⛔ TCB_SetSpace needs right 'write'; this Endpoint capability holds read+grant+grantReply
+  handler(epRW), //! TS2345 ⛔ TCB_SetSpace needs right 'grant' or 'grantReply'; this Endpoint capability holds 'write+read'
+  handler(epGRG), //! TS2345 ⛔ TCB_SetSpace needs right 'write'; this Endpoint capability holds 'read+grant+grantReply'
   handler(ntfnRW), //! TS2345 ⛔ TCB_SetSpace needs an Endpoint capability, got Notification
   bind(ntfnNone),
   bind(tcbSchedule),
-  bind(tcbRun), //! TS2345 ⛔ SchedContext_Bind needs right 'schedule'; this TCB capability holds configure+run
+  bind(tcbRun), //! TS2345 ⛔ SchedContext_Bind needs right 'schedule'; this TCB capability holds 'configure+run'
   bind(frameRW), //! TS2345 ⛔ SchedContext_Bind needs another capability, got Frame
   bind(undefined) //! TS2345 ⛔ SchedContext_Bind needs another capability, got none
 ]
@@ -110,9 +110,9 @@ export const copied = [
   copy(epRW, ["read"]),
   copy(epRW, ["write", "read"]),
   copy(epRW, []),
-  copy(epRW, ["grant"]), //! TS2345 ⛔ Cap_Copy cannot keep right 'grant'; this Endpoint capability holds write+read
+  copy(epRW, ["grant"]), //! TS2345 ⛔ Cap_Copy cannot keep right 'grant'; this Endpoint capability holds 'write+read'
   copy(epRW, ["read"]),
-  copy(epRW, ["read", "grant"]), //! TS2345 ⛔ Cap_Copy cannot keep right 'grant'; this Endpoint capability holds write+read
+  copy(epRW, ["read", "grant"]), //! TS2345 ⛔ Cap_Copy cannot keep right 'grant'; this Endpoint capability holds 'write+read'
   copy(epRW, ["red"]), //! TS2345 ⛔ Cap_Copy: there is no right 'red' to an Endpoint
   copy(epRW, ["retype"]) //! TS2345 ⛔ Cap_Copy: there is no right 'retype' to an Endpoint
 ]
@@ -160,20 +160,20 @@ declare const ask: <C extends AnyCap, const N extends string, G = None>(
 export const asked = [
   ask(filesAll, "stat", "/"),
   ask(filesW, "stat", "/"),
-  ask(filesR, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write'; this Endpoint capability holds read
+  ask(filesR, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write'; this Endpoint capability holds 'read'
   ask(filesW, "state", "/"), //! TS2345 ⛔ 'files' has no operation 'state'
   ask(epRW, "stat", "/"), //! TS2345 ⛔ 'stat' needs an Endpoint capability with a protocol
   ask(filesW, "stat"), //! TS2554 Expected 3 arguments, but got 2
   ask(filesW, "stat", "/", { buffer: frameRW }), //! TS2554 Expected 3 arguments, but got 4
   ask(filesW, "stat", 7), //! TS2345 'number' is not assignable to parameter of type 'string'
   ask(filesAll, "share", 7, { buffer: frameRW }),
-  ask(filesW, "share", 7, { buffer: frameRW }), //! TS2345 ⛔ 'share' of 'files' needs right 'write+grant'; this Endpoint capability holds write
-  ask(filesAll, "share", 7, { buffer: frameW }), //! TS2322 ⛔ share needs right 'read'; this Frame capability holds write
+  ask(filesW, "share", 7, { buffer: frameRW }), //! TS2345 ⛔ 'share' of 'files' needs right 'write+grant'; this Endpoint capability holds 'write'
+  ask(filesAll, "share", 7, { buffer: frameW }), //! TS2322 ⛔ share needs right 'read'; this Frame capability holds 'write'
   ask(filesAll, "share", 7, { buffer: epRW }), //! TS2322 ⛔ share needs a Frame capability, got Endpoint
   ask(filesAll, "share", 7, {}), //! TS2345|TS2741 Property 'buffer' is missing in type '{}'
   ask(filesAll, "share", 7, { buffer: frameRW, other: frameRW }), //! TS2322 ⛔ share takes no capability 'other'
   ask(filesAll, "report", 7, { to: logW }),
-  ask(filesAll, "report", 7, { to: logR }), //! TS2322 ⛔ report needs right 'write'; this Endpoint capability holds read
+  ask(filesAll, "report", 7, { to: logR }), //! TS2322 ⛔ report needs right 'write'; this Endpoint capability holds 'read'
   ask(filesAll, "report", 7, { to: net }), //! TS2322 ⛔ report needs an endpoint of 'log', got one of 'net'
   ask(filesAll, "report", 7, { to: epWG }), //! TS2322 ⛔ report needs an endpoint of 'log', got one without a protocol
   ask(filesAll, "report", 7, { to: frameW }), //! TS2322 ⛔ report needs an Endpoint capability, got Frame
@@ -191,7 +191,7 @@ export const answered = [
   answer(toStat, 7),
   answer(toStat, "7"), //! TS2345 'string' is not assignable to parameter of type 'number'
   answer(toOpen, undefined, { file: frameRW }),
-  answer(toOpen, undefined, { file: frameW }), //! TS2322 ⛔ reply to open needs right 'read'; this Frame capability holds write
+  answer(toOpen, undefined, { file: frameW }), //! TS2322 ⛔ reply to open needs right 'read'; this Frame capability holds 'write'
   answer(toOpen, undefined, { file: ntfnRW }), //! TS2322 ⛔ reply to open needs a Frame capability, got Notification
   answer(toOpen, undefined, { file: frameRW }),
   answer(toOpen, undefined) //! TS2554 Expected 3 arguments, but got 2
@@ -212,20 +212,20 @@ declare const lend: <C extends AnyCap, const L extends ReadonlyArray<string>, A,
 ) => Effect.Effect<A, E, Exclude<R, Region<unknown>> | RegionOf<C>>
 export const loans = (kept: Array<Cap<"Notification", "write">>) => [
   lend(ntfnRW, ["write"], (lent) => signal(lent)),
-  lend(ntfnRW, ["read"], (lent) => signal(lent)), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds read
-  lend(ntfnR, ["write"], (lent) => signal(lent)), //! TS2345 ⛔ lend cannot keep right 'write'; this Notification capability holds read
+  lend(ntfnRW, ["read"], (lent) => signal(lent)), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds 'read'
+  lend(ntfnR, ["write"], (lent) => signal(lent)), //! TS2345 ⛔ lend cannot keep right 'write'; this Notification capability holds 'read'
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent).toString())),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent))), //! TS2345|TS2375|TS2322 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent))), //! TS2345|TS2375|TS2322 what was lent ends with its loan
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(!lent)),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(lent)), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed(lent)), //! TS2375 what was lent ends with its loan
   lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent: !lent })),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent })), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent })), //! TS2375 what was lent ends with its loan
   lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => !signal(lent))),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => signal(lent))), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => signal(lent))), //! TS2375 what was lent ends with its loan
   lend(ntfnRW, ["write"], (lent) => Effect.fail(!lent)),
-  lend(ntfnRW, ["write"], (lent) => Effect.fail(lent)), //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => Effect.fail(lent)), //! TS2375 what was lent ends with its loan
   lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(ntfnRW))),
   lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(_))), //! TS2345 Region<L0>
   lend(ntfnRW, ["write"], (lent) => lend(lent, ["write"], (again) => signal(again))),
-  lend(ntfnRW, ["write"], (lent) => lend(lent, ["write"], (again) => Effect.succeed(again))) //! TS2375 Region<unknown>
+  lend(ntfnRW, ["write"], (lent) => lend(lent, ["write"], (again) => Effect.succeed(again))) //! TS2375 what was lent ends with its loan
 ]
