@@ -1,0 +1,201 @@
+/** The command as it is typed: what it prints where, and how it ends. */
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+
+const root = join(import.meta.dirname, "..", "..")
+
+/** A folder outside the project, for files that a user could write. */
+const folder = mkdtempSync(join(tmpdir(), "skyscope-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const skyscope = (...typed: ReadonlyArray<string>) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "bin", "skyscope.js"), ...typed], {
+    cwd: root,
+    encoding: "utf8"
+  })
+  return { status, stdout, stderr }
+}
+
+/** Run a file of this content. */
+const runFile = (name: string, content: string | Uint8Array, ...options: ReadonlyArray<string>) => {
+  const file = join(folder, name)
+  writeFileSync(file, content)
+  return skyscope("run", file, ...options)
+}
+
+const program = (body: string) => `
+  import { Effect } from "effect"
+  import { print, rootTask, startConsole } from "skyscope"
+  export default rootTask(Effect.gen(function* () { ${body} }))
+`
+
+describe("skyscope", () => {
+  it("says what can be typed, when asked", () => {
+    const { status, stdout, stderr } = skyscope("--help")
+    assert.include(stdout, "Usage: skyscope COMMAND [options]")
+    assert.include(stdout, "run  Start a machine")
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  })
+
+  it("says the same on stderr when nothing was typed", () => {
+    const { status, stdout, stderr } = skyscope()
+    assert.include(stderr, "Usage: skyscope COMMAND [options]")
+    assert.deepStrictEqual([status, stdout], [2, ""])
+  })
+
+  it("says its version", () => {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+    assert.deepStrictEqual(skyscope("--version"), { status: 0, stdout: `${version}\n`, stderr: "" })
+  })
+
+  it("says what there is to a command", () => {
+    const byOption = skyscope("run", "--help")
+    assert.include(byOption.stdout, "Usage: skyscope run FILE [options]")
+    assert.include(byOption.stdout, "--max-instructions N")
+    assert.include(byOption.stdout, "Exit codes:")
+    assert.strictEqual(byOption.status, 0)
+    assert.deepStrictEqual(skyscope("help", "run"), byOption)
+  })
+
+  it.each([
+    [["walk"], "there is no command 'walk'"],
+    [["--wings"], "there is no option '--wings'"],
+    [["help", "walk"], "there is no command 'walk'"],
+    [["run"], "'run' wants FILE"],
+    [["run", "one.ts", "two.ts"], "'run' wants FILE and no more, got 'two.ts'"],
+    [["run", "--wings", "one.ts"], "unknown option '--wings'"],
+    [["run", "one.ts", "--memory", "much"], "'much' is no size: 64M or 1G are"],
+    [["run", "one.ts", "--memory", "1M"], "the memory of a machine is a multiple of 64K from 8M to 3G, not 1M"],
+    [["run", "one.ts", "--reading", "aloud"], "there is no reading 'aloud'"],
+    [["run", "one.ts", "--max-instructions", "few"], "'few' is no number of instructions"]
+  ])("refuses %j in a sentence, and says where help is", (typed, sentence) => {
+    const { status, stdout, stderr } = skyscope(...typed)
+    assert.include(stderr, `skyscope: ${sentence}`)
+    assert.match(stderr, /See 'skyscope (run )?--help'\.\n$/)
+    assert.deepStrictEqual([status, stdout], [2, ""])
+  })
+})
+
+describe("skyscope run", () => {
+  const elf = readFileSync(join(root, "examples", "pingpong", "server.elf"))
+
+  it.each([
+    ["no such file", () => skyscope("run", join(folder, "nothing.ts")), "nothing.ts: there is no such file"],
+    ["a folder", () => skyscope("run", folder), ": it is a folder"],
+    ["an empty file", () => runFile("empty.elf", ""), "empty.elf: it is empty"],
+    [
+      "a text",
+      () => runFile("letter.txt", "Dear reader"),
+      "letter.txt: it is no program: neither an ELF file, nor TypeScript"
+    ],
+    [
+      "an ELF of which the header is cut off",
+      () => runFile("a.elf", elf.subarray(0, 40)),
+      "a.elf: it is shorter than an ELF header"
+    ],
+    [
+      "an ELF of which the table is cut off",
+      () => runFile("b.elf", elf.subarray(0, 100)),
+      "b.elf: its program headers are cut off"
+    ],
+    [
+      "an ELF of which a segment is cut off",
+      () => runFile("c.elf", elf.subarray(0, 200)),
+      "c.elf: a segment is cut off"
+    ],
+    [
+      "an ELF for another machine",
+      () => runFile("d.elf", withByte(elf, 18, 0xb7)),
+      "d.elf: it is for another machine than x86-64"
+    ],
+    ["TypeScript that does not parse", () => runFile("wrong.ts", "export default ("), "wrong.ts: it does not load"],
+    [
+      "a program that exports nothing",
+      () => runFile("none.ts", "export const one = 1"),
+      "none.ts: it exports no root task"
+    ],
+    [
+      "a program that exports something else",
+      () => runFile("other.ts", "export default 1"),
+      "other.ts: what it exports by default is no root task"
+    ],
+    [
+      "a program without a file that it wants",
+      () =>
+        runFile(
+          "wants.ts",
+          'import { rootTask } from "skyscope"\nimport { Effect } from "effect"\nexport default rootTask({ files: { a: "a.bin" } }, () => Effect.void)'
+        ),
+      "a.bin: there is no such file"
+    ]
+  ])("refuses %s", (_name, run, sentence) => {
+    const { status, stdout, stderr } = run()
+    assert.include(stderr, sentence)
+    assert.match(stderr, /^skyscope: /)
+    assert.deepStrictEqual([status, stdout], [2, ""])
+  })
+
+  it("runs a program from anywhere, and prints what its console does", () => {
+    const { status, stdout, stderr } = runFile("hello.ts", program('yield* print(yield* startConsole, "Hello\\n")'))
+    assert.deepStrictEqual({ status, stdout, stderr }, { status: 0, stdout: "Hello\n", stderr: "" })
+  })
+
+  it("says what a program failed with, and ends with 1", () => {
+    const { status, stderr } = runFile("fails.ts", program('yield* Effect.fail({ _tag: "Tired", hours: 20 })'))
+    assert.deepStrictEqual([status, stderr], [1, "skyscope: task 'root' failed: Tired (hours 20)\n"])
+  })
+
+  it("says which call the kernel refused", () => {
+    const { status, stderr } = runFile(
+      "refused.ts",
+      `import { Effect } from "effect"
+       import { BootInfo, Untyped_Retype, rootTask } from "skyscope"
+       export default rootTask(Effect.gen(function* () {
+         const { untyped } = yield* BootInfo
+         yield* Untyped_Retype(untyped[0].cap, "TCB")
+       }))`
+    )
+    assert.strictEqual(status, 1)
+    assert.match(stderr, /^skyscope: task 'root' failed: Untyped_Retype: \w+/)
+  })
+
+  it("says who waits for the host, and ends with 1", () => {
+    const { status, stderr } = runFile("waits.ts", program("yield* Effect.promise(() => new Promise(() => {}))"))
+    assert.strictEqual(status, 1)
+    assert.include(stderr, "skyscope: task 'root' waits for what no machine can give it")
+  })
+
+  it("stops after as many instructions as are allowed, and ends with 4", () => {
+    const { status, stderr } = runFile("ever.ts", program("yield* Effect.forever(Effect.void)"), "-n", "1_000_000")
+    // What is charged at once is not split.
+    assert.match(stderr, /^skyscope: stopped after 1000\d{3} instructions\n$/)
+    assert.strictEqual(status, 4)
+  })
+
+  it("says on stderr what was retired and what memory held, when asked", () => {
+    const { status, stdout, stderr } = skyscope("run", "examples/hello.ts", "--stats")
+    assert.deepStrictEqual([status, stdout], [0, "Hello from a task in TypeScript.\n"])
+    assert.match(stderr, /^skyscope: \d+ instructions in \d+ ms, [\d.]+ MIPS\nskyscope: memory [0-9a-f]{16}\n$/)
+  })
+})
+
+describe("the first example", () => {
+  // The first start on a machine also fills the cache of stripped sources.
+  beforeAll(() => skyscope("run", "examples/hello.ts"))
+
+  it("has printed its last line two seconds after it was called", () => {
+    const started = performance.now()
+    const { stdout } = skyscope("run", "examples/hello.ts")
+    assert.strictEqual(stdout, "Hello from a task in TypeScript.\n")
+    assert.isBelow(performance.now() - started, 2000)
+  })
+})
+
+const withByte = (bytes: Uint8Array, at: number, value: number): Uint8Array => {
+  const changed = Uint8Array.from(bytes)
+  changed[at] = value
+  return changed
+}
