@@ -36,7 +36,7 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^rm(\d+)$/,         (form, width) => registerOrMemory(width, width, form.popped)],
   [/^r(\d+)m(\d+)$/,    (form, width, other) => registerOrMemory(width, other, form.popped)],
   [/^m(8|16|32|64)$/,   (_form, width) => (cursor) => memory(cursor, width)],
-  [/^m(?:128|16.*)?$/,  () => (cursor) => memory(cursor, 64)],
+  [/^m(?:128|16[&:].*)?$/,  () => (cursor) => memory(cursor, 64)],
   [/^m(\d+)@rsi$/,      (_form, width) => at67("rsi", width, segments.ds, true)],
   [/^m(\d+)@rdi$/,      (_form, width) => at67("rdi", width, segments.es, false)],
   [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],

@@ -3,7 +3,7 @@
  *
  * Each instruction is fetched and decoded anew. Its meaning is run, and what it states is remembered; then that is done.
  */
-import { type Access, fault } from "../memory/Access.ts"
+import { type Access, fault, inStack } from "../memory/Access.ts"
 import { pageSize } from "../memory/layout.ts"
 import { decode, type NoInstruction } from "./decode.ts"
 import { effectsOf, modifies } from "./effects.ts"
@@ -111,7 +111,7 @@ class Plain implements Reading {
     return this.instruction(decode(new Uint8Array([...here, ...more]), 0, longest, this.mode()))
   }
   private codeAt(address: bigint): number {
-    return this.checked(this.access.execute(lo(address), hi(address)), segments.cs)
+    return checked(this.access.execute(lo(address), hi(address)))
   }
   private code(host: number, length: number): Uint8Array {
     return new Uint8Array(this.view.buffer, host, length)
@@ -214,20 +214,12 @@ class Plain implements Reading {
 
   private load(address: bigint, width: Width, segment: number, modify: boolean): bigint {
     const look = modify ? this.access.modify : this.access.read
-    return this.get(this.checked(look(lo(address), hi(address), width), segment), width)
+    return this.get(checked(look(lo(address), hi(address), accessWidth(width, segment))), width)
   }
 
   private store(address: bigint, value: bigint, width: Width, segment: number): void {
     this.set(at.bounce, value, width)
-    this.checked(this.access.write(lo(address), hi(address), width), segment)
-  }
-
-  /** An address that is not canonical raises #GP(0); in SS, #SS(0). SDM vol. 1, "Canonical Addressing". */
-  private checked(result: number, segment: number): number {
-    if (result !== fault) return result
-    if (segment === segments.ss && this.int(at.vector) === exceptions["#GP(0)"].vector)
-      this.setInt(at.vector, exceptions["#SS(0)"].vector)
-    throw new Stop("fault")
+    checked(this.access.write(lo(address), hi(address), accessWidth(width, segment)))
   }
 
   // ---- the state block
@@ -262,6 +254,13 @@ class Plain implements Reading {
 }
 
 const longest = 15
+
+/** What Access found. */
+const checked = (result: number): number => {
+  if (result === fault) throw new Stop("fault")
+  return result
+}
+const accessWidth = (width: Width, segment: number): number => (segment === segments.ss ? width | inStack : width)
 
 const memoryOf = (operand: Operand): Memory => {
   const decoded = operand as Decoded

@@ -1,0 +1,148 @@
+/** Cases for the native comparison: an instruction, and registers that make it do something worth comparing. */
+import { decode } from "../../../../src/hal/x86_64/processor/decode.ts"
+import { effectsOf } from "../../../../src/hal/x86_64/processor/effects.ts"
+import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
+import type { Decoded, Instruction, Memory, Register } from "../../../../src/hal/x86_64/processor/Instruction.ts"
+import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
+import { at, segments } from "../../../../src/hal/x86_64/processor/State.ts"
+import { encode } from "./encode.ts"
+import type { Random } from "./Random.ts"
+
+/** As in native.c: two pages that can be written, one that can only be read, then nothing; a page of code with the instruction in its middle. */
+export const place = {
+  data: 0x1000_0000,
+  writable: 0x2000,
+  readable: 0x3000,
+  code: 0x1001_0000,
+  codeBytes: 0x1000,
+  start: 0x1001_0800
+} as const
+export const gsBase = 0x1000_0100n
+export const userMode = { bits: 64, privilege: 3 } as const
+
+export interface Case {
+  readonly instruction: Instruction
+  readonly code: Uint8Array
+  /** In the order of their numbers. */
+  readonly registers: ReadonlyArray<bigint>
+  readonly rflags: bigint
+}
+
+const aim = { start: place.start, data: (random: Random) => place.data + random.below(place.readable) }
+
+/** A case of this form. */
+export const makeCase = (form: Form, random: Random): Case => {
+  const code = encode(form, random, aim)
+  const instruction = decode(code, 0, code.length, userMode)
+  if (typeof instruction === "string") throw new Error("what was encoded can be decoded")
+  const registers = Array.from({ length: 16 }, () => random.interesting())
+  registers[4] = goodStack(random)
+  suit(instruction, registers, random)
+  return {
+    instruction,
+    code,
+    registers,
+    rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
+  }
+}
+
+/** The forms that user mode runs in the same way under an operating system as without one. */
+export const comparableForms = (random: Random): ReadonlyArray<Form> =>
+  forms.filter((form) => {
+    if (form.privileged || isUnlike(form)) return false
+    const { instruction } = makeCase(form, random)
+    return effectsOf(form, instruction.operands, userMode).system === undefined
+  })
+
+/** Answered by the operating system, used by the harness itself, not on every processor, or (MOVSXD of 16 bits) not the same on all. */
+const isUnlike = ({ name, operands }: Form): boolean => unlike.has(name) || (name === "movsxd" && operands[0] === "r16")
+const unlike = new Set(["sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "clflushopt", "clwb"])
+
+// ---- registers that suit the instruction
+
+const suit = (instruction: Instruction, registers: Array<bigint>, random: Random): void => {
+  const { form, operands } = instruction
+  const { reads, writes, jump, skips } = effectsOf(form, operands, userMode)
+  // A repetition ends soon.
+  if (skips || jump?.to === "target") registers[1] = upperOf(form.addressWidth ?? 64, random, BigInt(random.below(20)))
+  if (form.undefined.some((flag) => flag.includes("count")) && random.oneIn(2)) registers[1] = BigInt(random.below(70))
+  // A quotient that fits: the upper half of the dividend is small.
+  if (form.name === "div" || form.name === "idiv") suitDivision(registers, random)
+  for (const operand of operands)
+    if (jump?.to === "value" && operand.kind === "reg") setRegister(registers, operand, target(random))
+  const memories = new Set([...operands, ...(reads as Set<Decoded>), ...(writes as Set<Decoded>)])
+  for (const operand of memories) if (operand.kind === "mem" && !random.oneIn(20)) point(operand, registers, random)
+  // The offset into a bit string moves what it is added to.
+  const [base, offset] = operands
+  if (/^bt/.test(form.name) && base?.kind === "mem" && offset?.kind === "reg" && !random.oneIn(10))
+    setRegister(registers, offset, BigInt(random.below(0x800) - 0x400))
+  // Of a call that can neither push nor jump, processors differ in which they notice first.
+  if (form.name === "call" && jump?.to === "value") registers[4] = goodStack(random)
+}
+
+const goodStack = (random: Random): bigint => BigInt(place.data + 0x400 + 8 * random.below(0x200))
+
+const suitDivision = (registers: Array<bigint>, random: Random): void => {
+  if (random.oneIn(3)) return
+  registers[2] = random.of([0n, 1n, -1n, BigInt(random.below(100))])
+  if (random.oneIn(2)) registers[0] = BigInt.asUintN(64, random.interesting() & 0xffn)
+}
+
+/** Where a jump may go: to code that stops at once, or to what cannot be executed. */
+const target = (random: Random): bigint =>
+  random.oneIn(4) ? random.interesting() : BigInt(place.code + 0x100 + random.below(0x600))
+
+const setRegister = (registers: Array<bigint>, { offset, width }: Register, value: bigint): void => {
+  if (offset >= at.rip || offset % 8 !== 0) return
+  const number = offset / 8
+  const kept = (registers[number]! >> BigInt(width)) << BigInt(width)
+  registers[number] = kept | BigInt.asUintN(width, value)
+}
+
+/** Sets a register so that the operand lies somewhere interesting. */
+const point = (memory: Memory, registers: Array<bigint>, random: Random): void => {
+  const { base, index, scale, disp, addressWidth, segment } = memory
+  const value = (offset: number) => (offset === at.zero ? 0n : registers[offset / 8]!)
+  const address = interestingAddress(random) - (segment === segments.gs ? gsBase : 0n) - BigInt(disp)
+  if (base === index && base !== at.zero) return
+  if (base !== at.zero) {
+    registers[base / 8] = upperOf(addressWidth, random, address - (value(index) << BigInt(scale)))
+  } else if (index !== at.zero) {
+    registers[index / 8] = upperOf(addressWidth, random, address >> BigInt(scale))
+  }
+}
+
+/** Above a 32-bit address a register may hold anything. */
+const upperOf = (addressWidth: number, random: Random, value: bigint): bigint =>
+  addressWidth === 64
+    ? BigInt.asUintN(64, value)
+    : BigInt.asUintN(32, value) | ((random.oneIn(2) ? random.word() : 0n) & 0xffff_ffff_0000_0000n)
+
+const interestingAddress = (random: Random): bigint => {
+  const { data, writable, readable } = place
+  const alignment = random.of([1, 1, 8, 16])
+  const aligned = (offset: number) => BigInt(data + offset - (offset % alignment))
+  switch (random.below(16)) {
+    case 0:
+      return BigInt(data + writable - random.below(20))
+    case 1:
+      return BigInt(data + readable - random.below(20))
+    case 2:
+      return aligned(writable + random.below(0x1000))
+    case 3:
+      return BigInt(data + readable + random.below(0x1000))
+    case 4:
+      return random.interesting()
+    case 5:
+      return BigInt(data + 0x1000 - random.below(20))
+    default:
+      return aligned(0x600 + random.below(0x1000))
+  }
+}
+
+/** What the data pages hold at first: words of all kinds, among them places in the code. */
+export const initialData = (random: Random): Uint8Array => {
+  const words = new BigUint64Array(place.readable / 8)
+  for (let i = 0; i < words.length; i++) words[i] = random.oneIn(4) ? target(random) : random.interesting()
+  return new Uint8Array(words.buffer)
+}

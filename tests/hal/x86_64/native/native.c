@@ -1,0 +1,141 @@
+/*
+ * Runs single instructions on the real processor: cases from standard input, what became of them to standard output.
+ *
+ * Each case sets all registers by returning from a signal handler, and ends in the next signal: INT3 after the
+ * instruction, or the exception it raises. The stack pointer may be anything: handlers have a stack of their own.
+ */
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define CODE ((uint8_t *)0x10010000)
+#define START (CODE + PAGE / 2)
+/* Two pages that can be written, one that can be read, and one that is not there. */
+#define DATA ((uint8_t *)0x10000000)
+#define WRITABLE (2 * PAGE)
+#define READABLE (3 * PAGE)
+
+/* Registers in the order of their numbers. */
+static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+struct header {
+  uint64_t gs_base;
+  uint8_t data[READABLE];
+};
+struct test {
+  uint8_t code[16];
+  uint64_t registers[16];
+  uint64_t rflags;
+};
+struct outcome {
+  uint64_t registers[16];
+  uint64_t rflags, rip, vector, error, cr2;
+  /* So many runs of changed bytes follow: offset, length (16 bits each), bytes. */
+  uint64_t runs;
+};
+
+static struct header header;
+static int running;
+
+static void read_all(void *into, size_t size) {
+  if (fread(into, 1, size, stdin) != size) exit(2);
+}
+
+static void finish(const ucontext_t *context) {
+  const greg_t *from = context->uc_mcontext.gregs;
+  struct outcome outcome = {0};
+  for (int i = 0; i < 16; i++) outcome.registers[i] = from[order[i]];
+  outcome.rflags = from[REG_EFL];
+  outcome.rip = from[REG_RIP];
+  outcome.vector = from[REG_TRAPNO];
+  outcome.error = from[REG_ERR];
+  outcome.cr2 = from[REG_CR2];
+  size_t used = 0;
+  static uint8_t runs[WRITABLE * 3];
+  for (size_t i = 0; i < WRITABLE; i++) {
+    if (DATA[i] == header.data[i]) continue;
+    size_t end = i;
+    while (end < WRITABLE && DATA[end] != header.data[end]) end++;
+    uint16_t place[2] = {i, end - i};
+    memcpy(runs + used, place, 4);
+    memcpy(runs + used + 4, DATA + i, end - i);
+    used += 4 + end - i;
+    outcome.runs++;
+    i = end;
+  }
+  fwrite(&outcome, sizeof outcome, 1, stdout);
+  fwrite(runs, 1, used, stdout);
+}
+
+static void next(ucontext_t *context) {
+  struct test test;
+  if (fread(&test, 1, sizeof test, stdin) != sizeof test) {
+    fflush(stdout);
+    _exit(0);
+  }
+  memcpy(DATA, header.data, WRITABLE);
+  memset(CODE, 0xcc, PAGE);
+  memcpy(START, test.code, sizeof test.code);
+  greg_t *to = context->uc_mcontext.gregs;
+  for (int i = 0; i < 16; i++) to[order[i]] = test.registers[i];
+  to[REG_EFL] = test.rflags;
+  to[REG_RIP] = (greg_t)START;
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  (void)info;
+  if (running) finish(context);
+  running = 1;
+  next(context);
+}
+
+static void on_alarm(int signal) {
+  (void)signal;
+  _exit(3);
+}
+
+static void *map(void *at, size_t size, int protection) {
+  void *place = mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (place != at) exit(4);
+  return place;
+}
+
+int main(void) {
+  read_all(&header, sizeof header);
+  map(CODE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+  map(DATA, READABLE, PROT_READ | PROT_WRITE);
+  memcpy(DATA, header.data, READABLE);
+  mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ);
+  syscall(SYS_arch_prctl, ARCH_SET_GS, header.gs_base);
+
+  stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
+  sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  static const int signals[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+  struct sigaction alarm_action = {.sa_handler = on_alarm, .sa_flags = SA_ONSTACK};
+  sigaction(SIGALRM, &alarm_action, NULL);
+  alarm(60);
+
+  uint16_t selectors[6];
+  __asm__("mov %%es, %0" : "=r"(selectors[0]));
+  __asm__("mov %%cs, %0" : "=r"(selectors[1]));
+  __asm__("mov %%ss, %0" : "=r"(selectors[2]));
+  __asm__("mov %%ds, %0" : "=r"(selectors[3]));
+  __asm__("mov %%fs, %0" : "=r"(selectors[4]));
+  __asm__("mov %%gs, %0" : "=r"(selectors[5]));
+  fwrite(selectors, sizeof selectors, 1, stdout);
+  raise(SIGTRAP);
+  return 1;
+}

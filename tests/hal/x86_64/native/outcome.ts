@@ -1,0 +1,79 @@
+/** What became of a case. */
+import type { Undefined } from "../../../../src/hal/x86_64/processor/Form.ts"
+import { immediateValue } from "../../../../src/hal/x86_64/processor/Instruction.ts"
+import { type Flag, flagPositions } from "../../../../src/hal/x86_64/processor/Meaning.ts"
+import { registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import type { Case } from "./cases.ts"
+
+export interface Outcome {
+  readonly registers: ReadonlyArray<bigint>
+  /** The status flags and DF. */
+  readonly rflags: bigint
+  readonly rip: bigint
+  /** Undefined: the instruction was completed. */
+  readonly exception: { readonly vector: number; readonly errorCode: number; readonly address: bigint } | undefined
+  /** The bytes of the data pages that are not what they were: offset and byte. */
+  readonly changes: ReadonlyMap<number, number>
+}
+
+const compared = 0xcd5n
+
+/** Where two outcomes of a case differ in what the manual defines. */
+export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyArray<string> => {
+  const undefinedFlags = one.exception === undefined ? undefinedIn(test) : 0n
+  if (undefinedFlags === undefined) return []
+  const found: Array<string> = []
+  const compare = (name: string, a: unknown, b: unknown) => {
+    if (a !== b) found.push(`${name} ${show(a)} ${show(b)}`)
+  }
+  registerNames.forEach((name, i) => {
+    compare(name, one.registers[i], other.registers[i])
+  })
+  const mask = compared & ~undefinedFlags
+  compare("flags", one.rflags & mask, other.rflags & mask)
+  compare("rip", one.rip, other.rip)
+  compare("vector", one.exception?.vector, other.exception?.vector)
+  if (one.exception?.vector === 14 && isUser(one.exception.address)) {
+    compare("error code", one.exception.errorCode, other.exception?.errorCode)
+    compare("address", one.exception.address, other.exception?.address)
+  }
+  for (const offset of new Set([...one.changes.keys(), ...other.changes.keys()]))
+    compare(`byte ${offset.toString(16)}`, one.changes.get(offset), other.changes.get(offset))
+  return found
+}
+
+/** What lies at other addresses is the operating system's. */
+const isUser = (address: bigint): boolean => address < 1n << 47n
+
+const show = (value: unknown): string =>
+  typeof value === "bigint" || typeof value === "number" ? value.toString(16) : String(value)
+
+/** The flags that the manual leaves undefined here; nothing if the result is undefined as well. */
+const undefinedIn = ({ instruction, registers }: Case): bigint | undefined => {
+  const { form, operands } = instruction
+  const width = operands[0]?.width ?? 64
+  const last = operands.at(-1)
+  const whole = last?.kind === "imm" ? immediateValue(last) : registers[1]!
+  const count = Number(whole & (width === 64 ? 63n : 31n))
+  let mask = 0n
+  for (const flag of form.undefined) {
+    switch (flag) {
+      case "all if count > width":
+        if (count > width) return undefined
+        break
+      case "OF if count > 1":
+        if (count > 1) mask |= bitOf("OF")
+        break
+      case "CF if count >= width":
+        if (count >= width) mask |= bitOf("CF")
+        break
+      default:
+        if (count !== 0 || !form.undefined.some(ofCount)) mask |= bitOf(flag)
+    }
+  }
+  return mask
+}
+
+/** Flags that a shift leaves undefined, it leaves alone if the count is 0. */
+const ofCount = (flag: Undefined): boolean => flag.includes("count")
+const bitOf = (flag: Flag): bigint => 1n << BigInt(flagPositions[flag])
