@@ -4,7 +4,7 @@
  *
  *     const signal: <C extends AnyCap>(notification: Need<C, "Signal", "Notification", "write">) => ...
  */
-import type { AnyCap, Cap, Endpoint, Spent, Untyped } from "./Capability.ts"
+import type { AnyCap, Cap, Endpoint, Spent, Untyped, Using } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
 import type {
@@ -32,6 +32,14 @@ export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = 
           : `⛔ ${Call} needs right '${Join<K, R>}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
       : `⛔ ${Call} needs ${A<K>} capability, got ${Held}`
     : `⛔ ${Call}: not a capability`
+
+/** An endpoint capability that a call is answered through. */
+export type NeedToCall<C, Call extends string> = Need<
+  C,
+  Call,
+  "Endpoint",
+  "write" | (C extends Cap<"Endpoint", infer Held, infer _Q> ? Exclude<"grantReply", Implied<Held>> : never)
+>
 
 /** What a method demands of the capability that it is invoked on. */
 export type NeedTarget<C, Call extends string, M extends Method> = Need<
@@ -85,11 +93,14 @@ export type NeedToAsk<C, N extends string> = C extends Spent
   ? Gone<N>
   : C extends Endpoint<infer P, infer HeldRights, infer _Q>
     ? N extends OperationName<P>
-      ? [Asking<OperationOf<P, N>>] extends [HeldRights]
+      ? [Asking<OperationOf<P, N>>] extends [HeldRights | Implied<HeldRights>]
         ? C
         : `⛔ '${N}' of '${P["name"]}' needs right '${Join<"Endpoint", Asking<OperationOf<P, N>>>}'; this Endpoint capability holds ${Rights<"Endpoint", HeldRights>}`
       : `⛔ '${P["name"]}' has no operation '${N}'`
     : `⛔ '${N}' needs an Endpoint capability with a protocol`
+
+/** Who may grant capabilities may let itself be answered. */
+type Implied<Held> = "grant" extends Held ? "grantReply" : never
 
 /** The arguments of asking for operation `O`, with the capabilities `Given`, if it takes any. */
 export type RequestArguments<O, Call extends string, Given> = O extends Operation
@@ -102,6 +113,14 @@ export type ReplyArguments<O, Call extends string, Given> = O extends Operation
   : never
 
 type Caps<Given, Call extends string, Fields> = Fields extends CapFields ? [caps: NeedFields<Given, Call, Fields>] : []
+
+/** What an effect requires that gives capabilities along, as these fields of a message say. */
+export type UsingCaps<Given, Fields> = {
+  [N in keyof Given]: Using<
+    Given[N],
+    N extends keyof Fields ? (Fields[N] extends CapOf<Kind, infer R> ? R : never) : never
+  >
+}[keyof Given]
 
 /** What the fields of a message demand of the capabilities `Given`: they themselves, or a sentence for each that does not do. */
 type NeedFields<Given, Call extends string, Fields> = [Given] extends [Checked<Given, Call, Fields>]

@@ -90,8 +90,16 @@ type None = Readonly<Record<never, never>>
 export type Sent<O extends Operation, Q = never> = O extends { readonly sends: infer F } ? CapsFor<F, Q> : None
 export type Returned<O extends Operation, Q = never> = O extends { readonly returns: infer F } ? CapsFor<F, Q> : None
 
-/** The rights to an endpoint that asking takes. Capabilities go only with the right to grant them. */
-export type Asking<O extends Operation> = O extends { readonly sends: CapFields } ? "write" | "grant" : "write"
+/** The rights to an endpoint that asking takes. Capabilities go only with the right to grant them, and an answer comes only to who has one of the two. */
+export type Asking<O> = O extends { readonly sends: CapFields } ? "write" | "grant" : "write" | "grantReply"
+
+/** The rights to a reply object that answering takes. Capabilities go back only with the right to grant them. */
+export type Answering<P extends Protocol> =
+  | "send"
+  | "receive"
+  | {
+      [N in OperationName<P>]: OperationOf<P, N> extends { readonly returns: CapFields } ? "grant" : never
+    }[OperationName<P>]
 
 /** The one call that a server is answering. `L` is a type of its own for each. */
 export interface ReplyTo<in out P extends Protocol, in out N extends OperationName<P>, in out L> {

@@ -16,7 +16,8 @@ import {
   type KindOf,
   kindOf,
   type Region,
-  type RegionOf
+  type RightsOf,
+  type Using
 } from "../types/Capability.ts"
 import * as CNodeData from "../types/CNodeData.ts"
 import type { Kind, RightOf } from "../types/Kind.ts"
@@ -38,7 +39,7 @@ export interface Place {
 export const Cap_Copy = <C extends AnyCap, const L extends ReadonlyArray<string>>(
   source: C,
   rights: Keep<C, "Cap_Copy", L>
-): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
     inSlot(allocator, source, (slot) => copy(allocator, source, rights, ownSlot(allocator, slot)))
   )
@@ -48,14 +49,14 @@ export const Cap_CopyInto = <C extends AnyCap, const L extends ReadonlyArray<str
   place: Place,
   source: C,
   rights: Keep<C, "Cap_CopyInto", L>
-): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, L[number]>> =>
   Effect.flatMap(Allocator, (allocator) => copy(allocator, source, rights, there(place)))
 
 /** A copy with all rights of the source, in another capability space. */
 export const give = <C extends AnyCap>(
   place: Place,
   source: C
-): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, RightsOf<C>>> =>
   Effect.flatMap(Allocator, (allocator) =>
     copyTo(allocator, source, { ...Rights.wordKeepingAll, derive: true }, there(place))
   )
@@ -68,7 +69,7 @@ export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>
   source: C,
   rights: Keep<C, "Cap_Mint", L>,
   mark: Mark<C>
-): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
     inSlot(allocator, source, (slot) =>
       invoke(CNode.Mint, allocator.cnode, {
@@ -94,7 +95,7 @@ export type Mark<C> =
 /** Delete a capability that was given up. If it was the last to its object, the object is no more. */
 export const Cap_Delete = <C extends AnyCap>(
   cap: NeedSpent<C, "Cap_Delete">
-): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) => {
     if (!isCap(cap)) throw new Error("a typed call was given something that is no capability")
     return remove(allocator, cptrOf(cap))
@@ -103,7 +104,7 @@ export const Cap_Delete = <C extends AnyCap>(
 /** Delete all that was derived from a capability, wherever it is. */
 export const Cap_Revoke = <C extends AnyCap>(
   cap: Need<C, "Cap_Revoke", Kind>
-): Effect.Effect<void, Refusal, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) => revoke(allocator, pointer(cap)))
 
 /**
@@ -114,7 +115,11 @@ export const lend = <C extends AnyCap, const L extends ReadonlyArray<string>, A,
   source: C,
   rights: Keep<C, "lend", L>,
   body: <Loan>(lent: Derived<C, L[number], Region<Loan>>) => Effect.Effect<A, E, R | Region<Loan>>
-): Effect.Effect<A, E | Refusal | OutOfSlots, Exclude<R, Region<unknown>> | Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<
+  A,
+  E | Refusal | OutOfSlots,
+  Exclude<R, Region<unknown>> | Syscalls | Allocator | Using<C, L[number]>
+> =>
   Effect.flatMap(Allocator, (allocator) =>
     Effect.acquireUseRelease(
       inSlot<C, L[number], Region<unknown>, Refusal, Syscalls>(allocator, source, (slot) =>

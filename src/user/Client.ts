@@ -1,9 +1,9 @@
 /** Client: asking at an endpoint where a protocol is spoken. */
 import { Effect } from "effect"
-import { type AnyCap, type Endpoint, protocolOf, type RegionOf } from "../types/Capability.ts"
+import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } from "../types/Capability.ts"
 import { maxLength } from "../types/MessageInfo.ts"
-import type { NeedToAsk, RequestArguments } from "../types/Need.ts"
-import type { OperationName, OperationOf, Reply, Returned, Refusal as Said } from "../types/Protocol.ts"
+import type { NeedToAsk, RequestArguments, UsingCaps } from "../types/Need.ts"
+import type { Asking, OperationName, OperationOf, Reply, Returned, Refusal as Said } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
 import { held, isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
 import { type Arrived, type MessageCall, Syscalls } from "./Syscalls.ts"
@@ -27,7 +27,7 @@ type ReturnsCaps<C, N extends string> = Asked<C, N> extends { readonly returns: 
 /** What is answered: the reply, and with it the capabilities that come along, if any do. */
 export type Answered<C, N extends string> =
   ReturnsCaps<C, N> extends true
-    ? { readonly reply: Reply<Asked<C, N>>; readonly caps: Returned<Asked<C, N>, RegionOf<C>> }
+    ? { readonly reply: Reply<Asked<C, N>>; readonly caps: Returned<Asked<C, N>, LifetimeOf<C>> }
     : Reply<Asked<C, N>>
 
 /** Why asking comes to nothing, beside what the operation itself may answer. */
@@ -41,7 +41,10 @@ export function ask<C extends AnyCap, const N extends string, Given = Readonly<R
 ): Effect.Effect<
   Answered<C, N>,
   Said<Asked<C, N>> | NotAnswered | (ReturnsCaps<C, N> extends true ? OutOfSlots : never),
-  Syscalls | RegionOf<C> | RegionOf<Given[keyof Given]> | (ReturnsCaps<C, N> extends true ? Allocator : never)
+  | Syscalls
+  | Using<C, Asking<Asked<C, N>>>
+  | UsingCaps<Given, Asked<C, N> extends { readonly sends: infer Fields } ? Fields : never>
+  | (ReturnsCaps<C, N> extends true ? Allocator : never)
 >
 export function ask(
   endpoint: unknown,

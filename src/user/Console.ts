@@ -4,7 +4,7 @@
  * It alone has the serial port COM1. "PC16550D Universal Asynchronous Receiver/Transmitter with FIFOs".
  */
 import { Effect, Schema } from "effect"
-import type { Cap, Endpoint } from "../types/Capability.ts"
+import type { Cap, Endpoint, Using } from "../types/Capability.ts"
 import { protocol } from "../types/Protocol.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import { BootInfo } from "./BootInfo.ts"
@@ -47,11 +47,13 @@ export const startConsole: Effect.Effect<
   return yield* Cap_Copy(endpoint, ["write", "grantReply"])
 })
 
+type Printing = "write" | "grantReply"
+
 /** Print text of any length, a message at a time. */
 export const print = <Q = never>(
-  console: Endpoint<Console, "write", Q>,
+  console: Endpoint<Console, Printing, Q>,
   text: string
-): Effect.Effect<void, NotAnswered, Syscalls | Q> =>
+): Effect.Effect<void, NotAnswered, Syscalls | Using<Endpoint<Console, Printing, Q>, Printing>> =>
   Effect.forEach(pieces(text), (piece) => ask(console, "write", piece), { discard: true })
 
 /** Parts of a text that fit a message: a character takes at most 3 bytes for each of its UTF-16 units. */

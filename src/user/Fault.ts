@@ -1,6 +1,6 @@
 /** Fault: what a thread did that it may not, as its handler hears of it. */
 import { Effect } from "effect"
-import type { AnyCap, RegionOf } from "../types/Capability.ts"
+import type { AnyCap, Using } from "../types/Capability.ts"
 import type { Need } from "../types/Need.ts"
 import { type FaultMessage, fromWords } from "../types/x86_64/FaultMessage.ts"
 import { pointer } from "./Invocation.ts"
@@ -24,7 +24,7 @@ export interface NoFault {
 export const Fault_Receive = <C extends AnyCap, P extends AnyCap>(
   endpoint: Need<C, "Fault_Receive", "Endpoint", "read">,
   reply: Need<P, "Fault_Receive", "Reply", "receive">
-): Effect.Effect<FaultReceived, NoFault, Syscalls | RegionOf<C> | RegionOf<P>> =>
+): Effect.Effect<FaultReceived, NoFault, Syscalls | Using<C, "read"> | Using<P, "receive">> =>
   Effect.gen(function* () {
     const syscalls = yield* Syscalls
     const capability = pointer(endpoint)

@@ -5,8 +5,8 @@
  * and `Server`.
  */
 import { Effect } from "effect"
-import type { AnyCap, RegionOf } from "../types/Capability.ts"
-import type { Need } from "../types/Need.ts"
+import type { AnyCap, Using } from "../types/Capability.ts"
+import type { Need, NeedToCall } from "../types/Need.ts"
 import type { Syscall } from "../types/Syscall.ts"
 import { isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
 import { type Arrived, type SlotAddress, Syscalls } from "./Syscalls.ts"
@@ -45,25 +45,27 @@ const transfer = (
 export const Send = <C extends AnyCap>(
   endpoint: Need<C, "Send", "Endpoint", "write">,
   message: Message
-): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("NBSend", pointer(endpoint), message))
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
+  Effect.asVoid(transfer("NBSend", pointer(endpoint), message))
 
 /** Send to an endpoint, and wait until somebody receives. */
 export const SendBlocking = <C extends AnyCap>(
   endpoint: Need<C, "SendBlocking", "Endpoint", "write">,
   message: Message
-): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("Send", pointer(endpoint), message))
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
+  Effect.asVoid(transfer("Send", pointer(endpoint), message))
 
 /**
- * Send to an endpoint, and wait for the answer.
+ * Send to an endpoint, and wait for the answer, which comes only to who has the right to it: 'grantReply', or 'grant'.
  *
  * An answer with the label of a kernel's refusal (1 to 10) is taken for one: a server's own labels begin above. What comes
  * back is refused too if the capability is gone, revoked by whom it came from.
  */
 export const Call = <C extends AnyCap>(
-  endpoint: Need<C, "Call", "Endpoint", "write">,
+  endpoint: NeedToCall<C, "Call">,
   message: Message,
   receiveInto?: SlotAddress
-): Effect.Effect<Arrived, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<Arrived, Refusal, Syscalls | Using<C, "write" | "grantReply">> =>
   Effect.flatMap(transfer("Call", pointer(endpoint), message, 0n, receiveInto), (arrived) =>
     isRefusal(arrived.label) ? Effect.fail(refusal("Call", arrived)) : Effect.succeed(arrived)
   )
@@ -76,7 +78,7 @@ export const Receive = <C extends AnyCap, P extends AnyCap | undefined = undefin
   endpoint: Need<C, "Receive", "Endpoint", "read">,
   reply?: P extends AnyCap ? Need<P, "Receive", "Reply", "receive"> : undefined,
   receiveInto?: SlotAddress
-): Effect.Effect<Arrived, never, Syscalls | RegionOf<C> | RegionOf<P>> =>
+): Effect.Effect<Arrived, never, Syscalls | Using<C, "read"> | Using<P, "receive">> =>
   reply === undefined
     ? transfer("Wait", pointer(endpoint), {}, 0n, receiveInto)
     : transfer("Recv", pointer(endpoint), {}, pointer(reply), receiveInto)
@@ -85,7 +87,7 @@ export const Receive = <C extends AnyCap, P extends AnyCap | undefined = undefin
 export const Reply = <P extends AnyCap>(
   reply: Need<P, "Reply", "Reply", "send">,
   message: Message
-): Effect.Effect<void, never, Syscalls | RegionOf<P>> => Effect.asVoid(transfer("Send", pointer(reply), message))
+): Effect.Effect<void, never, Syscalls | Using<P, "send">> => Effect.asVoid(transfer("Send", pointer(reply), message))
 
 /** Answer a call, and wait for the next in the same system call. */
 export const ReplyReceive = <C extends AnyCap, P extends AnyCap>(
@@ -93,24 +95,25 @@ export const ReplyReceive = <C extends AnyCap, P extends AnyCap>(
   reply: Need<P, "ReplyReceive", "Reply", "send" | "receive">,
   message: Message,
   receiveInto?: SlotAddress
-): Effect.Effect<Arrived, never, Syscalls | RegionOf<C> | RegionOf<P>> =>
+): Effect.Effect<Arrived, never, Syscalls | Using<C, "read"> | Using<P, "send" | "receive">> =>
   transfer("ReplyRecv", pointer(endpoint), message, pointer(reply), receiveInto)
 
 /** Set the bits of the capability's badge in a notification. Whoever waits for it hears of them. */
 export const Signal = <C extends AnyCap>(
   notification: Need<C, "Signal", "Notification", "write">
-): Effect.Effect<void, never, Syscalls | RegionOf<C>> => Effect.asVoid(transfer("Send", pointer(notification), {}))
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
+  Effect.asVoid(transfer("Send", pointer(notification), {}))
 
 /** Wait until a notification has bits set. @returns them; none are set any more. */
 export const Wait = <C extends AnyCap>(
   notification: Need<C, "Wait", "Notification", "read">
-): Effect.Effect<bigint, never, Syscalls | RegionOf<C>> =>
+): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> =>
   Effect.map(transfer("Wait", pointer(notification), {}), ({ badge }) => badge)
 
 /** Take the bits that are set in a notification, waiting for none. 0 if there are none. */
 export const Poll = <C extends AnyCap>(
   notification: Need<C, "Poll", "Notification", "read">
-): Effect.Effect<bigint, never, Syscalls | RegionOf<C>> =>
+): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> =>
   Effect.map(transfer("NBWait", pointer(notification), {}), ({ badge }) => badge)
 
 /** Let the other threads of this priority run. */

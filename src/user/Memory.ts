@@ -2,7 +2,7 @@
  * Memory: untyped memory and what it becomes, frames, and the address spaces that they are mapped in.
  */
 import { Effect } from "effect"
-import { type AnyCap, capUnsafe, type RegionOf } from "../types/Capability.ts"
+import { type AnyCap, capUnsafe, type Using } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import * as AddressSpace from "../types/methods/AddressSpace.ts"
 import * as Untyped from "../types/methods/Untyped.ts"
@@ -27,7 +27,7 @@ export const Untyped_Retype = <C extends AnyCap, T extends ObjectType>(
   untyped: Need<C, "Untyped_Retype", "Untyped", "retype">,
   type: T,
   ...size: SizeBits<T>
-): Effect.Effect<Full<Makes<T>>, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<Full<Makes<T>>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "retype">> =>
   Effect.gen(function* () {
     const allocator = yield* Allocator
     const slot = yield* allocator.slots(1)
@@ -74,7 +74,7 @@ export const Frame_Create = (
 /** A new address space, empty. */
 export const AddressSpace_Create = <C extends AnyCap>(
   pool: Need<C, "AddressSpace_Create", "ASIDPool", "assign">
-): Effect.Effect<Full<"AddressSpace">, NotMade, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<Full<"AddressSpace">, NotMade, Syscalls | Allocator | Using<C, "assign">> =>
   Effect.gen(function* () {
     const space = yield* create("PML4")
     yield* invoke(ASIDPool.Assign, pointer(pool), { vspace: pointer(space) })
@@ -102,7 +102,7 @@ export const AddressSpace_Map = <C extends AnyCap, F extends AnyCap, const L ext
   frame: Need<F, "AddressSpace_Map", "Frame">,
   rights: Keep<F, "AddressSpace_Map", L>,
   attribute: Attribute = "writeBack"
-): Effect.Effect<void, NotMade, Syscalls | Allocator | RegionOf<C> | RegionOf<F>> =>
+): Effect.Effect<void, NotMade, Syscalls | Allocator | Using<C, "map"> | Using<F, L[number]>> =>
   Effect.gen(function* () {
     const vspace = pointer(space)
     const mapping = {
@@ -125,13 +125,13 @@ export const AddressSpace_Map = <C extends AnyCap, F extends AnyCap, const L ext
 export const AddressSpace_Unmap = <C extends AnyCap>(
   space: Need<C, "AddressSpace_Unmap", "AddressSpace", "unmap">,
   address: number
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "unmap">> =>
   Effect.asVoid(invoke(AddressSpace.Unmap, pointer(space), { vaddr: address }))
 
 /** Unmap a frame wherever this capability mapped it. */
 export const Frame_Unmap = <F extends AnyCap>(
   frame: Need<F, "Frame_Unmap", "Frame">
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<F>> => Effect.asVoid(invoke(Frame.Unmap, pointer(frame), {}))
+): Effect.Effect<void, Refusal, Syscalls | Using<F>> => Effect.asVoid(invoke(Frame.Unmap, pointer(frame), {}))
 
 /** The refusal that says how many bits of an address no table translates. */
 interface MissingTable {

@@ -1,6 +1,6 @@
 /** Ports: the machine's IO ports, each range by a capability. */
 import { Effect } from "effect"
-import { type AnyCap, capUnsafe, type RegionOf } from "../types/Capability.ts"
+import { type AnyCap, capUnsafe, type Using } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import type { Need } from "../types/Need.ts"
 import * as IOPort from "../types/x86_64/methods/IOPort.ts"
@@ -15,7 +15,7 @@ export const IOPort_Create = <C extends AnyCap>(
   control: Need<C, "IOPort_Create", "IOPortControl", "issue">,
   first: number,
   last: number
-): Effect.Effect<Full<"IOPort">, Refusal | OutOfSlots, Syscalls | Allocator | RegionOf<C>> =>
+): Effect.Effect<Full<"IOPort">, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "issue">> =>
   Effect.gen(function* () {
     const allocator = yield* Allocator
     const slot = yield* allocator.slots(1)
@@ -33,7 +33,7 @@ export const IOPort_Create = <C extends AnyCap>(
 export const IOPort_In8 = <C extends AnyCap>(
   ports: Need<C, "IOPort_In8", "IOPort", "in">,
   port: number
-): Effect.Effect<number, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<number, Refusal, Syscalls | Using<C, "in">> =>
   Effect.map(invoke(IOPort.In8, pointer(ports), { port }), ({ result }) => result)
 
 /** Write a byte to a port. */
@@ -41,5 +41,5 @@ export const IOPort_Out8 = <C extends AnyCap>(
   ports: Need<C, "IOPort_Out8", "IOPort", "out">,
   port: number,
   data: number
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> =>
   Effect.asVoid(invoke(IOPort.Out8, pointer(ports), { port, data }))

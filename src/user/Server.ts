@@ -1,9 +1,10 @@
 /** Server: answering at an endpoint where a protocol is spoken, one call after the other. */
 import { Effect } from "effect"
-import { type AnyCap, type Endpoint, protocolOf, type RegionOf } from "../types/Capability.ts"
+import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } from "../types/Capability.ts"
 import { maxLength } from "../types/MessageInfo.ts"
-import type { Need, ReplyArguments } from "../types/Need.ts"
+import type { Need, ReplyArguments, UsingCaps } from "../types/Need.ts"
 import type {
+  Answering,
   Handlers,
   OperationName,
   OperationOf,
@@ -49,15 +50,19 @@ type IfReceiving<P extends Protocol, T> = [ReceivesCaps<P>] extends [never] ? ne
 export function serve<
   C extends AnyCap,
   O extends AnyCap,
-  const H extends Partial<Handlers<ProtocolOf<C>, RegionOf<C>>>
+  const H extends Partial<Handlers<ProtocolOf<C>, LifetimeOf<C>>>
 >(
   endpoint: Need<C, "serve", "Endpoint", "read">,
-  reply: Need<O, "serve", "Reply", "send" | "receive">,
+  reply: Need<O, "serve", "Reply", Answering<ProtocolOf<C>>>,
   handlers: H & Complete<ProtocolOf<C>, H>
 ): Effect.Effect<
   never,
   ErrorOf<H> | IfReceiving<ProtocolOf<C>, OutOfSlots>,
-  ServicesOf<H> | Syscalls | RegionOf<C> | RegionOf<O> | IfReceiving<ProtocolOf<C>, Allocator>
+  | ServicesOf<H>
+  | Syscalls
+  | Using<C, "read">
+  | Using<O, Answering<ProtocolOf<C>>>
+  | IfReceiving<ProtocolOf<C>, Allocator>
 >
 export function serve(
   endpoint: unknown,
@@ -76,7 +81,11 @@ export function serve(
 export const reply = <P extends Protocol, N extends OperationName<P>, L, Given = Readonly<Record<never, never>>>(
   to: ReplyTo<P, N, L>,
   ...args: ReplyArguments<OperationOf<P, N>, `reply to ${N}`, Given>
-): Effect.Effect<Replied<L>, never, RegionOf<Given[keyof Given]>> => {
+): Effect.Effect<
+  Replied<L>,
+  never,
+  UsingCaps<Given, OperationOf<P, N> extends { readonly returns: infer Fields } ? Fields : never>
+> => {
   const { wired } = tokenOf(to)
   const [value, caps]: ReadonlyArray<unknown> = args
   const answer = { label: labels.reply, words: wired.reply.encode(value), caps: capsNamed(wired.returns, caps) }

@@ -1,7 +1,7 @@
 /** Threads: what they run with, their registers, and when they run. */
 import { Effect } from "effect"
 import { type UserContext, type UserRegister, userContext } from "../types/Architecture.ts"
-import type { AnyCap, RegionOf } from "../types/Capability.ts"
+import type { AnyCap, KindOf, Using } from "../types/Capability.ts"
 import * as CNodeData from "../types/CNodeData.ts"
 import * as SchedContext from "../types/methods/SchedContext.ts"
 import * as SchedControl from "../types/methods/SchedControl.ts"
@@ -22,7 +22,7 @@ type Handler = (typeof TCB.SetSpace)["caps"]["faultHandler"]
 export const TCB_Create = <C extends AnyCap, H extends AnyCap | undefined = undefined>(
   space: Need<C, "TCB_Create", "AddressSpace", "bind">,
   faultHandler?: NeedArgument<H, "TCB_Create", Handler>
-): Effect.Effect<Full<"TCB">, NotMade, Syscalls | Allocator | RegionOf<C> | RegionOf<H>> =>
+): Effect.Effect<Full<"TCB">, NotMade, Syscalls | Allocator | Using<C, "bind"> | Using<H, "write" | "grantReply">> =>
   Effect.gen(function* () {
     const tcb = yield* create("TCB")
     const { nothing } = yield* Allocator
@@ -62,7 +62,11 @@ export const TCB_Configure = <
 >(
   tcb: Need<C, "TCB_Configure", "TCB", "configure" | "schedule">,
   { vspaceRoot, cspaceRoot, cspaceBits, ipcBuffer, priority, maximumPriority, authority }: Configuration<S, N, B, A>
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C | S | N | A | B>> =>
+): Effect.Effect<
+  void,
+  Refusal,
+  Syscalls | Using<C, "configure" | "schedule"> | Using<S, "bind"> | Using<N, "take"> | Using<A, "schedule"> | Using<B>
+> =>
   Effect.gen(function* () {
     const thread = pointer(tcb)
     yield* invoke(TCB.Configure, thread, {
@@ -85,7 +89,7 @@ export type Registers = UserContext<bigint>
 export const TCB_WriteRegisters = <C extends AnyCap>(
   tcb: Need<C, "TCB_WriteRegisters", "TCB", "writeRegisters">,
   registers: Partial<Registers>
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "writeRegisters">> =>
   Effect.asVoid(
     invoke(TCB.WriteRegisters, pointer(tcb), {
       flags: { resumeTarget: 0, archFlags: 0 },
@@ -99,7 +103,7 @@ export const TCB_WriteRegisters = <C extends AnyCap>(
 /** The registers of a thread. */
 export const TCB_ReadRegisters = <C extends AnyCap>(
   tcb: Need<C, "TCB_ReadRegisters", "TCB", "readRegisters">
-): Effect.Effect<Registers, Refusal, Syscalls | RegionOf<C>> =>
+): Effect.Effect<Registers, Refusal, Syscalls | Using<C, "readRegisters">> =>
   invoke(TCB.ReadRegisters, pointer(tcb), {
     flags: { suspendSource: 0, archFlags: 0 },
     count: userContext.length
@@ -108,12 +112,12 @@ export const TCB_ReadRegisters = <C extends AnyCap>(
 /** Let a thread run. One that waits for something waits no longer. */
 export const TCB_Resume = <C extends AnyCap>(
   tcb: Need<C, "TCB_Resume", "TCB", "run">
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> => Effect.asVoid(invoke(TCB.Resume, pointer(tcb), {}))
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "run">> => Effect.asVoid(invoke(TCB.Resume, pointer(tcb), {}))
 
 /** Stop a thread until it is resumed. */
 export const TCB_Suspend = <C extends AnyCap>(
   tcb: Need<C, "TCB_Suspend", "TCB", "run">
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C>> => Effect.asVoid(invoke(TCB.Suspend, pointer(tcb), {}))
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "run">> => Effect.asVoid(invoke(TCB.Suspend, pointer(tcb), {}))
 
 /** How much a thread may run: `budget` microseconds in each `period`. With both the same, equals take turns of that length. */
 export interface SchedulingParameters {
@@ -131,7 +135,11 @@ export const SchedControl_Configure = <C extends AnyCap, S extends AnyCap, T ext
   schedContext: Need<S, "SchedControl_Configure", "SchedContext", "configure" | "bind">,
   tcb: Need<T, "SchedControl_Configure", "TCB", "schedule">,
   { budget, period, extraRefills, data }: SchedulingParameters
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<C | S | T>> =>
+): Effect.Effect<
+  void,
+  Refusal,
+  Syscalls | Using<C, "configure"> | Using<S, "configure" | "bind"> | Using<T, "schedule">
+> =>
   Effect.gen(function* () {
     yield* invoke(SchedControl.ConfigureFlags, pointer(control), {
       budget,
@@ -148,17 +156,17 @@ export const SchedControl_Configure = <C extends AnyCap, S extends AnyCap, T ext
 export const SchedContext_Bind = <S extends AnyCap, T extends AnyCap>(
   schedContext: Need<S, "SchedContext_Bind", "SchedContext", "bind">,
   object: NeedArgument<T, "SchedContext_Bind", (typeof SchedContext.Bind)["caps"]["object"]>
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<S | T>> =>
+): Effect.Effect<void, Refusal, Syscalls | Using<S, "bind"> | Using<T, KindOf<T> extends "TCB" ? "schedule" : never>> =>
   Effect.asVoid(invoke(SchedContext.Bind, pointer(schedContext), { object: pointer(object) }))
 
 /** Take a scheduling context from all who run on it. A thread without one runs only while a caller lends it time. */
 export const SchedContext_Unbind = <S extends AnyCap>(
   schedContext: Need<S, "SchedContext_Unbind", "SchedContext", "bind">
-): Effect.Effect<void, Refusal, Syscalls | RegionOf<S>> =>
+): Effect.Effect<void, Refusal, Syscalls | Using<S, "bind">> =>
   Effect.asVoid(invoke(SchedContext.Unbind, pointer(schedContext), {}))
 
 /** The microseconds used on a scheduling context since this was last asked. */
 export const SchedContext_Consumed = <S extends AnyCap>(
   schedContext: Need<S, "SchedContext_Consumed", "SchedContext", "consume">
-): Effect.Effect<number, Refusal, Syscalls | RegionOf<S>> =>
+): Effect.Effect<number, Refusal, Syscalls | Using<S, "consume">> =>
   Effect.map(invoke(SchedContext.Consumed, pointer(schedContext), {}), ({ consumed }) => consumed)

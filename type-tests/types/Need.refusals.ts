@@ -146,7 +146,9 @@ declare const logW: Endpoint<Log, "write">
 declare const logR: Endpoint<Log, "read">
 declare const net: Endpoint<Net, "write">
 declare const filesAll: Endpoint<Files, "read" | "write" | "grant">
-declare const filesW: Endpoint<Files, "write">
+declare const filesW: Endpoint<Files, "write" | "grantReply">
+declare const filesMute: Endpoint<Files, "write">
+declare const filesGrant: Endpoint<Files, "write" | "grant">
 declare const filesR: Endpoint<Files, "read">
 declare const frameW: Cap<"Frame", "write">
 type ProtocolOf<C> = C extends Endpoint<infer P, infer _R, infer _Q> ? P : never
@@ -160,14 +162,17 @@ declare const ask: <C extends AnyCap, const N extends string, G = None>(
 export const asked = [
   ask(filesAll, "stat", "/"),
   ask(filesW, "stat", "/"),
-  ask(filesR, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write'; this Endpoint capability holds 'read'
+  ask(filesGrant, "stat", "/"),
+  ask(filesMute, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write+grantReply'; this Endpoint capability holds 'write'
+  ask(filesR, "stat", "/"), //! TS2345 ⛔ 'stat' of 'files' needs right 'write+grantReply'; this Endpoint capability holds 'read'
+  ask(filesW, "stat", "/"),
   ask(filesW, "state", "/"), //! TS2345 ⛔ 'files' has no operation 'state'
   ask(epRW, "stat", "/"), //! TS2345 ⛔ 'stat' needs an Endpoint capability with a protocol
   ask(filesW, "stat"), //! TS2554 Expected 3 arguments, but got 2
   ask(filesW, "stat", "/", { buffer: frameRW }), //! TS2554 Expected 3 arguments, but got 4
   ask(filesW, "stat", 7), //! TS2345 'number' is not assignable to parameter of type 'string'
   ask(filesAll, "share", 7, { buffer: frameRW }),
-  ask(filesW, "share", 7, { buffer: frameRW }), //! TS2345 ⛔ 'share' of 'files' needs right 'write+grant'; this Endpoint capability holds 'write'
+  ask(filesW, "share", 7, { buffer: frameRW }), //! TS2345 ⛔ 'share' of 'files' needs right 'write+grant'; this Endpoint capability holds 'write+grantReply'
   ask(filesAll, "share", 7, { buffer: frameW }), //! TS2322 ⛔ share needs right 'read'; this Frame capability holds 'write'
   ask(filesAll, "share", 7, { buffer: epRW }), //! TS2322 ⛔ share needs a Frame capability, got Endpoint
   ask(filesAll, "share", 7, {}), //! TS2345|TS2741 Property 'buffer' is missing in type '{}'
