@@ -5,6 +5,7 @@
  * missing are made and the function is put together anew. So nothing is generated that no program needs, and the few that run once cost nothing.
  */
 import { type Access, fault } from "../../memory/Access.ts"
+import { explicit, ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
 import { makePlain } from "../plain.ts"
 import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
@@ -15,13 +16,32 @@ import { Generator } from "./generate.ts"
 import { builtIn, field, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
 import { Shapes } from "./Shape.ts"
 
+/** What runs in place of blocks that have become hot (translator/). */
+export interface Regions {
+  /** Makes a region that begins with this block, which is at RIP, if there is a loop. */
+  readonly begin: (block: number) => void
+  /** Runs the region that begins with this block. True: anything may go on at RIP. False: the interpreter is to do what comes next. */
+  readonly run: (block: number) => boolean
+  /** The same block without the region. */
+  readonly aside: (block: number) => number
+  readonly codeWritten: (page: number) => void
+}
+
 export interface InterpreterOptions {
   /** How many instructions are left to plain execution before handlers are made for them. */
   readonly patience?: number
+  readonly regions?: {
+    /** How often a block is entered before it is hot. */
+    readonly heat: number
+    readonly make: (blocks: Blocks, shapes: Shapes) => Regions
+  }
 }
 
 /** Making handlers takes as long as so many instructions of plain execution, about. */
 const usualPatience = 1000
+
+/** How plain execution leaves the flags that it sets. */
+const explicitly = ruleNumber(explicit, 8)
 
 /** More than any block is long: with this much taken away, no block is entered. */
 const debt = 2 ** 30
@@ -32,7 +52,8 @@ export class Interpreter implements Reading {
   private readonly access: Access
   private readonly plain: Reading
   private readonly blocks: Blocks
-  private readonly generator = new Generator({ countsHeat: false })
+  private readonly generator: Generator
+  private readonly regions: Regions | undefined
   private readonly patience: number
   private readonly i32: Int32Array
   private readonly u16: Uint16Array
@@ -46,13 +67,16 @@ export class Interpreter implements Reading {
   /** What was taken from the countdown to keep the next block from being entered. */
   private owed = 0
 
-  constructor({ memory, access }: ReadingParts, { patience = usualPatience }: InterpreterOptions = {}) {
+  constructor({ memory, access }: ReadingParts, { patience = usualPatience, regions }: InterpreterOptions = {}) {
     this.access = access
     this.plain = makePlain({ memory, access })
     this.patience = patience
     this.i32 = new Int32Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
-    this.blocks = new Blocks(memory, access, new Shapes(), this.generator, 0)
+    this.generator = new Generator({ countsHeat: regions !== undefined })
+    const shapes = new Shapes()
+    this.blocks = new Blocks(memory, access, shapes, this.generator, regions?.heat ?? 0)
+    this.regions = regions?.make(this.blocks, shapes)
     this.imports = {
       machine: { memory },
       access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
@@ -66,17 +90,28 @@ export class Interpreter implements Reading {
 
   /** Goes on until there is a cause to stop. */
   private runUntil(): number {
-    const { i32 } = this
+    const { i32, u16 } = this
     let microOperation: number | undefined = this.locate()
     while (microOperation !== undefined) {
       if (microOperation === fault) return cause.fault
       if (i32[at.countdown >> 2]! < this.remaining(microOperation)) return cause.countdown
+      if (u16[(microOperation + field.handler) >> 1] === builtIn.region) {
+        microOperation = this.runRegion(microOperation)
+        continue
+      }
       switch (this.runFrom(microOperation)) {
         case reason.jump:
           microOperation = this.linked()
           break
         case reason.plain:
           microOperation = this.runPlainly()
+          break
+        case reason.region:
+          microOperation = i32[slot.stopped >> 2]!
+          break
+        case reason.hot:
+          microOperation = this.locate()
+          if (microOperation !== undefined && microOperation !== fault) this.regions?.begin(microOperation)
           break
         case reason.stop:
         case reason.countdown:
@@ -90,6 +125,15 @@ export class Interpreter implements Reading {
       }
     }
     return i32[at.cause >> 2]!
+  }
+
+  /** What to go on with after a region; where it did not come far, the same block without it. */
+  private runRegion(block: number): number | undefined {
+    const regions = this.regions!
+    const goesOn = regions.run(block)
+    const next = this.locate()
+    const begins = next !== undefined && next !== fault && this.u16[(next + field.handler) >> 1] === builtIn.region
+    return begins && !goesOn ? regions.aside(next) : next
   }
 
   /** The block at RIP. Undefined, with the cause: nothing is left of the countdown, so RIP must not even be fetched from. */
@@ -110,6 +154,7 @@ export class Interpreter implements Reading {
   codeWritten(page: number): void {
     this.plain.codeWritten(page)
     this.blocks.codeWritten(page)
+    this.regions?.codeWritten(page)
   }
 
   codeMapChanged(): void {
@@ -178,8 +223,10 @@ export class Interpreter implements Reading {
     this.plain.step()
     if (i32[at.cause >> 2] !== cause.countdown || i32[at.attention >> 2] !== 0) return undefined
     if (++this.left > this.patience && this.generator.missing > 0) this.generate()
+    // Handlers further on in the block may know by which rule the flags were set: plain execution sets them explicitly.
     // Of two joined instructions this was the first.
     const goesOn =
+      i32[at.flagRule >> 2] !== explicitly &&
       this.remaining(microOperation) > 1 &&
       i32[at.rip >> 2]! - i32[slot.page >> 2]! === this.u16[(microOperation + field.next) >> 1]
     return goesOn && epoch === blocks.epoch ? microOperation + microOperationBytes : this.locate()
