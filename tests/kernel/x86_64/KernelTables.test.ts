@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { paging } from "../../../src/hal/x86_64/entries.ts"
 import { make } from "../../../src/kernel/x86_64/BootMemory.ts"
 import { loadAddress, sections } from "../../../src/kernel/x86_64/Image.ts"
 import { build } from "../../../src/kernel/x86_64/KernelTables.ts"
 import { linked, window } from "../../../src/types/x86_64/KernelSpace.ts"
-import { type Mapped, mappings, memoryOf, paging, pcMemory } from "./machine.ts"
+import { type Mapped, mappings, memoryOf, pcMemory } from "./machine.ts"
 
 const MiB = 2 ** 20
 const image = { start: loadAddress, end: loadAddress + (sections.at(-1)?.end ?? Number.NaN) }

@@ -4,12 +4,13 @@
  */
 import { assert } from "@effect/vitest"
 import type { BootService } from "../../../src/hal/Boot.ts"
+import { paging } from "../../../src/hal/x86_64/entries.ts"
 import { gate } from "../../../src/kernel/x86_64/Boot.ts"
 import { Selector } from "../../../src/kernel/x86_64/Descriptors.ts"
 import { Entry, loadAddress, Offset, sections } from "../../../src/kernel/x86_64/Image.ts"
 import { processorWords } from "../../../src/types/x86_64/Registers.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
-import { memoryOf, paging, pcMemory, ports, processor, time } from "./machine.ts"
+import { memoryOf, pcMemory, ports, processor, time } from "./machine.ts"
 
 export const linked = 0xffff_ffff_8000_0000n
 

@@ -1,13 +1,13 @@
 /**
- * A machine for the kernel's tests: memory that is an array, registers that are words, and the paging formats of the manual. It
+ * A machine for the kernel's tests: memory that is an array, registers that are words. It
  * protects nothing by itself: what its tables allow is asked of `walk`.
  */
 import type { Region } from "../../../src/hal/Boot.ts"
 import type { MemoryService } from "../../../src/hal/Memory.ts"
-import { Allow, type PagingService } from "../../../src/hal/Paging.ts"
 import type { PortsService } from "../../../src/hal/Ports.ts"
 import type { ProcessorService } from "../../../src/hal/Processor.ts"
 import type { TimeService } from "../../../src/hal/Time.ts"
+import { paging } from "../../../src/hal/x86_64/entries.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
 
 /** Memory from 0 up to `bytes.length`. Beyond it there is nothing, and an access is a mistake of the test or the kernel. */
@@ -35,37 +35,6 @@ export const memoryOf = (bytes: Uint8Array): MemoryService => {
   }
 }
 
-/** SDM vol. 3A, "4-Level Paging and 5-Level Paging", tables of the formats of entries. */
-export const paging: PagingService = {
-  levels: [
-    { entry: "PML4E", shift: 39, maps: false },
-    { entry: "PDPTE", shift: 30, maps: true },
-    { entry: "PDE", shift: 21, maps: true },
-    { entry: "PTE", shift: 12, maps: true }
-  ],
-  entries: 512,
-  entryBytes: 8,
-  userEnd: 2 ** 47,
-  pageLow: (level, page, allow, memoryType) =>
-    (page |
-      1 |
-      (allow & Allow.write ? 2 : 0) |
-      (allow & Allow.user ? 4 : 0) |
-      (memoryType & 1 ? 8 : 0) |
-      (memoryType & 2 ? 16 : 0) |
-      (level === 3 ? 0 : 0x80) |
-      (memoryType & 4 ? (level === 3 ? 0x80 : 0x1000) : 0) |
-      (allow & Allow.global ? 0x100 : 0)) >>
-    0,
-  pageHigh: (_level, page, allow, _memoryType) =>
-    Math.floor(page / 2 ** 32) | (allow & Allow.execute ? 0 : 0x8000_0000),
-  tableLow: (table, user) => table | 3 | (user ? 4 : 0),
-  tableHigh: (table) => Math.floor(table / 2 ** 32),
-  present: (low) => (low & 1) !== 0,
-  mapsPage: (level, low) => level === 3 || (low & 0x80) !== 0,
-  address: (_level, low, high) => (high & 0xf_ffff) * 2 ** 32 + ((low & ~0xfff) >>> 0)
-}
-
 export interface Mapped {
   readonly virtual: bigint
   readonly physical: number
@@ -75,8 +44,8 @@ export interface Mapped {
   readonly user: boolean
 }
 
-/** Every page that the tables at `root` map, with what all entries on the way to it allow. */
-export const mappings = (memory: MemoryService, root: number): readonly Mapped[] => {
+/** Every page that the tables at `root` map (or only those of the user half), with what all entries on the way to it allow. */
+export const mappings = (memory: MemoryService, root: number, half: "both" | "user" = "both"): readonly Mapped[] => {
   const found: Mapped[] = []
   const visit = (
     table: number,
@@ -85,7 +54,7 @@ export const mappings = (memory: MemoryService, root: number): readonly Mapped[]
     above: { write: boolean; execute: boolean; user: boolean }
   ) => {
     const { shift } = paging.levels[level]!
-    for (let index = 0; index < 512; index++) {
+    for (let index = 0; index < (level === 0 && half === "user" ? 256 : 512); index++) {
       const low = memory.load32(table + index * 8)
       const high = memory.load32(table + index * 8 + 4)
       if ((low & 1) === 0) continue
@@ -103,8 +72,10 @@ export const mappings = (memory: MemoryService, root: number): readonly Mapped[]
   return found
 }
 
+const pageLevel = paging.levels.length - 1
+
 const pageAt = (low: number, high: number, shift: number) => {
-  const address = paging.address(3, low, high)
+  const address = paging.address(pageLevel, low, high)
   return Math.floor(address / 2 ** shift) * 2 ** shift
 }
 

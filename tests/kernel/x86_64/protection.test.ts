@@ -1,69 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { Gates } from "../../../src/hal/Gates.ts"
-import { Memory, type MemoryService } from "../../../src/hal/Memory.ts"
-import { Time } from "../../../src/hal/Time.ts"
-import { Machine } from "../../../src/hal/x86_64/Machine.ts"
-import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
+import type { MemoryService } from "../../../src/hal/Memory.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
-import { Debug } from "../../../src/kernel/Debug.ts"
 import * as Derivation from "../../../src/kernel/Derivation.ts"
 import type { State } from "../../../src/kernel/State.ts"
 import { slotOf, Tcb, ThreadState, tcbSlot } from "../../../src/kernel/Tcb.ts"
 import { ArchData } from "../../../src/kernel/x86_64/ArchData.ts"
-import { install } from "../../../src/kernel/x86_64/Boot.ts"
-import { write } from "../../../src/kernel/x86_64/Elf.ts"
-import { Entry, elf, loadAddress, Offset, sections } from "../../../src/kernel/x86_64/Image.ts"
+import { Entry, loadAddress, Offset, sections } from "../../../src/kernel/x86_64/Image.ts"
 import * as Fault from "../../../src/types/Fault.ts"
 import { window } from "../../../src/types/x86_64/KernelSpace.ts"
-
-/** The real machine, on which a kernel runs this code as its root task; `beforeSyscall` happens in the kernel at each system call. */
-const run = (code: readonly number[], beforeSyscall: (memory: MemoryService, time: Time["Service"]) => void) => {
-  const machine = new Machine({ memoryBytes: 8 * 2 ** 20, reading: makePlain, console: { write: () => {} } })
-  const program = write({
-    entry: 0x40_0000n,
-    segments: [
-      {
-        virtual: 0x40_0000n,
-        physical: 0n,
-        bytes: Uint8Array.from(code),
-        memoryBytes: 0x1000,
-        writable: false,
-        executable: true
-      }
-    ]
-  })
-  const boot = machine.load({
-    kernel: { name: "kernel", bytes: elf() },
-    modules: [{ name: "root", bytes: program }],
-    commandLine: ""
-  })
-  assert(!("_tag" in boot))
-  const debug = Debug.of({ putChar: () => {}, print: () => {}, snapshot: () => {} })
-  const hardware = machine.layer(boot)
-  Effect.runSync(
-    Effect.gen(function* () {
-      const gates = yield* Gates
-      const memory = yield* Memory
-      const time = yield* Time
-      const watched = Gates.of({
-        install: (enter) =>
-          gates.install((entry) => {
-            if (entry === Entry.syscall) beforeSyscall(memory, time)
-            enter(entry)
-          })
-      })
-      yield* Effect.provideService(install, Gates, watched)
-    }).pipe(Effect.provide(Layer.merge(hardware, Layer.succeed(Debug, debug))))
-  )
-  return { machine, stop: machine.run(10_000_000) }
-}
+import { run } from "./real.ts"
 
 const yieldCall = [0x48, 0xc7, 0xc2, 0xf5, 0xff, 0xff, 0xff, 0x0f, 0x05] // mov rdx, -11; syscall
 const thread = (memory: MemoryService) => ArchData.running.load(memory, loadAddress + Offset.archData)
 
 describe("the kernel's own writes", () => {
-  const writeTo = (address: number) => run(yieldCall, (memory) => memory.store32(address, 0)).stop
+  const writeTo = (address: number) =>
+    run(yieldCall, (entry, memory) => {
+      if (entry === Entry.syscall) memory.store32(address, 0)
+    }).stop
 
   it("to its text and to its tables stop the machine, which names the address", () => {
     const [text, rodata] = sections
@@ -88,7 +42,8 @@ describe("a program's access to the kernel's half", () => {
   /** What its fault handler will hear of a program that runs this code. */
   const faultOf = (code: readonly number[]) => {
     let root = 0
-    const { machine, stop } = run([...yieldCall, ...code], (memory, time) => {
+    const { machine, stop } = run([...yieldCall, ...code], (entry, memory, time) => {
+      if (entry !== Entry.syscall) return
       root = thread(memory)
       const state = { memory, time, charge: time.charge } as State
       const slot = slotOf(root, tcbSlot.faultHandler)

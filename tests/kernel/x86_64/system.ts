@@ -2,6 +2,7 @@
 
 import type { BootService } from "../../../src/hal/Boot.ts"
 import type { MemoryService } from "../../../src/hal/Memory.ts"
+import { paging } from "../../../src/hal/x86_64/entries.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import * as Derivation from "../../../src/kernel/Derivation.ts"
 import type { Invocation } from "../../../src/kernel/Invocation.ts"
@@ -58,7 +59,7 @@ export const boot = (
   const ports = doubles.ports()
   const time = doubles.time()
   const machine: Machine = {
-    paging: doubles.paging,
+    paging: paging,
     processor,
     ports,
     archData: image.start + Offset.archData,
@@ -73,7 +74,7 @@ export const boot = (
     debug: { putChar: () => {}, print: () => {}, snapshot: () => {} }
   }
   const free = makeBootMemory(memory, ram, [image, loader, ...modules.map(({ at }) => at)])
-  const kernelRoot = build({ memory, paging: doubles.paging }, ram, image, () => free.take("a page table", 0x1000))
+  const kernelRoot = build({ memory, paging: paging }, ram, image, () => free.take("a page table", 0x1000))
   ArchData.kernelRoot.store(memory, machine.archData, kernelRoot)
   ArchData.root.store(memory, machine.archData, kernelRoot)
   const thread = create(
