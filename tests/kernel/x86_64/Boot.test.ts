@@ -82,6 +82,42 @@ describe("boot", () => {
     assert.strictEqual(pc.memory.load16(image?.physical ?? 0), 0x0b0f)
   })
 
+  it("loads every part of a program, zeros behind what the file has, and maps what lies between for reading alone", () => {
+    const part = (virtual: bigint, byte: number, memoryBytes: number, writable: boolean) => ({
+      virtual,
+      physical: 0n,
+      bytes: new Uint8Array(0x10).fill(byte),
+      memoryBytes,
+      writable,
+      executable: !writable
+    })
+    const bytes = write({
+      entry: 0x40_0000n,
+      segments: [part(0x40_2ff8n, 2, 0x1010, true), part(0x40_0100n, 1, 0x10, false)]
+    })
+    const pc = machine({ modules: [{ name: "root", bytes }], commandLine: "" })
+    pc.boot()
+    const cr3 = pc.processor.system.get(SystemRegister.CR3) ?? 0n
+    const root = Number(BigInt.asUintN(52, cr3) & ~0xfffn)
+    const image = mappings(pc.memory, root, "user").slice(0, 5)
+    assert.deepStrictEqual(
+      image.map(({ virtual, write, execute }) => ({ virtual, may: `${write ? "w" : "-"}${execute ? "x" : "-"}` })),
+      [
+        { virtual: 0x40_0000n, may: "-x" },
+        { virtual: 0x40_1000n, may: "--" },
+        { virtual: 0x40_2000n, may: "w-" },
+        { virtual: 0x40_3000n, may: "w-" },
+        { virtual: 0x40_4000n, may: "w-" }
+      ]
+    )
+    const byte = (address: number) =>
+      pc.memory.load8((image[(address - 0x40_0000) >> 12]?.physical ?? 0) + (address % 0x1000))
+    assert.deepStrictEqual([0x40_0100, 0x40_010f, 0x40_0110].map(byte), [1, 1, 0])
+    assert.deepStrictEqual([0x40_2ff7, 0x40_2ff8, 0x40_3007, 0x40_3008].map(byte), [0, 2, 2, 0])
+    // The IPC buffer comes next, then the boot information.
+    assert.strictEqual(pc.get("rdi"), 0x40_6000n)
+  })
+
   it("takes the program of the name that the command line gives", () => {
     const modules = [
       { name: "first", bytes: program(0x40_0010n) },
