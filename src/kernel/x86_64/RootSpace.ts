@@ -49,7 +49,7 @@ export const mapTables = (
   }
 }
 
-/** Map a page whose tables are there. The answer is the capability to its frame, as it is in a slot: mapped here. */
+/** Map a page whose tables are there, by the capability to its frame that is in `slot`. */
 export const mapPage = (state: State, machine: Machine, space: Live, slot: number, page: Page): void => {
   const { paging } = machine
   const level = paging.levels.length - 1

@@ -8,7 +8,7 @@ import type { BootService, Region } from "../../hal/Boot.ts"
 import { Allow } from "../../hal/Paging.ts"
 import { firstFreeSlot, maxUntyped, rootCNodeBits, slots } from "../../types/BootInfo.ts"
 import { numberOf } from "../../types/Kind.ts"
-import { untypedBits } from "../../types/ObjectType.ts"
+import { slotBits, untypedBits } from "../../types/ObjectType.ts"
 import { heldAll } from "../../types/Rights.ts"
 import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
 import * as KernelBoot from "../Boot.ts"
@@ -35,6 +35,7 @@ export type Root = { readonly _tag: "Program"; readonly program: Program } | { r
 export const gateAddress = 0x40_0000
 
 const priority = 255
+/** Nanoseconds. */
 const timeSlice = 5_000_000
 const firstAsid = 1
 const schedContextBits = 7
@@ -61,70 +62,49 @@ interface RootCNode {
   readonly next: () => number
 }
 
+/** A root task in the making. */
+interface Making extends Boot {
+  readonly cnode: RootCNode
+  readonly space: Asid.Live
+}
+
 /** Make the root task, ready to run. The answer is its thread. */
 export const create = (boot: Boot, root: Root): number => {
-  const { state, machine, free } = boot
-  const node = free.take("the root CNode", 2 ** (rootCNodeBits + 5))
-  const cnode = rootCNode(node)
-  const put = (slot: number, cap: Capability.Capability) => Derivation.insertFirst(state, slot, cap)
-  put(cnode.slot(slots.cnode), Capability.withData(Capability.cnode(node, rootCNodeBits), 64 - rootCNodeBits, 0))
-  for (const [index, kind] of machineWide) put(cnode.slot(index), Capability.original(kind, 0))
-
-  const space = makeSpace(boot, cnode)
-  const image = root._tag === "Program" ? extent(root.program) : { start: gateAddress, end: gateAddress + pageBytes }
+  const making = begin(boot)
+  const { state, machine, free, cnode, space } = making
   const extra = BootInfoFrame.extra(boot.boot)
+  const image = root._tag === "Program" ? extent(root.program) : { start: gateAddress, end: gateAddress + pageBytes }
   const ipcBuffer = image.end
   const bootInfo = ipcBuffer + pageBytes
   const end = bootInfo + pageBytes + extra.length
 
-  const own = (what: string, address: number): Page => ({
-    address,
-    physical: free.take(what, pageBytes),
-    allow: Allow.write,
-    isDevice: false
-  })
-  const place = (slot: number, page: Page) => {
-    put(slot, frameOf(page))
-    mapPage(state, machine, space, slot, page)
-    return page
-  }
-  const slotsOf = (fill: () => void) => {
-    const start = cnode.next()
-    fill()
-    return { start, end: cnode.next() }
-  }
-
-  const userImagePaging = slotsOf(() => mapTables(state, machine, free, space, { start: image.start, end }, cnode.take))
-  place(cnode.slot(slots.ipcBuffer), own("the root task's IPC buffer", ipcBuffer))
-  const infoFrame = place(cnode.slot(slots.bootInfoFrame), own("the boot information", bootInfo))
-  const extraBIPages = slotsOf(() => {
-    for (let offset = 0; offset < extra.length; offset += pageBytes) {
-      const { physical } = place(cnode.take(), own("the boot information", bootInfo + pageBytes + offset))
-      extra.subarray(offset, offset + pageBytes).forEach((byte, at) => void state.memory.store8(physical + at, byte))
-    }
-  })
-  const userImageFrames = slotsOf(() => {
+  const userImagePaging = filledBy(cnode, () =>
+    mapTables(state, machine, free, space, { start: image.start, end }, cnode.take)
+  )
+  place(making, cnode.slot(slots.ipcBuffer), ownPage(free, "the root task's IPC buffer", ipcBuffer))
+  const infoFrame = ownPage(free, "the boot information", bootInfo)
+  place(making, cnode.slot(slots.bootInfoFrame), infoFrame)
+  const extraBIPages = filledBy(cnode, () => placeBytes(making, bootInfo + pageBytes, extra))
+  const userImageFrames = filledBy(cnode, () => {
     if (root._tag === "Gate") cnode.take()
-    else for (const page of load(state.memory, free, root.program)) place(cnode.take(), page)
+    else for (const page of load(state.memory, free, root.program)) place(making, cnode.take(), page)
   })
   const entry = root._tag === "Program" ? root.program.entry : gateAddress
-  const thread = makeThread(boot, cnode, { entry, bootInfo, ipcBuffer })
+  const thread = makeThread(making, { entry, bootInfo, ipcBuffer })
 
   for (const { at } of boot.boot.modules) free.give(at)
   free.give(boot.boot.loader)
   const untypedList = untypedMemory(boot.boot, free.left())
-  const untyped = slotsOf(() => {
-    for (const block of untypedList) put(cnode.take(), untypedCapability(block))
+  const untyped = filledBy(cnode, () => {
+    for (const block of untypedList) Derivation.insertFirst(state, cnode.take(), untypedCapability(block))
   })
   if (root._tag === "Gate") {
-    const gate = { address: gateAddress, physical: boot.boot.gateRom, allow: Allow.execute, isDevice: true }
-    const source = untypedList.findIndex(({ start }) => start === gate.physical)
-    const slot = cnode.slot(userImageFrames.start)
-    Derivation.insertObject(state, cnode.slot(untyped.start + source), slot, frameOf(gate))
-    UntypedData.fill(state, cnode.slot(untyped.start + source))
-    mapPage(state, machine, space, slot, gate)
+    const source = untypedList.findIndex(({ start }) => start === boot.boot.gateRom)
+    placeGate(making, cnode.slot(untyped.start + source), cnode.slot(userImageFrames.start))
   }
-  const schedControl = slotsOf(() => put(cnode.take(), Capability.original("SchedControl", 0)))
+  const schedControl = filledBy(cnode, () =>
+    Derivation.insertFirst(state, cnode.take(), Capability.original("SchedControl", 0))
+  )
   BootInfoFrame.write(state.memory, infoFrame.physical, {
     ipcBuffer,
     extraLength: extra.length,
@@ -139,38 +119,84 @@ export const create = (boot: Boot, root: Root): number => {
   return thread
 }
 
+/** The root CNode with what does not depend on the program, and an address space with nothing in it. */
+const begin = (boot: Boot): Making => {
+  const { state, machine, free } = boot
+  const node = free.take("the root CNode", 2 ** (rootCNodeBits + slotBits))
+  const cnode = rootCNode(node)
+  const put = (index: number, cap: Capability.Capability) => Derivation.insertFirst(state, cnode.slot(index), cap)
+  put(slots.cnode, Capability.withData(Capability.cnode(node, rootCNodeBits), 64 - rootCNodeBits, 0))
+  for (const [index, kind] of machineWide) put(index, Capability.original(kind, 0))
+
+  const pool = free.take("an ASID pool", 2 ** asidPoolBits)
+  Asid.setPool(state, machine, 0, pool)
+  put(slots.asidPool, poolCapability(pool, 0))
+  const root = free.take("the root task's PML4", pageBytes)
+  Asid.assign(state, machine, firstAsid, root)
+  put(slots.addressSpace, Capability.original("AddressSpace", root, firstAsid))
+  return { ...boot, cnode, space: { root, asid: firstAsid } }
+}
+
 const rootCNode = (node: number): RootCNode => {
   let next = firstFreeSlot
-  const slot = (index: number) => node + 32 * index
+  const slot = (index: number) => node + 2 ** slotBits * index
   return {
     slot,
     take: () => {
-      if (next === 2 ** rootCNodeBits) return stop({ _tag: "NoMemory", what: "the root CNode", bytes: 32 })
+      if (next === 2 ** rootCNodeBits) return stop({ _tag: "NoMemory", what: "the root CNode", bytes: 2 ** slotBits })
       return slot(next++)
     },
     next: () => next
   }
 }
 
-const makeSpace = ({ state, machine, free }: Boot, { slot }: RootCNode): Asid.Live => {
-  const pool = free.take("an ASID pool", 2 ** asidPoolBits)
-  Asid.setPool(state, machine, 0, pool)
-  Derivation.insertFirst(state, slot(slots.asidPool), poolCapability(pool, 0))
-  const root = free.take("the root task's PML4", pageBytes)
-  Asid.assign(state, machine, firstAsid, root)
-  Derivation.insertFirst(state, slot(slots.addressSpace), Capability.original("AddressSpace", root, firstAsid))
-  return { root, asid: firstAsid }
+/** The slots that `fill` takes. */
+const filledBy = ({ next }: RootCNode, fill: () => void): BootInfoFrame.Slots => {
+  const start = next()
+  fill()
+  return { start, end: next() }
 }
 
-/** The root task's thread: where it begins, and what it has at once. */
+const ownPage = (free: BootMemory, what: string, address: number): Page => ({
+  address,
+  physical: free.take(what, pageBytes),
+  allow: Allow.write,
+  isDevice: false
+})
+
+/** The page is mapped, and the slot holds a capability to its frame. */
+const place = ({ state, machine, space }: Making, slot: number, page: Page): void => {
+  Derivation.insertFirst(state, slot, frameOf(page))
+  mapPage(state, machine, space, slot, page)
+}
+
+/** Pages of the root task's from `address` on hold these bytes. */
+const placeBytes = (making: Making, address: number, bytes: Uint8Array): void => {
+  for (let offset = 0; offset < bytes.length; offset += pageBytes) {
+    const page = ownPage(making.free, "the boot information", address + offset)
+    place(making, making.cnode.take(), page)
+    for (const [at, byte] of bytes.subarray(offset, offset + pageBytes).entries())
+      making.state.memory.store8(page.physical + at, byte)
+  }
+}
+
+/** The gate's frame is an object like any other: made of the untyped memory in `source`, which has room for nothing else. */
+const placeGate = ({ state, machine, space, boot }: Making, source: number, slot: number): void => {
+  const gate = { address: gateAddress, physical: boot.gateRom, allow: Allow.execute, isDevice: true }
+  Derivation.insertObject(state, source, slot, frameOf(gate))
+  UntypedData.fill(state, source)
+  mapPage(state, machine, space, slot, gate)
+}
+
+/** Where the root task's thread begins, and what it is told there. */
 interface Beginning {
   readonly entry: number
   readonly bootInfo: number
   readonly ipcBuffer: number
 }
 
-const makeThread = ({ state, free }: Boot, { slot }: RootCNode, { entry, bootInfo, ipcBuffer }: Beginning): number => {
-  const thread = free.take("the root task's TCB", tcbBytes)
+const makeThread = ({ state, free, cnode: { slot } }: Making, { entry, bootInfo, ipcBuffer }: Beginning): number => {
+  const thread = free.take("the root task's thread", pageBytes)
   KernelBoot.provide(state, slot(0), slots.tcb, KernelBoot.makeObject(state, "TCB", thread))
   for (const [from, to] of [
     [slots.cnode, tcbSlot.cspace],
@@ -187,7 +213,8 @@ const makeThread = ({ state, free }: Boot, { slot }: RootCNode, { entry, bootInf
   set(Register.rdi, bootInfo)
   state.architecture.resumeAtRestart(state, thread)
 
-  const schedContext = free.take("the root task's scheduling context", 2 ** schedContextBits)
+  // The rest of the page has room for it.
+  const schedContext = thread + tcbBytes
   const time = KernelBoot.makeObject(state, "SchedContext", schedContext, schedContextBits)
   KernelBoot.provide(state, slot(0), slots.schedContext, time)
   KernelBoot.prepare(state, { thread, schedContext, priority, timeSlice, buffer: ipcBuffer, name: "root" })
@@ -200,7 +227,10 @@ const reserved: readonly Region[] = [
   { start: 0xfee0_0000, end: 0xfee0_1000 }
 ]
 
-/** All that is not memory is a device's; the gate is a block of its own. Address 0 stands for nothing, so its page is nobody's. */
+/**
+ * All that is not memory is a device's; the gate is a block of its own. A reference of 0 stands for no object, so none may lie at
+ * address 0: memory there is nobody's.
+ */
 const untypedMemory = (
   { memory, gateRom }: BootService,
   left: readonly Region[]
