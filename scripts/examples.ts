@@ -1,6 +1,6 @@
 /**
- * Builds the C programs of the examples: the header that says the kernel's interface and their protocol in C, from the tables that
- * the kernel reads, and a static ELF beside each source.
+ * Builds the C programs of examples, benchmarks and tests: the header that says the kernel's interface and the examples' protocol
+ * in C, from the tables that the kernel reads, and a static ELF beside each source.
  *
  *     npm run examples
  */
@@ -23,10 +23,12 @@ const definitions = [
 ]
 writeFileSync(join(folder, "skyscope.h"), header(relative(root, import.meta.filename), definitions))
 
-for (const source of globSync(join(folder, "*.c"))) {
+const sources = ["examples/pingpong", "bench/ipc", "tests/examples"].flatMap((at) => globSync(join(root, at, "*.c")))
+for (const source of sources) {
   const program = source.replace(/\.c$/, ".elf")
   // biome-ignore format: an option, a word
   const options = [
+    `-I${folder}`,
     "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-mgeneral-regs-only", "-fno-pie", "-no-pie",
     "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-n", "-s"
   ]

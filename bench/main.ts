@@ -1,0 +1,21 @@
+/**
+ * All benchmarks, or those whose names have a word in them.
+ *
+ *     npm run bench
+ *     npm run bench -- ipc
+ */
+import type { Benchmark } from "./Benchmark.ts"
+import * as ipc from "./ipc.ts"
+
+const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks]
+
+const words = process.argv.slice(2).map((word) => word.toLowerCase())
+const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+
+const number = (value: number): string =>
+  value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 1 : 0 }).padStart(12)
+
+for (const { name, run } of asked) {
+  console.log(name)
+  for (const figure of run()) console.log(`${number(figure.value)}  ${figure.name}`)
+}
