@@ -217,7 +217,7 @@ const decode = (view: View, isFirst: boolean, invocation: Invocation): Decoded =
     case numberOf.SchedControl:
       return isFirst ? SyscallError.invalidCapability(0) : SchedControl.decode(view, invocation)
     case numberOf.SchedContext:
-      return SchedContext.decode(view, invocation)
+      return isFirst ? SyscallError.invalidCapability(0) : SchedContext.decode(view, invocation)
     case numberOf.Untyped:
       return Untyped.decode(view, invocation)
     case numberOf.IRQHandler:

@@ -158,8 +158,6 @@ const architecture: Architecture = {
 const memoryBytes = 2 ** 22
 const dataAt = 0x1_0000
 const objectsAt = 0x2_0000
-/** The world's capability space: one CNode, whose slots the tests number. */
-export const rootBits = 10
 /** The depth at which the slots of the world's capability space are named in messages. */
 export const depth = 64
 
@@ -172,6 +170,7 @@ export interface Actor {
   readonly contextSlot: number
   /** The physical address of its IPC buffer. */
   readonly buffer: number
+  readonly bufferSlot: number
 }
 
 export interface Message {
@@ -221,7 +220,7 @@ export class World {
   #free = objectsAt
   #nextSlot = 16
 
-  constructor() {
+  constructor(rootBits = 10) {
     if (dataAt + kernelDataBytes > objectsAt) throw new Error("the kernel's data ends before the objects")
     Boot.initialise(this.state)
     this.cnode = this.allocate(5 + rootBits)
@@ -288,6 +287,11 @@ export class World {
     return to
   }
 
+  /** A copy of a capability in this slot. */
+  duplicate(slot: number, to: number): void {
+    this.#copy(slot, to, (cap) => cap)
+  }
+
   #copy(from: number, to: number, change: (cap: Capability.Capability) => Capability.Capability): void {
     Derivation.insert(this.state, this.at(from), this.at(to), change(Capability.read(this.state, this.at(from))))
   }
@@ -319,7 +323,8 @@ export class World {
       slot: tcb.slot,
       context: context.at,
       contextSlot: context.slot,
-      buffer: frame.at
+      buffer: frame.at,
+      bufferSlot: frame.slot
     }
     if (options.stopped === true) Scheduler.dequeue(this.state, tcb.at)
     if (options.stopped === true) Tcb.state.store(this.memory, tcb.at, ThreadState.inactive)
