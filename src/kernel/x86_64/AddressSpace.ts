@@ -1,7 +1,8 @@
 /**
  * AddressSpace: a PML4, the root of the tables by which the addresses of programs are translated.
  *
- * Its upper half is the kernel's, the same in every one. Before it has an ASID nothing can be mapped in it and no thread can run in it.
+ * Its upper half is the kernel's, the same in every one. Before it has an ASID nothing can be mapped in it and no
+ * thread can run in it.
  */
 import { Charge } from "../../hal/Charge.ts"
 import * as Methods from "../../types/methods/AddressSpace.ts"
@@ -15,7 +16,9 @@ import { entryIn, missing, setEntry } from "./Translation.ts"
 export const decode = (view: View, machine: Machine, invocation: Invocation): Decoded =>
   invocation.label === Methods.Unmap.label ? decodeUnmap(view, machine, invocation) : SyscallError.illegalOperation
 
-/** What is mapped at an address is unmapped, whichever capability mapped it; that one can map again, or unmap nothing. */
+/**
+ * What is mapped at an address is unmapped, whichever capability mapped it; that one can map again, or unmap nothing.
+ */
 const decodeUnmap = (view: View, machine: Machine, invocation: Invocation): Decoded => {
   const { paging, processor } = machine
   const args = read(view, invocation, Methods.Unmap)

@@ -1,6 +1,6 @@
 /**
- * ArchData: what this half of the kernel knows beside the objects, in memory of its own: the heads of the tables of address
- * spaces, what the processor runs, and which IO ports have been given out.
+ * ArchData: what this half of the kernel knows beside the objects, in memory of its own: the heads of the tables of
+ * address spaces, what the processor runs, and which IO ports have been given out.
  */
 import { layout, u64 } from "../../types/Layout.ts"
 import { ref } from "../Reference.ts"
@@ -17,7 +17,10 @@ export const ArchData = layout(0x1000, {
   // 0x40: the ASID pools
 })
 
-/** The high bits of an ASID select its pool; the processor tags translations with 12 bits (SDM vol. 3A, "Process-Context Identifiers"). */
+/**
+ * The high bits of an ASID select its pool; the processor tags translations with 12 bits (SDM vol. 3A, "Process-Context
+ * Identifiers").
+ */
 export const asidPools = 8
 /** The physical address of a pool, 0 if there is none. */
 export const poolEntry = (archData: number, index: number): number => archData + 0x40 + 8 * index

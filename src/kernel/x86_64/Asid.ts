@@ -1,8 +1,9 @@
 /**
  * ASIDs: the numbers of address spaces, and the pools that give them out.
  *
- * An ASID is a pool's index and an entry's; the entry has the address of the PML4 with this number, 0 if there is none. Mappings name an address
- * space by its ASID: when it is deleted, they lead nowhere. The processor tags translations with it. ASID 0 is nobody's.
+ * An ASID is a pool's index and an entry's; the entry has the address of the PML4 with this number, 0 if there is none.
+ * Mappings name an address space by its ASID: when it is deleted, they lead nowhere. The processor tags translations
+ * with it. ASID 0 is nobody's.
  */
 import { Charge } from "../../hal/Charge.ts"
 import { Halt } from "../../hal/Gates.ts"

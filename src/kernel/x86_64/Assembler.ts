@@ -1,8 +1,8 @@
 /**
  * A small assembler: code as a table of names and bytes.
  *
- * Only the instructions that the kernel's stubs are made of, each written as in the manual's opcode table. They are all in the plain
- * base set of 64-bit mode (SDM vol. 2), but for the gate.
+ * Only the instructions that the kernel's stubs are made of, each written as in the manual's opcode table. They are all
+ * in the plain base set of 64-bit mode (SDM vol. 2), but for the gate.
  */
 
 /** A byte, or the 32-bit distance to a name: from the end of those four bytes, as relative jumps count it. */

@@ -1,11 +1,11 @@
 /**
  * Boot: from the first gate to the first instruction of the root task.
  *
- * The loader has put the image and the modules into memory and the processor at the image's first gate, with page tables of the
- * loader's that show all memory at the window. What stands here happens behind that gate, once.
+ * The loader has put the image and the modules into memory and the processor at the image's first gate, with page
+ * tables of the loader's that show all memory at the window. What stands here happens behind that gate, once.
  *
- * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it the first one is.
- * `root=gate` says that it is a program of the host's, entered by the machine's gate.
+ * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it
+ * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate.
  */
 import { Effect } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"

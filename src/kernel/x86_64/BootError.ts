@@ -6,7 +6,9 @@ export type BootError =
   | { readonly _tag: "NoMemory"; readonly what: string; readonly bytes: number }
   /** There is no module that could be the root task's program, or none of the name that was `wanted`. */
   | { readonly _tag: "NoRootTask"; readonly wanted: string | undefined }
-  /** The module is no program that can be the root task: `reason` says what is wrong, `at` in which byte of the module. */
+  /**
+   * The module is no program that can be the root task: `reason` says what is wrong, `at` in which byte of the module.
+   */
   | { readonly _tag: "BadProgram"; readonly module: string; readonly reason: string; readonly at: number }
 
 export const badProgram = (module: string, reason: string, at: number): BootError => ({

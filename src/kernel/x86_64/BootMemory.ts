@@ -1,7 +1,8 @@
 /**
  * BootMemory: memory while the kernel starts, before all that is left becomes untyped.
  *
- * What is taken is gone for ever: the kernel's page tables, the root task's first objects. It is taken from the top, so that what is left is in few pieces.
+ * What is taken is gone for ever: the kernel's page tables, the root task's first objects. It is taken from the top, so
+ * that what is left is in few pieces.
  */
 import type { Region } from "../../hal/Boot.ts"
 import type { MemoryService } from "../../hal/Memory.ts"
@@ -9,7 +10,9 @@ import { stop } from "./BootError.ts"
 import { union, wholeUnits, without } from "./Regions.ts"
 
 export interface BootMemory {
-  /** `bytes` of memory, cleared, at a multiple of `alignment`. Stops the machine if there are none, saying for `what`. */
+  /**
+   * `bytes` of memory, cleared, at a multiple of `alignment`. Stops the machine if there are none, saying for `what`.
+   */
   readonly take: (what: string, bytes: number, alignment?: number) => number
   /** What was in use is no longer: it is cleared, as all memory is that objects are made in. */
   readonly give: (region: Region) => void

@@ -1,12 +1,16 @@
 /**
  * The tables that tell the processor of segments, the task and the ways into the kernel: GDT, TSS, IDT.
  *
- * SDM vol. 3A, "Segment Descriptors", "TSS Descriptor in 64-bit mode", "64-Bit Mode IDT", "Task Management in 64-bit Mode". All three
- * stand in read-only memory: descriptors are marked accessed from the start, so that loading one writes nothing, and in 64-bit mode the processor never writes a TSS.
+ * SDM vol. 3A, "Segment Descriptors", "TSS Descriptor in 64-bit mode", "64-Bit Mode IDT", "Task Management in 64-bit
+ * Mode". All three stand in read-only memory: descriptors are marked accessed from the start, so that loading one
+ * writes nothing, and in 64-bit mode the processor never writes a TSS.
  */
 import { isTrap, ownStack, vectors } from "./Vectors.ts"
 
-/** Selectors, in the order that SYSCALL and SYSRET want: the kernel's data behind its code, the user's code behind its data. */
+/**
+ * Selectors, in the order that SYSCALL and SYSRET want: the kernel's data behind its code, the user's code behind its
+ * data.
+ */
 // biome-ignore format: a table
 export const Selector = {
   kernelCode: 0x08,
@@ -17,8 +21,8 @@ export const Selector = {
 } as const
 
 /**
- * IA32_STAR's upper half. SYSCALL loads CS from bits 47:32 and SS with 8 more; SYSRET to 64-bit code loads SS from bits 63:48 plus 8
- * and CS plus 16 (SDM vol. 2B, "SYSCALL", "SYSRET").
+ * IA32_STAR's upper half. SYSCALL loads CS from bits 47:32 and SS with 8 more; SYSRET to 64-bit code loads SS from bits
+ * 63:48 plus 8 and CS plus 16 (SDM vol. 2B, "SYSCALL", "SYSRET").
  */
 export const starHigh = ((Selector.kernelData | 3) << 16) | Selector.kernelCode
 
@@ -49,7 +53,10 @@ export const writeGdt = (view: DataView, tss: bigint): void => {
   view.setUint32(Selector.task + 8, Number(tss >> 32n), true)
 }
 
-/** `stack` is RSP0, for what comes from a program; `ownStacks` are IST 1 and up. No IO permission map: its base is the TSS's end. */
+/**
+ * `stack` is RSP0, for what comes from a program; `ownStacks` are IST 1 and up. No IO permission map: its base is the
+ * TSS's end.
+ */
 export const writeTss = (view: DataView, stack: bigint, ownStacks: readonly bigint[]): void => {
   view.setBigUint64(4, stack, true)
   ownStacks.forEach((top, index) => {

@@ -1,5 +1,6 @@
 /**
- * ELF64 files: "Tool Interface Standard, Executable and Linking Format", with the 64-bit layouts of "ELF-64 Object File Format".
+ * ELF64 files: "Tool Interface Standard, Executable and Linking Format", with the 64-bit layouts of "ELF-64 Object File
+ * Format".
  *
  * As much as a static program for this architecture needs: the file header, and the segments to load.
  */
@@ -13,8 +14,9 @@ export const SegmentFlag = { execute: 1, write: 2, read: 4 } as const
 /** Offsets of the fields of the file header and of a program header, and the sizes of both. */
 // biome-ignore format: a table
 export const FileHeader = {
-  magic: 0, class: 4, data: 5, version: 6, e_type: 16, e_machine: 18, e_version: 20, e_entry: 24, e_phoff: 32, e_shoff: 40, e_flags: 48,
-  e_ehsize: 52, e_phentsize: 54, e_phnum: 56, e_shentsize: 58, e_shnum: 60, e_shstrndx: 62, size: 64
+  magic: 0, class: 4, data: 5, version: 6,
+  e_type: 16, e_machine: 18, e_version: 20, e_entry: 24, e_phoff: 32, e_ehsize: 52, e_phentsize: 54, e_phnum: 56,
+  size: 64
 } as const
 // biome-ignore format: a table
 export const ProgramHeader = {

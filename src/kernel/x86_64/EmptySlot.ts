@@ -8,7 +8,10 @@ import { slotAt } from "../CSpace.ts"
 import { extraCap, type Invocation, kindOf } from "../Invocation.ts"
 import { isRefusal, type View } from "../State.ts"
 
-/** The slot that `index` and `depth` name from the CNode which is extra capability `root` on; refused if there is something in it. */
+/**
+ * The slot that `index` and `depth` name from the CNode which is extra capability `root` on; refused if there is
+ * something in it.
+ */
 export const emptySlot = (
   view: View,
   invocation: Invocation,

@@ -1,8 +1,9 @@
 /**
  * Entry: what happens at the kernel's gates.
  *
- * A gate finds every register as the program left it. The program's go to its thread's context, the kernel does what it is asked for, and
- * the registers of the thread that runs next take their place: the gate is left by one of the image's ways out.
+ * A gate finds every register as the program left it. The program's go to its thread's context, the kernel does what it
+ * is asked for, and the registers of the thread that runs next take their place: the gate is left by one of the image's
+ * ways out.
  */
 import { Halt } from "../../hal/Gates.ts"
 import type { MemoryService } from "../../hal/Memory.ts"
@@ -155,5 +156,6 @@ const ownFault = (frame: Int32Array, { systemLow, systemHigh }: ProcessorService
   const vector = frame[2 * Frame.vector]!
   const at =
     vector === Vector.PF ? `, address ${hex(systemLow(SystemRegister.CR2), systemHigh(SystemRegister.CR2))}H` : ""
-  return `the kernel was refused: ${nameOf(vector)} (error code ${frame[2 * Frame.error]!}) at RIP ${address(frame, Frame.rip)}${at}`
+  const code = frame[2 * Frame.error]!
+  return `the kernel was refused: ${nameOf(vector)} (error code ${code}) at RIP ${address(frame, Frame.rip)}${at}`
 }

@@ -1,8 +1,8 @@
 /**
  * Frame: memory that can be mapped.
  *
- * A capability to a frame is mapped in at most one place, and only by that capability is it unmapped: whoever wants two mappings
- * copies it. Nothing that is a frame is, or can become, memory of the kernel's.
+ * A capability to a frame is mapped in at most one place, and only by that capability is it unmapped: whoever wants two
+ * mappings copies it. Nothing that is a frame is, or can become, memory of the kernel's.
  */
 import { Halt } from "../../hal/Gates.ts"
 import { Allow } from "../../hal/Paging.ts"

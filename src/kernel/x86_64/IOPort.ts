@@ -1,8 +1,8 @@
 /**
  * IOPortControl and IOPort: ranges of IO ports.
  *
- * Each port is in at most one range. A range is issued once, and again when the last capability to it is deleted. In a slot, its
- * first port stands for the object; the data has both ends.
+ * Each port is in at most one range. A range is issued once, and again when the last capability to it is deleted. In a
+ * slot, its first port stands for the object; the data has both ends.
  */
 import { numberOf } from "../../types/Kind.ts"
 import { heldAll } from "../../types/Rights.ts"

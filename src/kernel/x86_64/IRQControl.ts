@@ -1,8 +1,8 @@
 /**
  * IRQControl on this architecture: message-signalled interrupts, and pins of IOAPICs.
  *
- * A program chooses the interrupt's number, below `interrupts`; its vector is that much above `Vector.firstUser`. A device sends
- * that vector once the program has written it to the device. No IOAPIC is the kernel's to program.
+ * A program chooses the interrupt's number, below `interrupts`; its vector is that much above `Vector.firstUser`. A
+ * device sends that vector once the program has written it to the device. No IOAPIC is the kernel's to program.
  */
 import { Charge } from "../../hal/Charge.ts"
 import { numberOf } from "../../types/Kind.ts"

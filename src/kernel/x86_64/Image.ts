@@ -1,8 +1,9 @@
 /**
  * The kernel's image: what of the kernel is bytes in the machine's memory.
  *
- * Three sections, each whole pages with protections of its own: text holds the ways into the kernel and out of it, rodata the tables
- * by which the processor finds them, data what changes. What the kernel does between entry and exit is the host's half, behind the gates.
+ * Three sections, each whole pages with protections of its own: text holds the ways into the kernel and out of it,
+ * rodata the tables by which the processor finds them, data what changes. What the kernel does between entry and exit
+ * is the host's half, behind the gates.
  */
 import { linked } from "../../types/x86_64/KernelSpace.ts"
 import { kernelDataBytes } from "../KernelData.ts"
@@ -19,8 +20,9 @@ const pageBytes = 0x1000
 const toPage = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes
 
 /**
- * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector, which make the stack
- * look the same for all (vector, error code, then what the processor pushed). The ways out are one instruction each.
+ * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector,
+ * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out are one
+ * instruction each.
  */
 const vectorStub = (vector: number): Stub => ({
   name: `vector ${vector}`,
@@ -35,7 +37,8 @@ const stubs: readonly Stub[] = [
   { name: "vector", code: [...GATE(Entry.vector), ...UD2] },
   { name: "sysret", code: SYSRETQ },
   { name: "iret", code: IRETQ },
-  // "STI: ... the processor begins responding to external, maskable interrupts after the next instruction is executed": none is lost before HLT.
+  // "STI: ... the processor begins responding to external, maskable interrupts after the next instruction is executed":
+  // none is lost before HLT.
   { name: "idle", code: [...STI, ...HLT, ...JMP("idle")] },
   ...Array.from({ length: vectors }, (_, vector) => vectorStub(vector))
 ]
@@ -57,7 +60,9 @@ export type DataPart = keyof typeof dataParts
 const sixteen = 16
 const text = assemble(stubs, sixteen)
 
-/** Offsets from the image's start: physical addresses count from where it was loaded, others from where it is linked. */
+/**
+ * Offsets from the image's start: physical addresses count from where it was loaded, others from where it is linked.
+ */
 const textBytes = toPage(text.bytes.length)
 const idtAt = textBytes
 const gdtAt = idtAt + idtBytes
@@ -130,7 +135,10 @@ const rodata = (): Uint8Array => {
   return bytes
 }
 
-/** The image as a file: a static ELF64 with a segment for each section. Its entry is a physical address, for a loader without the kernel's page tables. */
+/**
+ * The image as a file: a static ELF64 with a segment for each section. Its entry is a physical address, for a loader
+ * without the kernel's page tables.
+ */
 export const elf = (): Uint8Array => {
   const contents = { text: text.bytes, rodata: rodata(), data: new Uint8Array(0) }
   return write({

@@ -1,11 +1,12 @@
 /**
- * The kernel's half of every address space: the page tables that the kernel makes of itself and of physical memory, once.
+ * The kernel's half of every address space: the page tables that the kernel makes of itself and of physical memory,
+ * once.
  *
  *     window + p                memory at p: supervisor, never executable, writable unless text or rodata lies there
  *     linked + p                the image, each section at its protections
  *
- * So text and rodata are read-only wherever they are seen, and what is executable is text where it is linked, and nothing else
- * (DESIGN, "Immutability and isolation"). No entry is for users.
+ * So text and rodata are read-only wherever they are seen, and what is executable is text where it is linked, and
+ * nothing else. No entry is for users.
  */
 import type { Region } from "../../hal/Boot.ts"
 import type { MemoryService } from "../../hal/Memory.ts"

@@ -1,4 +1,6 @@
-/** Machine: what this half of the kernel has beside the `State`: the processor's own services, and where its memory is. */
+/**
+ * Machine: what this half of the kernel has beside the `State`: the processor's own services, and where its memory is.
+ */
 import type { Region } from "../../hal/Boot.ts"
 import type { PagingService } from "../../hal/Paging.ts"
 import type { PortsService } from "../../hal/Ports.ts"

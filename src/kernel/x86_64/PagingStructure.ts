@@ -1,5 +1,6 @@
 /**
- * PDPT, PageDirectory, PageTable: the tables below a PML4. Each is a kind of its own; what they do differs only in the level.
+ * PDPT, PageDirectory, PageTable: the tables below a PML4. Each is a kind of its own; what they do differs only in the
+ * level.
  *
  * A table is mapped by the one capability that made it so, and unmapped by the last one to it.
  */

@@ -1,7 +1,8 @@
 /**
  * Program: the root task's program, and where it lies in its address space.
  *
- * A static ELF64 for this architecture, read where the loader put it in memory. What is wrong with one is said before anything is made of it.
+ * A static ELF64 for this architecture, read where the loader put it in memory. What is wrong with one is said before
+ * anything is made of it.
  */
 import type { Region } from "../../hal/Boot.ts"
 import type { ReadableMemory } from "../../types/Layout.ts"
@@ -9,7 +10,10 @@ import { type BootError, badProgram } from "./BootError.ts"
 import { pageBytes } from "./BootMemory.ts"
 import { FileHeader, FileType, Ident, machineX86_64, ProgramHeader, PT_LOAD, SegmentFlag } from "./Elf.ts"
 
-/** A part of the program: [start, end) in its address space, of which the file has the first `fileBytes`, at physical address `file`. */
+/**
+ * A part of the program: [start, end) in its address space, of which the file has the first `fileBytes`, at physical
+ * address `file`.
+ */
 export interface Part {
   readonly start: number
   readonly end: number

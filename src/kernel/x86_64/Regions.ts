@@ -39,7 +39,10 @@ export interface Block {
   readonly sizeBits: number
 }
 
-/** The fewest blocks that make up a region, lowest first. Blocks are from 2^`least` to 2^`most` bytes; what is smaller is lost. */
+/**
+ * The fewest blocks that make up a region, lowest first. Blocks are from 2^`least` to 2^`most` bytes; what is smaller
+ * is lost.
+ */
 export const blocks = ({ start, end }: Region, least: number, most: number): readonly Block[] => {
   const found: Block[] = []
   let at = Math.ceil(start / 2 ** least) * 2 ** least

@@ -25,7 +25,10 @@ export interface Page {
 const pageBits = 12
 const backing = 0
 
-/** Make the tables that translate [start, end) and put a capability to each into the slot that `take` gives, those near the root first. */
+/**
+ * Make the tables that translate [start, end) and put a capability to each into the slot that `take` gives, those near
+ * the root first.
+ */
 export const mapTables = (
   state: State,
   machine: Machine,

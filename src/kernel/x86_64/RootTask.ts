@@ -1,8 +1,8 @@
 /**
  * RootTask: the first task. It gets all there is: what the machine has, and what the kernel did not need for itself.
  *
- * Its objects are made as programs make theirs, out of memory, with capabilities to them; only that no capability was there before.
- * Where each capability goes is said in `types/BootInfo`.
+ * Its objects are made as programs make theirs, out of memory, with capabilities to them; only that no capability was
+ * there before. Where each capability goes is said in `types/BootInfo`.
  */
 import type { BootService, Region } from "../../hal/Boot.ts"
 import { Allow } from "../../hal/Paging.ts"
@@ -180,7 +180,10 @@ const placeBytes = (making: Making, address: number, bytes: Uint8Array): void =>
   }
 }
 
-/** The gate's frame is an object like any other: made of the untyped memory in `source`, which has room for nothing else. */
+/**
+ * The gate's frame is an object like any other: made of the untyped memory in `source`, which has room for nothing
+ * else.
+ */
 const placeGate = ({ state, machine, space, boot }: Making, source: number, slot: number): void => {
   const gate = { address: gateAddress, physical: boot.gateRom, allow: Allow.execute, isDevice: true }
   Derivation.insertObject(state, source, slot, frameOf(gate))
@@ -228,8 +231,8 @@ const reserved: readonly Region[] = [
 ]
 
 /**
- * All that is not memory is a device's; the gate is a block of its own. A reference of 0 stands for no object, so none may lie at
- * address 0: memory there is nobody's.
+ * All that is not memory is a device's; the gate is a block of its own. A reference of 0 stands for no object, so none
+ * may lie at address 0: memory there is nobody's.
  */
 const untypedMemory = (
   { memory, gateRom }: BootService,

@@ -21,7 +21,8 @@ const Cr4 = {
 const Efer = { SCE: 1 << 0, NXE: 1 << 11 } as const
 
 /**
- * What SYSCALL clears in RFLAGS: AC, which would open user pages to the kernel, NT, which IRET would refuse, IOPL, DF, IF and TF.
+ * What SYSCALL clears in RFLAGS: AC, which would open user pages to the kernel, NT, which IRET would refuse, IOPL, DF,
+ * IF and TF.
  */
 const syscallClears = 0x4_7700
 
@@ -67,7 +68,8 @@ export const direct = (processor: ProcessorService): void => {
 
   const isBootProcessor = processor.systemLow(SystemRegister.IA32_APIC_BASE) & bootProcessor
   set(SystemRegister.IA32_APIC_BASE, apicBase | isBootProcessor)
-  // "Software disabled, the mask bits of all LVT entries are set; attempts to reset them are ignored": enabling comes first.
+  // "Software disabled, the mask bits of all LVT entries are set; attempts to reset them are ignored": enabling comes
+  // first.
   set(SystemRegister.X2APIC_SPURIOUS, apicEnabled | Vector.spurious)
   set(SystemRegister.X2APIC_TPR, 0)
   set(SystemRegister.X2APIC_LVT_LINT0, Lvt.masked)

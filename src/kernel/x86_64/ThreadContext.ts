@@ -1,8 +1,9 @@
 /**
  * ThreadContext: the registers of a thread while it does not run.
  *
- * The words of `Processor.registers` in their order, then the flags, then where the thread goes on. RIP, as programs read and write it, is where the
- * thread was when it entered the kernel; the two differ behind a system call, whose instruction is over unless it is to be made again.
+ * The words of `Processor.registers` in their order, then the flags, then where the thread goes on. RIP, as programs
+ * read and write it, is where the thread was when it entered the kernel; the two differ behind a system call, whose
+ * instruction is over unless it is to be made again.
  */
 import type { MemoryService } from "../../hal/Memory.ts"
 import type { ProcessorService } from "../../hal/Processor.ts"
@@ -12,8 +13,10 @@ import { Selector } from "./Descriptors.ts"
 import { Offset } from "./Image.ts"
 
 /** The number of each register: its word in the context. */
-// biome-ignore format: those behind the processor's
-export const Register = { ...processorWords, rflags: 19, next: 20 } as const satisfies Record<UserRegister | "next", number>
+export const Register = { ...processorWords, rflags: 19, next: 20 } as const satisfies Record<
+  UserRegister | "next",
+  number
+>
 
 const processorHalves = 2 * Register.rflags
 
@@ -30,8 +33,9 @@ const settable = 0xcd5
 const canonical = (high: number) => high >> 15 === 0 || high >> 15 === -1
 
 /**
- * A word from a program as a register of a thread may hold it. The processor refuses to go on at an address that is not canonical, and the refusal would
- * hit the kernel (SDM vol. 2, "IRET", "SYSRET"): such an address becomes 0. A thread stays interruptible.
+ * A word from a program as a register of a thread may hold it. The processor refuses to go on at an address that is not
+ * canonical, and the refusal would hit the kernel (SDM vol. 2, "IRET", "SYSRET"): such an address becomes 0. A thread
+ * stays interruptible.
  */
 export const sanitised = (
   register: number,
@@ -53,7 +57,10 @@ export const sanitised = (
 
 const { rip, rsp, rcx, r11 } = Register
 
-/** The frame of an interrupt as the stubs leave it, in words: SDM vol. 3A, "64-Bit Mode Stack Frame", under the two that the stub pushed. */
+/**
+ * The frame of an interrupt as the stubs leave it, in words: SDM vol. 3A, "64-Bit Mode Stack Frame", under the two that
+ * the stub pushed.
+ */
 export const Frame = { vector: 0, error: 1, rip: 2, cs: 3, rflags: 4, rsp: 5, ss: 6, words: 7 } as const
 
 export interface Contexts {
@@ -61,7 +68,10 @@ export interface Contexts {
   readonly saveSyscall: (context: number) => void
   /** After an interrupt whose frame (the words of `Frame`, as halves) this is. */
   readonly saveInterrupt: (context: number, frame: Int32Array) => void
-  /** The instruction that entered the kernel, of two bytes, is where it would be made again, though the processor says it is over. */
+  /**
+   * The instruction that entered the kernel, of two bytes, is where it would be made again, though the processor says
+   * it is over.
+   */
   readonly stepBack: (context: number) => void
   /** The processor goes on with these registers in ring 3 when the gate is left. */
   readonly restore: (context: number) => void
@@ -71,7 +81,8 @@ export interface Contexts {
 
 /** `image` is where the kernel's image lies. A context is given by its physical address. */
 export const make = (memory: MemoryService, { registers }: ProcessorService, image: number): Contexts => {
-  // What of a context on its way is no register of the processor's: the flags, and `next`. Nothing is in it between two calls.
+  // What of a context on its way is no register of the processor's: the flags, and `next`. Nothing is in it between two
+  // calls.
   const rest = new Int32Array(4)
   const frame = new Int32Array(2 * 5)
   const frameOffset = Offset.stackTop - frame.byteLength
@@ -120,7 +131,8 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
       memory.loadWords(context, registers, 0, processorHalves)
       memory.loadWords(context + 4 * processorHalves, rest, 0, rest.length)
       const flags = rest[0]!
-      // SYSRET takes RIP from RCX and RFLAGS, but for RF, from R11: where they are the same anyway, it does what IRET would.
+      // SYSRET takes RIP from RCX and RFLAGS, but for RF, from R11: where they are the same anyway, it does what IRET
+      // would.
       if (
         registers[2 * rcx] === rest[2] &&
         registers[2 * rcx + 1] === rest[3] &&

@@ -11,7 +11,10 @@ import type { State, View } from "../State.ts"
 import { ArchData } from "./ArchData.ts"
 import type { Machine } from "./Machine.ts"
 
-/** Bit 63 of what is moved to CR3: translations of the ASID that are still right stay (SDM vol. 2, "MOV - Move to/from Control Registers"). */
+/**
+ * Bit 63 of what is moved to CR3: translations of the ASID that are still right stay (SDM vol. 2, "MOV - Move to/from
+ * Control Registers").
+ */
 const keepTranslations = 0x8000_0000
 
 /** The processor translates by the tables at `root`, with this ASID. */
@@ -32,7 +35,7 @@ export const entryIn = (
 
 /** The place of the entry for `address` at this level; refused if a table on the way is missing. */
 export const entryAt = (
-  { memory }: View,
+  { memory, charge }: View,
   { paging }: Machine,
   root: number,
   level: number,
@@ -40,6 +43,7 @@ export const entryAt = (
 ): number | SyscallError.SyscallError => {
   let table = root
   for (let at = 0; at < level; at++) {
+    charge(Charge.lookup)
     const entry = entryIn(paging, table, at, address)
     const low = memory.load32(entry)
     if (!paging.present(low) || paging.mapsPage(at, low)) return missing(paging, at)

@@ -1,8 +1,8 @@
 /**
  * The 256 interrupt vectors: what each is for.
  *
- * 0 to 31 are the processor's exceptions. From 32 on a vector is an interrupt of the machine, or, at the top, an INT instruction
- * by which a program makes a system call that the kernel does not know.
+ * 0 to 31 are the processor's exceptions. From 32 on a vector is an interrupt of the machine, or, at the top, an INT
+ * instruction by which a program makes a system call that the kernel does not know.
  */
 
 /** SDM vol. 3A, "Exceptions and Interrupts", table "Protected-Mode Exceptions and Interrupts". */
@@ -38,8 +38,8 @@ const errorCode: ReadonlySet<number> = new Set([
 export const pushesErrorCode = (vector: number): boolean => errorCode.has(vector)
 
 /**
- * Exceptions with a stack of their own (SDM vol. 3A, "Interrupt Stack Table"): those that can come between SYSCALL, which leaves the
- * program's RSP, and the gate behind it.
+ * Exceptions with a stack of their own (SDM vol. 3A, "Interrupt Stack Table"): those that can come between SYSCALL,
+ * which leaves the program's RSP, and the gate behind it.
  */
 export const ownStack: readonly number[] = [Vector.PF, Vector.DF, Vector.NMI, Vector.MC, Vector.DB]
 

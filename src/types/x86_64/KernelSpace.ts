@@ -1,7 +1,8 @@
 /**
  * The kernel's half of every address space: where the machine finds what it reaches on the kernel's behalf.
  *
- * Both begin at a multiple of 512 GiB or 1 GiB, so that a PML4E or a PDPTE holds them. Addresses as programs write them.
+ * Both begin at a multiple of 512 GiB or 1 GiB, so that a PML4E or a PDPTE holds them. Addresses as programs write
+ * them.
  */
 
 /** Physical memory as the kernel reaches it: physical address `p` at `window + p`. */

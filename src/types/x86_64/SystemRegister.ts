@@ -1,8 +1,9 @@
 /**
  * Numbers of the privileged registers, for `Processor.systemLow`, `systemHigh` and `setSystem`.
  *
- * A model-specific register has its own number, the one that RDMSR and WRMSR take in ECX; the others have numbers that no
- * model-specific register has. A write has the effects, and raises the exceptions, of the instruction that writes the register.
+ * A model-specific register has its own number, the one that RDMSR and WRMSR take in ECX; the others have numbers that
+ * no model-specific register has. A write has the effects, and raises the exceptions, of the instruction that writes
+ * the register.
  */
 // biome-ignore format: a table
 export const SystemRegister = {
@@ -12,7 +13,9 @@ export const SystemRegister = {
   CR4:          0x1_0000_0004,
   CR8:          0x1_0000_0008,
   XCR0:         0x1_0000_0010,
-  /** LGDT and LIDT: the base and the limit are written one after the other, and nothing is read through them in between. */
+  /**
+   * LGDT and LIDT: the base and the limit are written one after the other, and nothing is read through them in between.
+   */
   GDTR_BASE:    0x1_0000_0020,
   GDTR_LIMIT:   0x1_0000_0021,
   IDTR_BASE:    0x1_0000_0022,

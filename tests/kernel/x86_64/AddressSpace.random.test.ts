@@ -120,7 +120,10 @@ const perform = ({ system, held }: { readonly system: System; readonly held: num
   }
 }
 
-/** What must be so of every page that a program can reach: some capability to its frame put it there, with rights that it has. */
+/**
+ * What must be so of every page that a program can reach: some capability to its frame put it there, with rights that
+ * it has.
+ */
 const check = ({ system, held }: { readonly system: System; readonly held: readonly number[] }): number => {
   const { state, memory, slot, machine } = system
   const kind = (index: number) => Capability.kind(state, slot(index))

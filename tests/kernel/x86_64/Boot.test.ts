@@ -82,7 +82,7 @@ describe("boot", () => {
     assert.strictEqual(pc.memory.load16(image?.physical ?? 0), 0x0b0f)
   })
 
-  it("loads every part of a program, zeros behind what the file has, and maps what lies between for reading alone", () => {
+  it("loads every part of a program, zeros behind what the file has, and maps what lies between read-only", () => {
     const part = (virtual: bigint, byte: number, memoryBytes: number, writable: boolean) => ({
       virtual,
       physical: 0n,

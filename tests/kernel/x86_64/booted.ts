@@ -1,6 +1,6 @@
 /**
- * A machine whose kernel has booted through its first gate, and the little of a processor that its ways in and out need: SYSCALL and
- * interrupts to enter, SYSRET, IRET and the idle loop to leave.
+ * A machine whose kernel has booted through its first gate, and the little of a processor that its ways in and out
+ * need: SYSCALL and interrupts to enter, SYSRET, IRET and the idle loop to leave.
  */
 import { assert } from "@effect/vitest"
 import type { BootService } from "../../../src/hal/Boot.ts"

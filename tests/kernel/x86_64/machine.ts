@@ -10,7 +10,9 @@ import type { TimeService } from "../../../src/hal/Time.ts"
 import { paging } from "../../../src/hal/x86_64/entries.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
 
-/** Memory from 0 up to `bytes.length`. Beyond it there is nothing, and an access is a mistake of the test or the kernel. */
+/**
+ * Memory from 0 up to `bytes.length`. Beyond it there is nothing, and an access is a mistake of the test or the kernel.
+ */
 export const memoryOf = (bytes: Uint8Array): MemoryService => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const aligned = (address: number, size: number) => {
@@ -44,7 +46,10 @@ export interface Mapped {
   readonly user: boolean
 }
 
-/** Every page that the tables at `root` map (or only those of the user half), with what all entries on the way to it allow. */
+/**
+ * Every page that the tables at `root` map (or only those of the user half), with what all entries on the way to it
+ * allow.
+ */
 export const mappings = (memory: MemoryService, root: number, half: "both" | "user" = "both"): readonly Mapped[] => {
   const found: Mapped[] = []
   const visit = (

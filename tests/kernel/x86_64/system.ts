@@ -1,4 +1,7 @@
-/** A kernel that has booted, up to the moment at which the root task would run: its memory, its root CNode, and calls by hand. */
+/**
+ * A kernel that has booted, up to the moment at which the root task would run: its memory, its root CNode, and calls by
+ * hand.
+ */
 
 import type { BootService } from "../../../src/hal/Boot.ts"
 import type { MemoryService } from "../../../src/hal/Memory.ts"
@@ -129,7 +132,9 @@ export const untypedList = ({ info, infoFrame, memory }: System) =>
     }
   })
 
-/** An object of this type in an empty slot, at a place in memory that the test chooses. The answer is the slot's index. */
+/**
+ * An object of this type in an empty slot, at a place in memory that the test chooses. The answer is the slot's index.
+ */
 export const object = (system: System, type: number, address: number, isDevice = false): number => {
   const row = ofNumber(type)
   if (row === undefined) throw new Error(`no object type ${type}`)
