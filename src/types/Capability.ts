@@ -5,7 +5,7 @@
  * rights `R` at the address `cptrOf` gives. It does not tell you: that nobody has revoked it since. The kernel checks every call again.
  */
 import type { Kind, RightOf } from "./Kind.ts"
-import type { FrameType } from "./ObjectType.ts"
+import { type FrameType, type Makes, type ObjectType, objectTypes } from "./ObjectType.ts"
 import type { Protocol, ProtocolClass } from "./Protocol.ts"
 
 /**
@@ -144,9 +144,14 @@ export const endpointUnsafe: <P extends Protocol, R extends RightOf<"Endpoint">,
 export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cptr: bigint): Derived<C, R, Q> =>
   elsewhereUnsafe(from, cptr) as unknown as Derived<C, R, Q>
 
-/** As `capUnsafe`, and vouches for the size. */
-export const frameUnsafe = <S extends FrameType, R extends RightOf<"Frame">, Q = never>(cptr: bigint) =>
-  Cap.makeUnsafe("Frame", cptr) as unknown as Frame<S, R, Q>
+/** What retype makes: a capability with every right, and of a frame it is known how large. */
+export type Made<T extends ObjectType> = T extends FrameType
+  ? Frame<T, RightOf<"Frame">>
+  : Cap<Makes<T>, RightOf<Makes<T>>>
+
+/** The capability that retype put at `cptr` when it made an object of this type. */
+export const madeUnsafe = <T extends ObjectType>(type: T, cptr: bigint): Made<T> =>
+  Cap.makeUnsafe(objectTypes[type].makes, cptr) as unknown as Made<T>
 
 /** As `capUnsafe`, and vouches that so much is in use, and that nobody else takes from it. */
 export const untypedUnsafe = <Bits extends number, Used extends string, Q = never>(cptr: bigint) =>

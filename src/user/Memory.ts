@@ -2,12 +2,12 @@
  * Memory: untyped memory and what it becomes, frames, and the address spaces that they are mapped in.
  */
 import { Effect } from "effect"
-import { type AnyCap, capUnsafe, type Using } from "../types/Capability.ts"
-import type { RightOf } from "../types/Kind.ts"
+import { type AnyCap, type Made, madeUnsafe, type Using } from "../types/Capability.ts"
+import { type At, addressOf, type MapRights, type SizeOf } from "../types/Mapping.ts"
 import * as AddressSpace from "../types/methods/AddressSpace.ts"
 import * as Untyped from "../types/methods/Untyped.ts"
-import type { Keep, Need } from "../types/Need.ts"
-import { type Makes, type ObjectType, objectTypes, type Row, type Sized } from "../types/ObjectType.ts"
+import type { Need } from "../types/Need.ts"
+import { type FrameType, type ObjectType, objectTypes, type Row, type Sized } from "../types/ObjectType.ts"
 import * as Rights from "../types/Rights.ts"
 import * as ASIDPool from "../types/x86_64/methods/ASIDPool.ts"
 import * as Frame from "../types/x86_64/methods/Frame.ts"
@@ -27,7 +27,7 @@ export const Untyped_Retype = <C extends AnyCap, T extends ObjectType>(
   untyped: Need<C, "Untyped_Retype", "Untyped", "retype">,
   type: T,
   ...size: SizeBits<T>
-): Effect.Effect<Full<Makes<T>>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "retype">> =>
+): Effect.Effect<Made<T>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "retype">> =>
   Effect.gen(function* () {
     const allocator = yield* Allocator
     const slot = yield* allocator.slots(1)
@@ -41,35 +41,29 @@ export const Untyped_Retype = <C extends AnyCap, T extends ObjectType>(
       numObjects: 1,
       root: allocator.cnode
     }).pipe(Effect.onError(() => Effect.sync(() => allocator.release(slot))))
-    return made(type, slot)
+    return madeUnsafe(type, slot)
   })
 
 /** Make an object of the allocator's memory. */
 export const create = <T extends ObjectType>(
   type: T,
   ...size: SizeBits<T>
-): Effect.Effect<Full<Makes<T>>, NotMade, Syscalls | Allocator> =>
+): Effect.Effect<Made<T>, NotMade, Syscalls | Allocator> =>
   Effect.flatMap(Allocator, (allocator) =>
-    Effect.map(allocator.make(type, size[0] ?? 0, 1), (slot) => made(type, slot))
+    Effect.map(allocator.make(type, size[0] ?? 0, 1), (slot) => madeUnsafe(type, slot))
   )
-
-const made = <T extends ObjectType>(type: T, slot: bigint): Full<Makes<T>> => {
-  const { makes }: { readonly makes: Makes<T> } = objectTypes[type]
-  return capUnsafe<Makes<T>, RightOf<Makes<T>>>(makes, slot)
-}
-
-/** What a frame can be as large as. */
-export type FrameType = "Page4K" | "LargePage" | "HugePage"
 
 /**
  * The frame of physical memory at `address`, out of the untyped memory that covers it: how a driver comes by its device's registers.
  * Each can be had once.
  */
-export const Frame_Create = (
+export const Frame_Create = <S extends FrameType>(
   address: number,
-  type: FrameType = "Page4K"
-): Effect.Effect<Full<"Frame">, NotMade, Syscalls | Allocator> =>
-  Effect.flatMap(Allocator, (allocator) => Effect.map(allocator.makeAt(address, type), (slot) => made(type, slot)))
+  type: S
+): Effect.Effect<Made<S>, NotMade, Syscalls | Allocator> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.map(allocator.makeAt(address, type), (slot) => madeUnsafe(type, slot))
+  )
 
 /** A new address space, empty. */
 export const AddressSpace_Create = <C extends AnyCap>(
@@ -95,18 +89,26 @@ export type Attribute = keyof typeof attributes
 /**
  * Map a frame at an address, a multiple of its size, for reading, writing or executing as `rights` says. Page tables that are
  * not there yet are made.
+ *
+ * An address in the text of the program, "0x0040_0000", is judged by the compiler; a number, by the kernel.
  */
-export const AddressSpace_Map = <C extends AnyCap, F extends AnyCap, const L extends ReadonlyArray<string>>(
+export const AddressSpace_Map = <
+  C extends AnyCap,
+  F extends AnyCap,
+  const V extends string | number,
+  const L extends ReadonlyArray<string>
+>(
   space: Need<C, "AddressSpace_Map", "AddressSpace", "map">,
-  address: number,
+  address: At<V, "AddressSpace_Map", SizeOf<F>>,
   frame: Need<F, "AddressSpace_Map", "Frame">,
-  rights: Keep<F, "AddressSpace_Map", L>,
+  rights: MapRights<F, "AddressSpace_Map", L>,
   attribute: Attribute = "writeBack"
 ): Effect.Effect<void, NotMade, Syscalls | Allocator | Using<C, "map"> | Using<F, L[number]>> =>
   Effect.gen(function* () {
     const vspace = pointer(space)
+    const vaddr = addressOf(address)
     const mapping = {
-      vaddr: address,
+      vaddr,
       rights: Rights.wordKeeping("Frame", rightsNamed(rights), false),
       attr: attributes[attribute],
       vspace
@@ -117,16 +119,16 @@ export const AddressSpace_Map = <C extends AnyCap, F extends AnyCap, const L ext
         Effect.catchIf(isMissingTable, (refusal) => Effect.succeed(refusal.failure.bitsLeft))
       )
       if (missing === undefined) return
-      yield* mapTable(vspace, address, missing)
+      yield* mapTable(vspace, vaddr, missing)
     }
   })
 
 /** Unmap the frame that is mapped at an address. Its capability can map it there again; to map it elsewhere, `Frame_Unmap` it. */
-export const AddressSpace_Unmap = <C extends AnyCap>(
+export const AddressSpace_Unmap = <C extends AnyCap, const V extends string | number>(
   space: Need<C, "AddressSpace_Unmap", "AddressSpace", "unmap">,
-  address: number
+  address: At<V, "AddressSpace_Unmap">
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "unmap">> =>
-  Effect.asVoid(invoke(AddressSpace.Unmap, pointer(space), { vaddr: address }))
+  Effect.asVoid(invoke(AddressSpace.Unmap, pointer(space), { vaddr: addressOf(address) }))
 
 /** Unmap a frame wherever this capability mapped it. */
 export const Frame_Unmap = <F extends AnyCap>(
