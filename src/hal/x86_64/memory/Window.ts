@@ -76,17 +76,14 @@ export class Window implements MemoryService {
 
   loadWords = (address: number, words: Int32Array, index: number, count: number): void => {
     const source = this.inPlace(address, table.read)
-    for (let n = 0; n < count; n++) {
-      words[index + n] = source === undefined ? this.load32(address + n * 4) : this.i32[(source >>> 2) + n]!
-    }
+    if (source === undefined) for (let n = 0; n < count; n++) words[index + n] = this.load32(address + n * 4)
+    else for (let n = 0, from = source >>> 2; n < count; n++) words[index + n] = this.i32[from + n]!
   }
 
   storeWords = (address: number, words: Int32Array, index: number, count: number): void => {
     const target = this.inPlace(address, table.write)
-    for (let n = 0; n < count; n++) {
-      if (target === undefined) this.store32(address + n * 4, words[index + n]!)
-      else this.i32[(target >>> 2) + n] = words[index + n]!
-    }
+    if (target === undefined) for (let n = 0; n < count; n++) this.store32(address + n * 4, words[index + n]!)
+    else for (let n = 0, to = target >>> 2; n < count; n++) this.i32[to + n] = words[index + n]!
   }
 
   copy = (from: number, to: number, length: number): void => {
