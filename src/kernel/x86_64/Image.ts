@@ -21,8 +21,8 @@ const toPage = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes
 
 /**
  * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector,
- * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out are one
- * instruction each.
+ * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out:
+ * `sysret` and `iret` to a program, `idle` to wait for an interrupt.
  */
 const vectorStub = (vector: number): Stub => ({
   name: `vector ${vector}`,

@@ -118,6 +118,26 @@ describe("mapping a frame", () => {
     assert.deepStrictEqual(seen(system, V + 2 ** 21 + 0x1234), { physical: 0xa0_0000, may: "rwx" })
   })
 
+  it("with an attribute says how it is cached: bits PWT, PCD and PAT of its entry", () => {
+    const { system, frame } = withTables()
+    const large = object(system, type.LargePage, 0xa0_0000)
+    const bits = (target: number, entry: number, address: number, attribute: number) => {
+      invoke(system, target, Frame.Map.label, [address, readWrite, attribute], [vspace])
+      return system.memory.load32(entry) & 0x1098
+    }
+    // A large page has PS where a small one has PAT.
+    assert.deepStrictEqual(
+      [0, 1, 2, 3, 4].map((n) => bits(frame, at(2), V, n)),
+      [0, 0x08, 0x10, 0x18, 0x80]
+    )
+    assert.deepStrictEqual(
+      [0, 4].map((n) => bits(large, at(1) + 8, V + 2 ** 21, n)),
+      [0x80, 0x1080]
+    )
+    assert.deepStrictEqual(invoke(system, large, Frame.Unmap.label), [])
+    assert.isUndefined(seen(system, V + 2 ** 21))
+  })
+
   it("of 1 GiB needs a PDPT alone", () => {
     const { system } = withTables()
     const huge = object(system, type.HugePage, 2 ** 31, true)
