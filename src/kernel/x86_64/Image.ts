@@ -19,17 +19,17 @@ export const Entry = { boot: 0, syscall: 1, vector: 2 } as const
 const pageBytes = 0x1000
 const toPage = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes
 
-/**
- * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector,
- * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out:
- * `sysret` and `iret` to a program, `idle` to wait for an interrupt.
- */
 const vectorStub = (vector: number): Stub => ({
   name: `vector ${vector}`,
   // A program's AC must not open the kernel's accesses to user pages: an interrupt, unlike SYSCALL, leaves it set.
   code: [...CLAC, ...(pushesErrorCode(vector) ? [] : PUSH(0)), ...PUSH(vector), ...JMP("vector")]
 })
 
+/**
+ * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector,
+ * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out:
+ * `sysret` and `iret` to a program, `idle` to wait for an interrupt.
+ */
 const stubs: readonly Stub[] = [
   { name: "boot", code: [...GATE(Entry.boot), ...UD2] },
   // The gate comes first: it saves every register, RSP included, which still is the program's.
