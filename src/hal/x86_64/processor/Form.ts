@@ -4,7 +4,7 @@
  * SDM vol. 2A, "Interpreting the Instruction Reference Pages". Of the opcode column:
  *
  *     REX.W +        the operand size is 64 (after a prefix: F3 REX.W + 0F B8 /r)
- *     NP             none of 66, F2, F3 goes with it
+ *     NP             neither F2 nor F3 goes with it, nor 66 where it is not the operand size
  *     66, F2, F3     a prefix that is part of the opcode. Without any of these, F2 and F3 are ignored where no line claims them
  *     /digit         ModR/M; its reg field is part of the opcode
  *     /r             ModR/M; its reg field is an operand

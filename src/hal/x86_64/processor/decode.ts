@@ -7,14 +7,14 @@ import { Cursor } from "./Cursor.ts"
 import type { Instruction } from "./Instruction.ts"
 import { forms } from "./instructions/index.ts"
 import type { Mode } from "./Meaning.ts"
-import { lineOf, opcodeMap, slotOf } from "./opcodes.ts"
+import { lineOf, OpcodeMap, slotOf } from "./opcodes.ts"
 import { segments } from "./State.ts"
 
 /** Why bytes are no instruction: #UD; longer than 15 bytes, #GP(0); or the bytes that there are do not show it yet. */
 export type NoInstruction = "invalid" | "tooLong" | "incomplete"
 
 const longest = 15
-const map = opcodeMap(forms.filter(({ long }) => long))
+const opcodes = new OpcodeMap(forms.filter(({ long }) => long))
 
 /** The instruction in the bytes from `start` to `end`, which is after the last of them. Only 64-bit mode has lines. */
 export const decode = (bytes: Uint8Array, start: number, end: number, mode: Mode): Instruction | NoInstruction => {
@@ -27,7 +27,8 @@ export const decode = (bytes: Uint8Array, start: number, end: number, mode: Mode
 
 const instructionAt = (cursor: Cursor, start: number): Instruction | "invalid" => {
   const first = afterPrefixes(cursor)
-  const opcode = map[readOpcode(cursor, first)]![cursor.opcode]
+  const map = readOpcode(cursor, first)
+  const opcode = opcodes.find(map, cursor.opcode)
   if (opcode === undefined) return "invalid"
   if (opcode.hasModrm) cursor.modrm = cursor.byte()
   const line = lineOf(opcode, slotOf(cursor), cursor)

@@ -1,11 +1,11 @@
 /**
  * The opcode map: which form an instruction's first bytes select. SDM vol. 2D, "Opcode Map".
  *
- * What selects is the opcode, the prefixes that count, and for some opcodes bits of ModR/M or REX.B. All combinations are laid out when the
- * map is made, so that looking one up is two steps.
+ * What selects is the opcode, the prefixes that count, and for some opcodes bits of ModR/M or REX.B. All combinations are laid out, so
+ * that looking one up is two steps.
  */
 import type { Cursor } from "./Cursor.ts"
-import type { Form } from "./Form.ts"
+import type { Encoding, Form } from "./Form.ts"
 import { operandReader, type ReadOperand } from "./operands.ts"
 
 /** A form, ready to be read from bytes. */
@@ -24,9 +24,6 @@ export interface Opcode {
   /** By slot and, within each, by selector. */
   readonly lines: ReadonlyArray<Line | undefined>
 }
-
-/** Opcodes by map (0F, 0F 38, 0F 3A after the one-byte map) and number. */
-export type OpcodeMap = ReadonlyArray<ReadonlyArray<Opcode | undefined>>
 
 /** The number of what the prefixes say. */
 export const slotOf = ({ repeat, size66, rex, address67 }: Cursor): number =>
@@ -49,31 +46,46 @@ export const lineOf = (opcode: Opcode, slot: number, { rex, modrm }: Cursor): Li
 /** Whether mod is 3, and reg and rm without REX. */
 const selectorOfModrm = (modrm: number): number => (modrm >= 0xc0 ? 64 : 0) | (modrm & 63)
 
-/** @throws if two lines claim the same encoding, and neither is more special than the other. */
-export const opcodeMap = (forms: ReadonlyArray<Form>): OpcodeMap => {
-  const byOpcode: ReadonlyArray<Map<number, Array<Form>>> = [new Map(), new Map(), new Map(), new Map()]
-  for (const form of forms) {
-    const { map, opcode, plusRegister } = form.encoding
-    for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++) {
-      const known = byOpcode[map]!.get(i)
-      if (known === undefined) byOpcode[map]!.set(i, [form])
-      else known.push(form)
+/** The opcodes of a set of forms, by map (one-byte, 0F, 0F 38, 0F 3A) and number. Each is laid out when it is first asked for. */
+export class OpcodeMap {
+  private readonly forms: ReadonlyArray<Array<Array<Form>>> = [[], [], [], []]
+  private readonly laidOut: ReadonlyArray<Array<Opcode | undefined>> = [[], [], [], []]
+
+  constructor(forms: ReadonlyArray<Form>) {
+    for (const form of forms) {
+      const { map, opcode, plusRegister } = form.encoding
+      for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++)
+        (this.forms[map]![i] ?? this.none(map, i)).push(form)
     }
   }
-  return byOpcode.map((map) =>
-    Array.from({ length: 256 }, (_, opcode) => (map.has(opcode) ? opcodeOf(map.get(opcode)!) : undefined))
-  )
+  private none(map: number, opcode: number): Array<Form> {
+    const none: Array<Form> = []
+    this.forms[map]![opcode] = none
+    return none
+  }
+
+  /** @throws if two lines claim the same encoding, and neither is more special than the other. */
+  find(map: Encoding["map"], opcode: number): Opcode | undefined {
+    const known = this.laidOut[map]![opcode]
+    if (known !== undefined) return known
+    const forms = this.forms[map]![opcode]
+    if (forms === undefined) return undefined
+    const laidOut = opcodeOf(forms)
+    this.laidOut[map]![opcode] = laidOut
+    return laidOut
+  }
 }
 
 const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
   const selector = selectorFor(forms)
+  const has16 = forms.some(({ sizes }) => sizes.every((size) => size === 16))
   const values = selectorValues[selector]
   const lines = new Array<Line | undefined>(slots * values).fill(undefined)
   const claims = new Array<number>(lines.length).fill(0)
   for (const form of forms) {
     const line = lineFor(form)
     for (let slot = 0; slot < slots; slot++) {
-      const special = matchesSlot(form, slot)
+      const special = matchesSlot(form, slot, has16)
       if (special === 0) continue
       for (let value = 0; value < values; value++) {
         const more = selector === "ModRM" ? matchesModrm(line, value) : matchesRexB(form, value)
@@ -111,7 +123,8 @@ const lineFor = (form: Form): Line => {
 
 // How special a claim is: 0 is none. A prefix of the opcode's own counts most.
 
-const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number): number => {
+/** `has16`: the opcode has a line of 16 bits, so that 66 says the operand size. */
+const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number, has16: boolean): number => {
   const repeat = (["", "F2", "F3"] as const)[slot >> 3]
   const [size66, rexW, address67] = [(slot & 4) !== 0, (slot & 2) !== 0, (slot & 1) !== 0]
   if (addressWidth !== undefined && addressWidth !== (address67 ? 32 : 64)) return 0
@@ -123,7 +136,7 @@ const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number): num
     case "any":
       return special
     case "NP":
-      return repeat === "" && !size66 ? special + 16 : 0
+      return repeat === "" && (!size66 || (has16 && sizes.length < 3)) ? special + 16 : 0
     case "66":
       return repeat === "" && size66 ? special + 16 : 0
     default:

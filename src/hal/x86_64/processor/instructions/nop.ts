@@ -16,7 +16,7 @@ const flush: Meaning = (x, line) => void x.read(line)
 export const forms: ReadonlyArray<Form> = [
   inst("90", "nop", [], nop),
   inst("F3 90", "pause", [], nop),
-  ...["18", "19", "1A", "1B", "1C", "1D", "1E", "1F"].flatMap((opcode) => sized(`0F ${opcode} /r`, "nop", ["rm", "r"], nop)),
+  ...["18", "19", "1A", "1B", "1C", "1D", "1E", "1F"].flatMap((opcode) => sized(`0F ${opcode} /r`, "nop", ["rm"], nop)),
   inst("F3 0F 1E FA", "endbr64", [], nop),
   inst("F3 0F 1E FB", "endbr32", [], nop),
   inst("0F 18 /0", "prefetchnta", ["m8"], nop),

@@ -75,15 +75,11 @@ const repeated =
 /** INS, OUTS: a whole iteration is the machine's, because it may be refused. DX has the port. */
 const port =
   (name: "ins" | "outs", addressWidth: AddressWidth, repeat: boolean): Meaning =>
-  (x, memory) => {
+  (x, ...operands) => {
+    const memory = operands[name === "ins" ? 0 : 1]!
     if (repeat) x.skip(x.equal(x.read(implied("rcx", addressWidth)), x.constant(0n)))
-    x.system(
-      name,
-      x.linear(memory),
-      x.constant(BigInt(memory.width)),
-      x.constant(BigInt(addressWidth)),
-      x.constant(repeat ? 1n : 0n)
-    )
+    const numbers = [memory.width, addressWidth, Number(repeat)].map((n) => x.constant(BigInt(n)))
+    x.system(name, x.linear(memory), ...numbers)
   }
 
 // biome-ignore format: a width, a line
@@ -119,23 +115,26 @@ const string = (
     })
   )
 
-const ports = (opcode: number, name: "ins" | "outs", register: "rdi" | "rsi"): ReadonlyArray<Form> =>
+// biome-ignore format: a width, a line
+const portWidths = [
+  { width: 8,  suffix: "b", remarks: {} },
+  { width: 16, suffix: "w", remarks: { sizes: [16] } },
+  { width: 32, suffix: "d", remarks: { sizes: [32, 64] } }
+] as const
+
+const ports = (
+  opcode: number,
+  name: "ins" | "outs",
+  operands: (width: Width) => ReadonlyArray<OperandName>
+): ReadonlyArray<Form> =>
   ([32, 64] as const).flatMap((addressWidth) =>
-    ([8, 16, 32] as const).flatMap((width) => {
+    portWidths.flatMap(({ width, suffix, remarks }) => {
       const code = hex(opcode + Number(width !== 8))
-      const remarks: Remarks = {
-        addressWidth,
-        ...(width === 16 && { sizes: [16] }),
-        ...(width === 32 && { sizes: [32, 64] })
-      }
       const line = (prefix: string, repeat: boolean) =>
-        inst(
-          prefix + code,
-          (repeat ? "rep " : "") + name + { 8: "b", 16: "w", 32: "d" }[width],
-          [`m${width}@${register}`],
-          port(name, addressWidth, repeat),
-          remarks
-        )
+        inst(prefix + code, (repeat ? "rep " : "") + name + suffix, operands(width), port(name, addressWidth, repeat), {
+          ...remarks,
+          addressWidth
+        })
       return [line("", false), line("F3 ", true), line("F2 ", true)]
     })
   )
@@ -147,6 +146,6 @@ export const forms: ReadonlyArray<Form> = [
   ...string(0xaa, "stos", (width) => [`m${width}@rdi`, accumulators[width]], stos, false),
   ...string(0xac, "lods", (width) => [accumulators[width], `m${width}@rsi`], lods, false),
   ...string(0xae, "scas", (width) => [accumulators[width], `m${width}@rdi`], scas, true),
-  ...ports(0x6c, "ins", "rdi"),
-  ...ports(0x6e, "outs", "rsi")
+  ...ports(0x6c, "ins", (width) => [`m${width}@rdi`, "dx"]),
+  ...ports(0x6e, "outs", (width) => ["dx", `m${width}@rsi`])
 ]
