@@ -70,7 +70,7 @@ export class Machine {
     const mmu = new Mmu(this.memory, {
       codeMapChanged: () => listeners.reading?.codeMapChanged(),
       codeWritten: (page) => listeners.reading?.codeWritten(page),
-      translationsDropped: () => listeners.window?.forget(),
+      globalsDropped: () => listeners.window?.forget(),
       codeDecoded: (page) => listeners.window?.forgetWrites(page)
     })
     this.window = new Window(mmu)

@@ -55,6 +55,7 @@ const timerMode = { oneShot: 0, periodic: 1, deadline: 2 } as const
 const base = { BSP: 1 << 8, EXTD: 1 << 10, EN: 1 << 11, address: 0xfee0_0000 } as const
 
 const two32 = 2 ** 32
+const none = -1
 
 export class Apic {
   private readonly clock: Clock
@@ -67,6 +68,8 @@ export class Apic {
   /** Of the timer that counts down: when it was started, in counts. */
   private started = 0
   baseLow = base.address | base.BSP | base.EN | 0
+  /** What `pending` says: worked out when something it depends on changes. */
+  private next = none
 
   constructor(clock: Clock, noticed: () => void) {
     this.clock = clock
@@ -82,6 +85,7 @@ export class Apic {
     this.irr.fill(0)
     this.isr.fill(0)
     this.deadline = [0, 0]
+    this.arbitrate()
     this.clock.cancel("APIC timer")
   }
 
@@ -95,13 +99,18 @@ export class Apic {
   raise(vector: number): void {
     if (vector < 16 || !(this.word("SVR") & softwareEnable)) return
     this.irr[vector >>> 5]! |= 1 << (vector & 31)
+    this.arbitrate()
     this.noticed()
   }
 
   /** The vector of the interrupt that would be taken now, or -1. "Task and Processor Priorities". */
   pending(): number {
+    return this.next
+  }
+
+  private arbitrate(): void {
     const vector = highest(this.irr)
-    return vector >>> 4 > this.processorPriority() >>> 4 && vector >= 0 ? vector : -1
+    this.next = vector >= 0 && vector >>> 4 > this.processorPriority() >>> 4 ? vector : none
   }
 
   /** The processor takes the interrupt that is pending. */
@@ -110,12 +119,14 @@ export class Apic {
     if (vector < 0) throw new Error("no interrupt is pending that could be acknowledged")
     this.irr[vector >>> 5]! &= ~(1 << (vector & 31))
     this.isr[vector >>> 5]! |= 1 << (vector & 31)
+    this.arbitrate()
     return vector
   }
 
   endOfInterrupt(): void {
     const vector = highest(this.isr)
     if (vector >= 0) this.isr[vector >>> 5]! &= ~(1 << (vector & 31))
+    this.arbitrate()
   }
 
   get taskPriority(): number {
@@ -124,6 +135,7 @@ export class Apic {
 
   setTaskPriority(value: number): void {
     this.words.set("TPR", value)
+    this.arbitrate()
   }
 
   private processorPriority(): number {
@@ -189,6 +201,9 @@ export class Apic {
     switch (name) {
       case "EOI":
         this.endOfInterrupt()
+        break
+      case "TPR":
+        this.setTaskPriority(lo)
         break
       case "SELF_IPI":
         this.raise(lo)

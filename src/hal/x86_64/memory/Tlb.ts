@@ -54,8 +54,8 @@ export type AccessMode = (typeof mode)[keyof typeof mode]
 export interface Watcher {
   /** One for instruction fetches, in some context. */
   readonly codeMapChanged: () => void
-  /** One that was global, or all of a context: whatever was derived from any translation. */
-  readonly translationsDropped: () => void
+  /** Global ones, of addresses of the upper half. */
+  readonly globalsDropped: () => void
 }
 
 const none = -1
@@ -197,12 +197,16 @@ export class Tlb {
         const at = this.find(contextAt(n), which, lo, hi)
         if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
       }
-      for (const size of [entry.large2M, entry.large1G]) {
-        const large = largeKey(size, lo, hi)
-        if (this.large[n]!.has(large)) this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
-      }
+      if (this.large[n]!.size > 0) this.invalidateLarge(n, lo, hi, everything)
     }
-    this.watcher.translationsDropped()
+    if (hi < 0) this.watcher.globalsDropped()
+  }
+
+  private invalidateLarge(n: number, lo: number, hi: number, everything: boolean): void {
+    for (const size of [entry.large2M, entry.large1G]) {
+      const large = largeKey(size, lo, hi)
+      if (this.large[n]!.has(large)) this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
+    }
   }
 
   private isPart(at: number, info: number, large: number, everything: boolean): boolean {
@@ -219,7 +223,6 @@ export class Tlb {
     for (let n = 0; n < translation.contexts; n++) {
       if (this.keys[n]! >> 2 === pcid) this.dropWhere(n, (info) => !(info & entry.global))
     }
-    this.watcher.translationsDropped()
   }
 
   /** The same of all address spaces. */
@@ -227,12 +230,11 @@ export class Tlb {
     for (let n = 0; n < translation.contexts; n++) {
       if (this.keys[n] !== none) this.dropWhere(n, (info) => !(info & entry.global))
     }
-    this.watcher.translationsDropped()
   }
 
   flushAll(): void {
     for (let n = 0; n < translation.contexts; n++) if (this.keys[n] !== none) this.empty(n)
-    this.watcher.translationsDropped()
+    this.watcher.globalsDropped()
   }
 
   /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */

@@ -7,6 +7,7 @@ import type { Clock } from "../Clock.ts"
 import { fault, inStack, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import { mode } from "../memory/Tlb.ts"
+import { explicit, ruleNumber } from "../processor/flags.ts"
 import { at, modeNumber, segment, segments } from "../processor/State.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
@@ -82,13 +83,13 @@ export class Core {
 
   // ---- privilege
 
-  get privilege(): number {
-    return this.i32[at.mode >> 2]! & 3
+  get privilege(): 0 | 1 | 2 | 3 {
+    return (this.i32[at.mode >> 2]! & 3) as 0 | 1 | 2 | 3
   }
 
   /** CS says how to decode and with what privilege; with RFLAGS.AC and CR4.SMAP, which translations are in force. */
-  enterMode(bits: 16 | 32 | 64, privilege: number): void {
-    this.i32[at.mode >> 2] = modeNumber({ bits, privilege: privilege as 0 | 1 | 2 | 3 })
+  enterMode(bits: 16 | 32 | 64, privilege: 0 | 1 | 2 | 3): void {
+    this.i32[at.mode >> 2] = modeNumber({ bits, privilege })
     this.accessModeChanged()
   }
 
@@ -113,15 +114,25 @@ export class Core {
 
   /** All of it, RF as the instruction that runs finds it. */
   rflags(): number {
-    return this.i32[at.rflags >> 2]! | this.surroundings.status() | (this.isResuming() ? RFLAGS.RF : 0)
+    return this.i32[at.rflags >> 2]! | this.status() | (this.isResuming() ? RFLAGS.RF : 0)
+  }
+
+  /** The status flags, which after a system call or an interrupt are just what was put there. */
+  private status(): number {
+    return this.i32[at.flagRule >> 2]! <= explicitRule ? this.i32[at.flagInput >> 2]! : this.surroundings.status()
   }
 
   setRflags(value: number): void {
+    const old = this.i32[at.rflags >> 2]!
     this.i32[at.rflags >> 2] = (value & ~(RFLAGS.status | RFLAGS.RF)) | RFLAGS.one
+    this.setStatus(value)
+    if (value & RFLAGS.RF) this.view.setFloat64(system.resume, this.clock.now(), true)
+    if ((old ^ value) & RFLAGS.AC) this.accessModeChanged()
+  }
+
+  setStatus(value: number): void {
     this.i32[at.flagRule >> 2] = explicitRule
     this.set(at.flagInput, value & RFLAGS.status, 0)
-    if (value & RFLAGS.RF) this.view.setFloat64(system.resume, this.clock.now(), true)
-    this.accessModeChanged()
   }
 
   /** RFLAGS.RF: "the processor clears the RF flag after the instruction that follows". */
@@ -204,8 +215,8 @@ export class Core {
 
 const rspAt = at.general + 4 * 8
 
-/** The number of the flag rule whose first input is the status flags themselves, at 64 bits. */
-const explicitRule = 3
+/** The rule whose input is the status flags themselves. It is the first: its numbers, for the four widths, are 0 to 3. */
+const explicitRule = ruleNumber(explicit, 64)
 
 /** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. */
 export const isCanonical = (hi: number): boolean => {

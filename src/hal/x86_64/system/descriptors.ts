@@ -32,7 +32,10 @@ export const bits = {
   G:          1 << 23
 } as const
 
-export const dplOf = (high: number): number => (high >>> 13) & 3
+/** CPL, DPL and RPL. */
+export type Privilege = 0 | 1 | 2 | 3
+export const dplOf = (high: number): Privilege => ((high >>> 13) & 3) as Privilege
+export const rplOf = (selector: number): Privilege => (selector & 3) as Privilege
 export const typeOf = (high: number): number => (high >>> 8) & 15
 const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
 const isWritableData = (high: number): boolean =>
@@ -153,7 +156,7 @@ export const checkPresent = (core: Core, high: number, selector: number, externa
 }
 
 /** CS, from a descriptor that was checked, for code that runs with `privilege`. */
-export const setCode = (core: Core, selector: number, descriptor: Descriptor, privilege: number): void => {
+export const setCode = (core: Core, selector: number, descriptor: Descriptor, privilege: Privilege): void => {
   markAccessed(core, descriptor)
   setFrom(core, segments.cs, (selector & ~3) | privilege, descriptor)
   core.enterMode(sizeOf(descriptor.high), privilege)
@@ -166,7 +169,7 @@ export const setFlat = (
   core: Core,
   codeSelector: number,
   stackSelector: number,
-  privilege: number,
+  privilege: Privilege,
   size: 32 | 64
 ): void => {
   const dpl = privilege << 5

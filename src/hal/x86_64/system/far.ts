@@ -15,6 +15,7 @@ import {
   isConforming,
   isNull,
   loadStack,
+  rplOf,
   setCode
 } from "./descriptors.ts"
 import { vector } from "./registers.ts"
@@ -53,7 +54,7 @@ export const return_ = (core: Core, width: number, release: number): void => {
   const step = width / 8
   const [lo, hi] = load(core, rsp, 0, width)
   const selector = load(core, rsp, step, width)[0] & 0xffff
-  const privilege = selector & 3
+  const privilege = rplOf(selector)
   const descriptor = { ...fetchCode(core, selector) }
   const { high } = descriptor
   const dpl = dplOf(high)

@@ -13,6 +13,7 @@ import {
   isNull,
   limitOf,
   loadStack,
+  rplOf,
   setCode
 } from "./descriptors.ts"
 import { RFLAGS, vector } from "./registers.ts"
@@ -27,7 +28,7 @@ export const interruptReturn = (core: Core, width: number): void => {
   }
   const [rip, cs, flags] = [pop(0), pop(1), pop(2)]
   const selector = cs[0] & 0xffff
-  const privilege = selector & 3
+  const privilege = rplOf(selector)
   const isOuter = privilege > core.privilege
   // "In 64-bit mode, IRET always pops SS:RSP", also when the ring stays the same.
   const [rsp, ss] = [pop(3), pop(4)]

@@ -18,12 +18,9 @@ export const syscall = (core: Core): void => {
   core.copy(msrAt.IA32_LSTAR, at.rip)
   const selector = core.high(msrAt.IA32_STAR) & 0xfffc
   core.i32[at.rflags >> 2]! &= ~core.low(msrAt.IA32_FMASK)
-  setStatus(core, flags & ~core.low(msrAt.IA32_FMASK))
+  core.setStatus(flags & ~core.low(msrAt.IA32_FMASK))
   setFlat(core, selector, selector + 8, 0, 64)
 }
-
-const setStatus = (core: Core, flags: number): void =>
-  core.setRflags((core.low(at.rflags) & ~RFLAGS.status) | (flags & RFLAGS.status))
 
 /** "RFLAGS := (R11 & 3C7FD7H) | 2; (* Clear RF, VM, reserved bits; set bit 1 *)" */
 const restored = 0x3c_7fd7

@@ -34,7 +34,7 @@ export class Guest {
     this.physical = new PhysicalMemory(this.memory, bus, [])
     this.mmu = new Mmu(this.physical, {
       codeMapChanged: () => this.reading?.codeMapChanged(),
-      translationsDropped: () => {},
+      globalsDropped: () => {},
       codeWritten: (page) => this.reading?.codeWritten(page),
       codeDecoded: () => {}
     })
