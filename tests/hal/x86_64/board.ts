@@ -189,7 +189,10 @@ export const withTables = (board: Board, ist: (vector: number) => number = () =>
   ].entries())
     board.put64(gdt + n * 8, value)
   board.put64(gdt + task, 0x0000_8900_0000_0067n | (BigInt(tss & 0xffff) << 16n))
-  board.put64(tss + 4, BigInt(stackTop - 0x1000)).put64(tss + 0x24, BigInt(stackTop - 0x2000))
+  board
+    .put64(tss + 4, BigInt(stackTop - 0x1000))
+    .put64(tss + 0x24, BigInt(stackTop - 0x2000))
+    .put(tss + 102, 0x68, 0)
   for (let vector = 0; vector < 256; vector++) gateTo(board, vector, handlerOf(vector), { ist: ist(vector) })
   for (let vector = 0; vector < 256; vector++) board.put(handlerOf(vector), ...hlt)
   return setTables(core, board)

@@ -109,9 +109,9 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   clac: (core) => setAc(core, false),
   stac: (core) => setAc(core, true),
 
-  movFromControl: (core) => core.setRegister(input(core, 1), 64, ...control.readControl(core, input(core, 0))),
+  movFromControl: (core) => core.setRegister(input(core, 0), 64, ...control.readControl(core, input(core, 1))),
   movToControl: (core) => control.writeControl(core, input(core, 0), input(core, 1), inputHigh(core, 1)),
-  movFromDebug: (core) => core.setRegister(input(core, 1), 64, ...control.readDebug(core, input(core, 0))),
+  movFromDebug: (core) => core.setRegister(input(core, 0), 64, ...control.readDebug(core, input(core, 1))),
   movToDebug: (core) => control.writeDebug(core, input(core, 0), input(core, 1), inputHigh(core, 1)),
   lmsw: (core) => control.loadStatusWord(core, input(core, 0)),
   clts: control.clearTaskSwitched,

@@ -51,7 +51,7 @@ const movFromSegment =
     x.write(dest, x.get(segment))
 const movToSegment =
   (segment: number): Meaning =>
-  (x, src) =>
+  (x, _segment, src) =>
     x.system("movToSegment", number(x, segment), x.read(src))
 
 /** At every operand size memory has 16 bits. */
