@@ -19,7 +19,6 @@ export const storeOf = {
 } as const satisfies Record<Width, Store>
 
 const isLoad = (operation: string): operation is Load => operation in loads
-const isLeaf = ({ operation }: Node): boolean => operation === "const" || operation === "local"
 
 /** What an emitter knows on one path of the code: where nodes are, and which locals are free. */
 export interface Known {
@@ -116,7 +115,7 @@ export class Emitter {
 
   /** The node's value is in this local from here on. */
   isIn(node: Node, local: number) {
-    if (!isLeaf(node)) this.places.set(node, local)
+    if (node.operation !== "const") this.places.set(node, local)
   }
 
   /**

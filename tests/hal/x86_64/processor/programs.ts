@@ -40,9 +40,27 @@ export interface Program {
 const straight = forms.filter((form) => form.long && !/^(j|loop|call|ret)/.test(form.name))
 const jumps = forms.filter((form) => form.long && /^(j|loop|call|ret)/.test(form.name))
 
-const bytesOf = (chance: Chance): Uint8Array => {
+/** A register, by its number, becomes an address in the data. */
+const pointerTo = (chance: Chance, register: number): ReadonlyArray<number> => {
+  const bytes = new DataView(new ArrayBuffer(8))
+  bytes.setBigUint64(0, data.at + BigInt(chance.below((dataPages - 1) * pageBytes)), true)
+  return [0x48, 0xb8 | register, ...new Uint8Array(bytes.buffer)]
+}
+
+/** A loop: R15 counts it down, and pointers are renewed each time, so that it is not soon over. */
+const loopOf = (chance: Chance): Uint8Array => {
+  const body = [3, 6, 7].flatMap((register) => pointerTo(chance, register))
+  body.push(...bytesOf(chance, 8))
+  // DEC R15; JNZ to the beginning; HLT.
+  body.push(0x49, 0xff, 0xcf, 0x0f, 0x85)
+  const back = new DataView(new ArrayBuffer(4))
+  back.setInt32(0, -(body.length + 4), true)
+  return Uint8Array.from([...body, ...new Uint8Array(back.buffer), 0xf4])
+}
+
+const bytesOf = (chance: Chance, most: number): Uint8Array => {
   const bytes: Array<number> = []
-  for (let left = 3 + chance.below(8); left > 0; left--) {
+  for (let left = 3 + chance.below(most); left > 0; left--) {
     const isJump = chance.oneIn(4)
     const instruction = encode(chance.of(isJump ? jumps : straight), kernel, chance) ?? Uint8Array.of(0x90)
     if (isJump && instruction.length >= 2) {
@@ -72,10 +90,10 @@ const registerOf = (chance: Chance, start: bigint): bigint => {
   }
 }
 
-export const programsOf = (seed: number, count: number): ReadonlyArray<Program> => {
+export const programsOf = (seed: number, count: number, kind: "straight" | "loop"): ReadonlyArray<Program> => {
   const chance = new Chance(seed)
   return Array.from({ length: count }, (_, index) => {
-    const bytes = bytesOf(chance)
+    const bytes = kind === "loop" ? loopOf(chance) : bytesOf(chance, 8)
     const room = pageBytes - bytes.length
     const offset = chance.oneIn(4) ? pageBytes - 1 - chance.below(bytes.length) : chance.below(room)
     const start = code.at + BigInt(index * pageBytes + offset)
@@ -84,7 +102,7 @@ export const programsOf = (seed: number, count: number): ReadonlyArray<Program> 
       bytes,
       registers: registerNames.map(() => registerOf(chance, start)),
       status: BigInt(chance.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
-      stretches: Array.from({ length: 3 }, () => 1 + chance.below(chance.of([3, 20])))
+      stretches: Array.from({ length: 3 }, () => 1 + chance.below(chance.of(kind === "loop" ? [20, 200] : [3, 20])))
     }
   })
 }

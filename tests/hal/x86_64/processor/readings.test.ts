@@ -30,8 +30,8 @@ const makers = {
     new Interpreter(parts, { patience: Number.POSITIVE_INFINITY })
 }
 
-const compare = (seed: number, count: number) => {
-  const programs = programsOf(seed, count)
+const compare = (seed: number, count: number, kind: "straight" | "loop") => {
+  const programs = programsOf(seed, count, kind)
   const guests = Object.values(makers).map((make) => new Guest(make, 0x40_0000, pagesOf(count)))
   const chance = new Chance(seed + 1)
   const random = Uint8Array.from({ length: dataPages * pageBytes }, () => chance.below(256))
@@ -65,5 +65,6 @@ const compare = (seed: number, count: number) => {
 describe("the readings agree", () => {
   const campaign = Number(process.env.READINGS_CAMPAIGN ?? 0)
   const seeds = campaign > 0 ? Array.from({ length: campaign }, (_, index) => 1000 + index) : [1, 2, 3]
-  it.each(seeds)("on random programs, seed %i", (seed) => compare(seed, 300), 60_000)
+  it.each(seeds)("on random instructions, seed %i", (seed) => compare(seed, 300, "straight"), 60_000)
+  it.each(seeds)("on random loops, seed %i", (seed) => compare(seed, 100, "loop"), 60_000)
 })

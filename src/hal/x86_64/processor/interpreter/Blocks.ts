@@ -185,21 +185,26 @@ export class Blocks {
   // ---- making
 
   private make(page: CodePage, offset: number, places: ReadonlyArray<Place>, second?: CodePage): number {
-    if (this.free + headerBytes + (longest + 1) * microOperationBytes > arena.end) {
+    if (this.isFull()) {
       this.dropAll()
-      return this.locateAgain()
+      return this.find(this.i32[at.rip >> 2]!, this.i32[(at.rip >> 2) + 1]!)
     }
+    if (second === undefined) {
+      page.blocks.set(offset, this.free + headerBytes)
+      return this.put(page, offset, places)
+    }
+    const block = this.put(page, offset, places, second)
+    page.crossing.set(offset, { block, second })
+    second.crossedFrom.push({ first: page, offset })
+    return block
+  }
+
+  private put(page: CodePage, offset: number, places: ReadonlyArray<Place>, second?: CodePage): number {
     const block = this.free + headerBytes
     this.free = block
-    if (second === undefined) page.blocks.set(offset, block)
-    else {
-      page.crossing.set(offset, { block, second })
-      second.crossedFrom.push({ first: page, offset })
-    }
     this.i32[(block + heat) >> 2] = this.heatAtFirst
-    const inside = second === undefined ? page : undefined
     if (places.length === 0) this.putPlain(offset)
-    else this.putAll(inside, places)
+    else this.putAll(second === undefined ? page : undefined, places)
     page.ends.push(this.free - microOperationBytes)
     return block
   }
@@ -215,7 +220,7 @@ export class Blocks {
         jump: jump?.shape
       })
       const last = jump ?? place
-      this.put(place, last, handler, places.length - index, page)
+      this.putOne(place, last, handler, places.length - index, page)
       if (jump !== undefined) index++
     }
     const end = places.at(-1)!
@@ -226,7 +231,7 @@ export class Blocks {
   }
 
   /** One micro-operation; `last` is the jump that is joined to it, or the instruction itself. */
-  private put(place: Place, last: Place, handler: number, remaining: number, page: CodePage | undefined) {
+  private putOne(place: Place, last: Place, handler: number, remaining: number, page: CodePage | undefined) {
     const { instruction, here, facts } = place
     const relative = last.instruction.operands.find((operand) => operand.kind === "rel")
     const target = last.facts.jumps === "again" ? here : last.next + (relative?.kind === "rel" ? relative.disp : 0)
@@ -283,8 +288,34 @@ export class Blocks {
   /** Handlers below this number have been generated: who waited for them gets them. */
   generated(handlers: number) {
     this.handlers = handlers
-    for (const { microOperation, handler } of this.waiting) this.u16[(microOperation + field.handler) >> 1] = handler
+    for (const { microOperation, handler } of this.waiting) {
+      const at = (microOperation + field.handler) >> 1
+      if (this.u16[at] === builtIn.plain) this.u16[at] = handler
+    }
     this.waiting.length = 0
+  }
+
+  // ---- regions
+
+  /** The code around RIP, where a block was located: its page (host address >>> 12), and where in it RIP is. */
+  here(): { readonly page: number; readonly offset: number; readonly mode: Mode } {
+    const host = this.access.execute(this.i32[at.rip >> 2]!, this.i32[(at.rip >> 2) + 1]!)
+    return { page: host >>> pageBits, offset: host & (pageSize - 1), mode: modeOf(this.i32[at.mode >> 2]!) }
+  }
+
+  /** A region begins with this block, which is at RIP. A second block is made of the same code, for running it without. */
+  beginRegion(block: number): number {
+    const { page, offset } = this.here()
+    const code = this.pageOf(page)
+    const places = this.places(code, page * pageSize + offset)
+    if (places === "incomplete" || this.isFull()) throw new Error("a region begins with a whole block")
+    const aside = this.put(code, offset, places)
+    this.u16[(block + field.handler) >> 1] = builtIn.region
+    return aside
+  }
+
+  isFull(): boolean {
+    return this.free + headerBytes + (longest + 1) * microOperationBytes > arena.end
   }
 
   // ---- dropping
@@ -319,10 +350,6 @@ export class Blocks {
     this.free = arena.at
     this.epoch++
     this.codeMapChanged()
-  }
-
-  private locateAgain(): number {
-    return this.find(this.i32[at.rip >> 2]!, this.i32[(at.rip >> 2) + 1]!)
   }
 }
 

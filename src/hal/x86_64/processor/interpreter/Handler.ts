@@ -34,6 +34,8 @@ export class Handler extends Lowering {
   usesMode = false
   /** The meaning looked at the flags. */
   asksFlags = false
+  /** It calls a function for a value. */
+  appliesFunctions = false
   readonly pc: Node
   readonly page: Value
   readonly relativeTarget: Value
@@ -134,6 +136,7 @@ export class Handler extends Lowering {
   }
 
   protected functionIndex(name: FunctionName): number {
+    this.appliesFunctions = true
     return this.functions.apply(name)
   }
 

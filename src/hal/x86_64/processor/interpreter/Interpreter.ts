@@ -13,7 +13,7 @@ import { at, cause } from "../State.ts"
 import { Blocks } from "./Blocks.ts"
 import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
 import { Generator } from "./generate.ts"
-import { builtIn, field, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
+import { builtIn, field, heat, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
 import { Shapes } from "./Shape.ts"
 
 /** What runs in place of blocks that have become hot (translator/). */
@@ -110,8 +110,8 @@ export class Interpreter implements Reading {
           microOperation = i32[slot.stopped >> 2]!
           break
         case reason.hot:
-          microOperation = this.locate()
-          if (microOperation !== undefined && microOperation !== fault) this.regions?.begin(microOperation)
+          microOperation = i32[slot.stopped >> 2]!
+          this.regions?.begin(microOperation)
           break
         case reason.stop:
         case reason.countdown:
@@ -138,9 +138,14 @@ export class Interpreter implements Reading {
 
   /** The block at RIP. Undefined, with the cause: nothing is left of the countdown, so RIP must not even be fetched from. */
   private locate(): number | undefined {
-    if (this.i32[at.countdown >> 2]! > 0) return this.blocks.locate()
-    this.i32[at.cause >> 2] = cause.countdown
-    return undefined
+    const { i32, regions } = this
+    if (i32[at.countdown >> 2]! <= 0) {
+      i32[at.cause >> 2] = cause.countdown
+      return undefined
+    }
+    const block = this.blocks.locate()
+    if (regions !== undefined && block !== fault && --i32[(block + heat) >> 2]! === 0) regions.begin(block)
+    return block
   }
 
   step(): void {

@@ -25,6 +25,10 @@ export interface Facts {
   readonly jumps: "relative" | "again" | undefined
   /** It looks at the flags and jumps, or does not, and nothing else. */
   readonly onlyBranches: boolean
+  /** If it jumps, it may also not. */
+  readonly isConditional: boolean
+  /** The translator takes it: no operation of the machine, nothing left out, no function, one store at most. */
+  readonly isTranslated: boolean
 }
 
 export interface Shape {
@@ -83,7 +87,7 @@ export class Shapes {
 }
 
 const factsOf = (handler: Handler): Facts => {
-  const { steps, stores, writes, words, newFlags, target, operation, asksFlags } = handler
+  const { steps, stores, writes, words, newFlags, target, operation, asksFlags, appliesFunctions } = handler
   const to = target?.to
   const writesNothing =
     stores.length + writes.length + words.length === 0 && newFlags === undefined && operation === undefined
@@ -101,6 +105,13 @@ const factsOf = (handler: Handler): Facts => {
           : to === handler.here()
             ? "again"
             : undefined,
+    isConditional: target?.when !== undefined,
+    isTranslated:
+      operation === undefined &&
+      words.length === 0 &&
+      stores.length <= 1 &&
+      !appliesFunctions &&
+      steps.every((step) => step.kind !== "skip"),
     onlyBranches: asksFlags && to === handler.relativeTarget && writesNothing && steps.length === 0
   }
 }

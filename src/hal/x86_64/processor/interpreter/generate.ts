@@ -9,11 +9,12 @@ import type { ValueType } from "../../wasm/instructions.ts"
 import type { FunctionType } from "../../wasm/Module.ts"
 import { Module } from "../../wasm/Module.ts"
 import { Emitter } from "../emit.ts"
-import { holds, image, ruleNumber, ruleOf, rules } from "../flags.ts"
+import { ruleNumber } from "../flags.ts"
 import { type Condition, conditions } from "../Meaning.ts"
-import { at, modeOf } from "../State.ts"
+import { at } from "../State.ts"
+import { flagFunction, flagFunctionType } from "./flagFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
-import { Handler, type HandlerFunctions, noFunctions } from "./Handler.ts"
+import { Handler, type HandlerFunctions } from "./Handler.ts"
 import { HandlerCode, type Wanted } from "./HandlerCode.ts"
 import { builtIn, field, heat, jumpCache, link, outside, slot } from "./MicroOperation.ts"
 
@@ -21,7 +22,6 @@ const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
 const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
 const applied: FunctionType = { parameters: ["i64", "i64", "i64"], results: ["i64"] }
-const ofFlags = (result: ValueType): FunctionType => ({ parameters: ["i32", "i64", "i64", "i64"], results: [result] })
 
 export class Generator {
   private readonly wanted = new Map<number, number>()
@@ -81,11 +81,7 @@ export class Generator {
       body = flagFunction(what)
       this.bodies.set(index, body)
     }
-    module.addFunction(
-      ofFlags(what === "status" ? "i64" : "i32"),
-      body?.locals ?? [],
-      body?.code ?? new Code(1).unreachable()
-    )
+    module.addFunction(flagFunctionType(what), body?.locals ?? [], body?.code ?? new Code(1).unreachable())
   }
 
   private readonly functions: HandlerFunctions = {
@@ -156,6 +152,7 @@ export class Generator {
       code.load("i32.load").i32(1).numeric("i32.sub").tee(locals.why).store("i32.store")
       code.get(locals.why).numeric("i32.eqz").unlikely().if()
       refund(code, block)
+      code.get(block).set(pc)
       leaveAt(code, () => inPage(code, block, field.here), reason.hot)
       code.end()
     }
@@ -279,27 +276,4 @@ const slowCode = (imported: number): Code => {
     .get(address!).numeric("i32.wrap_i64")
     .get(address!).i64(32n).numeric("i64.shr_u").numeric("i32.wrap_i64")
     .get(width!).call(imported) // biome-ignore format: an instruction's operands with it
-}
-
-/** A condition, or the status flags, of the rule whose number is the first parameter and the inputs that follow it. */
-const flagFunction = (
-  what: Condition | "status"
-): { readonly code: Code; readonly locals: ReadonlyArray<ValueType> } => {
-  const emitter = new Emitter(4)
-  const { code } = emitter
-  const numbers = Array.from({ length: rules.length * 4 }, (_, number) => number)
-  for (const _ of numbers) code.block()
-  code.get(0).brTable(numbers.slice(0, -1), numbers.length - 1)
-  for (const number of numbers) {
-    const { rule, width } = ruleOf(number)
-    const machine = new Handler([], modeOf(0), undefined, noFunctions)
-    const inputs = [1, 2, 3].slice(0, rule.inputs).map((each) => machine.local(each))
-    const value = what === "status" ? image(machine, rule, width, inputs) : holds(machine, what, rule, width, inputs)
-    emitter.begin([value])
-    code.end()
-    emitter.value(value)
-    code.return()
-  }
-  code.unreachable()
-  return { code, locals: emitter.locals }
 }

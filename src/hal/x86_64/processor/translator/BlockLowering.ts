@@ -1,0 +1,168 @@
+import { explicit, holds, image } from "../flags.ts"
+import type { Node, Truth, Value } from "../Graph.ts"
+import { loadOf } from "../Graph.ts"
+import type { Immediate, Memory, Register, Relative } from "../Instruction.ts"
+import { segmentBase } from "../Instruction.ts"
+import { type Flags, hasBase, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
+import { type Condition, conditions, type Mode, type StateWord, type Width } from "../Meaning.ts"
+import { at, segment, stateWords } from "../State.ts"
+import type { Block, Place } from "./Region.ts"
+
+/** Locals of a region's function: the general registers by their numbers, then these. */
+// biome-ignore format: a table
+export const locals = {
+  page:       16, // i64: the address at which the page of code is seen
+  inputs:     17, // 3 of i64: the flags, where they come from another block
+  rule:       20, // i32
+  countdown:  21, // i32: what may be used up before the region is left
+  rest:       22, // i32: what is left of the countdown beside that
+  readTable:  23, // i32
+  writeTable: 24  // i32
+} as const
+export const firstFree = 25
+export const registers = 16
+
+/** Functions of a region's module: conditions by their numbers, then the status flags. */
+export const statusFunction = conditions.length
+
+/** What is in the state before an instruction: where the registers and flags are that it may have to leave behind. */
+export interface Snapshot {
+  readonly registers: ReadonlyArray<Value>
+  /** Undefined: in the locals. */
+  readonly flags: Flags | undefined
+  readonly here: number
+  /** Instructions of the block that are completed. */
+  readonly done: number
+}
+
+/** The instructions of a block, one after another, with operands that are constants and registers that are expressions. */
+export class BlockLowering extends Lowering {
+  readonly mode: Mode
+  readonly registers: Array<Value>
+  flagsNow: Flags | undefined = undefined
+  /** Steps of all instructions so far, each with the state before its instruction. */
+  readonly list: Array<{ readonly step: Step; readonly before: Snapshot }> = []
+  /** Functions over all rules that are called. */
+  readonly called: Set<number>
+  private readonly block: Block
+  private readonly page: Value
+  private place: Place
+  private done = 0
+
+  constructor(block: Block, mode: Mode, called: Set<number>) {
+    super()
+    this.block = block
+    this.mode = mode
+    this.called = called
+    this.page = this.local(locals.page)
+    this.place = block.places[0]!
+    this.registers = Array.from({ length: registers }, (_, number) => this.local(number))
+    for (const place of block.places) this.instruction(place)
+  }
+
+  private instruction(place: Place) {
+    const before = { registers: [...this.registers], flags: this.flagsNow, here: place.here, done: this.done }
+    this.place = place
+    this.begin()
+    place.instruction.form.meaning<Value, Truth>(this, ...place.instruction.operands)
+    for (const step of [...this.steps, ...this.stores]) this.list.push({ step, before })
+    for (const write of this.writes) this.assign(write)
+    if (this.newFlags !== undefined) this.flagsNow = this.flagsAfter(this.newFlags)
+    this.done++
+  }
+
+  private assign({ register, value, when }: Write) {
+    const number = register.offset >> 3
+    const old = this.registers[number]!
+    const written = this.merged(old, register, value)
+    this.registers[number] = when === undefined ? written : this.choose(when, written, old)
+  }
+
+  /** A write of 32 bits clears the upper half; of 8 or 16 leaves the rest. */
+  private merged(old: Value, { offset, width }: Register, value: Value): Value {
+    if (width === 64) return value
+    const part = this.low(value, width)
+    if (width === 32) return part
+    const shift = BigInt((offset & 7) * 8)
+    const hole = this.constant(~(((1n << BigInt(width)) - 1n) << shift))
+    return this.or(this.and(old, hole), this.shl(part, this.constant(shift)))
+  }
+
+  /** If it is not known whether the flags change, both are worked out. */
+  private flagsAfter({ rule, width, inputs, unless }: NewFlags): Flags {
+    if (unless === undefined) return { rule, width, inputs }
+    const status = this.choose(unless, this.status(), image(this, rule, width, inputs))
+    return { rule: explicit, width: 8, inputs: [status] }
+  }
+
+  // ---- operands
+
+  protected register({ offset, width }: Register): Value {
+    const whole = this.registers[offset >> 3]!
+    return this.low(this.shr(whole, this.constant(BigInt((offset & 7) * 8))), width)
+  }
+  protected immediate({ lo, hi }: Immediate): Value {
+    return this.constant((BigInt(hi) << 32n) | BigInt(lo >>> 0))
+  }
+  protected relative({ disp }: Relative): Value {
+    return this.add(this.next(), this.constant(BigInt(disp)))
+  }
+  protected offset({ base, index, scale, disp, dispHigh, ripRelative }: Memory): Value {
+    const displacement = this.constant((BigInt(dispHigh) << 32n) + BigInt(disp >>> 0))
+    const from = ripRelative ? this.next() : this.part(base)
+    return this.add(this.add(from, this.shl(this.part(index), this.constant(BigInt(scale)))), displacement)
+  }
+  private part(offset: number): Value {
+    return isAbsent(offset) ? this.constant(0n) : this.registers[offset >> 3]!
+  }
+  protected segmentBase(operand: Memory): Value {
+    if (hasBase(operand)) return this.state(segmentBase(operand.segment), 64)
+    if (this.mode.bits === 64) return this.constant(0n)
+    return this.state(at.segment + operand.segment * segment.bytes + segment.base, 64)
+  }
+  protected functionIndex(): number {
+    throw new Error("a region has no instruction that calls functions")
+  }
+
+  // ---- state
+
+  get(word: StateWord): Value {
+    const { offset, width } = stateWords[word]
+    return this.state(offset, width)
+  }
+  condition(c: Condition): Truth {
+    const flags = this.flagsNow ?? this.knownFlags()
+    if (flags !== undefined) return holds(this, c, flags.rule, flags.width, flags.inputs)
+    return this.callTruth(this.flagFunction(conditions.indexOf(c)), this.flagLocals())
+  }
+  status(): Value {
+    const flags = this.flagsNow ?? this.knownFlags()
+    if (flags !== undefined) return image(this, flags.rule, flags.width, flags.inputs)
+    return this.call(this.flagFunction(statusFunction), this.flagLocals())
+  }
+  private knownFlags(): Flags | undefined {
+    const { known } = this.block
+    return known && { ...known, inputs: this.inputLocals().slice(0, known.rule.inputs) }
+  }
+  private inputLocals(): ReadonlyArray<Value> {
+    return [0, 1, 2].map((index) => this.local(locals.inputs + index))
+  }
+  private flagLocals(): ReadonlyArray<Node> {
+    return [this.local32(locals.rule), ...this.inputLocals()]
+  }
+  private flagFunction(index: number): number {
+    this.called.add(index)
+    return index
+  }
+
+  here(): Value {
+    return this.add(this.page, this.constant(BigInt(this.place.here)))
+  }
+  next(): Value {
+    return this.add(this.page, this.constant(BigInt(this.place.next)))
+  }
+
+  private state(offset: number, width: Width): Value {
+    return this.loadValue(loadOf[width], this.truth(false), offset)
+  }
+}
