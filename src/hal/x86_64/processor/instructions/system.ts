@@ -131,6 +131,8 @@ const farReturn =
 const invpcid: Meaning = (x, type, descriptor) => x.system("invpcid", x.read(type), x.linear(descriptor))
 
 const privileged = { privileged: true } as const
+/** Prefix 66 changes nothing. */
+const base = { legacy: false, sizes: [16, 32] } as const
 // biome-ignore format: a size, a line
 const sizes = [
   { width: 16, rexW: "",         remarks: { sizes: [16] }, suffix: "w" },
@@ -174,13 +176,13 @@ export const forms: ReadonlyArray<Form> = [
   inst("NP 0F 01 CA", "clac", [], does("clac")),
   inst("NP 0F 01 CB", "stac", [], does("stac")),
   inst("0F 01 F8", "swapgs", [], does("swapgs"), { ...privileged, legacy: false }),
-  inst("F3 0F AE /0", "rdfsbase", ["r32"], rdBase("fsBase"), { legacy: false }),
+  inst("F3 0F AE /0", "rdfsbase", ["r32"], rdBase("fsBase"), base),
   inst("F3 REX.W + 0F AE /0", "rdfsbase", ["r64"], rdBase("fsBase")),
-  inst("F3 0F AE /1", "rdgsbase", ["r32"], rdBase("gsBase"), { legacy: false }),
+  inst("F3 0F AE /1", "rdgsbase", ["r32"], rdBase("gsBase"), base),
   inst("F3 REX.W + 0F AE /1", "rdgsbase", ["r64"], rdBase("gsBase")),
-  inst("F3 0F AE /2", "wrfsbase", ["r32"], wrBase("fsBase"), { legacy: false }),
+  inst("F3 0F AE /2", "wrfsbase", ["r32"], wrBase("fsBase"), base),
   inst("F3 REX.W + 0F AE /2", "wrfsbase", ["r64"], wrBase("fsBase")),
-  inst("F3 0F AE /3", "wrgsbase", ["r32"], wrBase("gsBase"), { legacy: false }),
+  inst("F3 0F AE /3", "wrgsbase", ["r32"], wrBase("gsBase"), base),
   inst("F3 REX.W + 0F AE /3", "wrgsbase", ["r64"], wrBase("gsBase")),
 
   inst("0F A2", "cpuid", [], does("cpuid")),

@@ -1,0 +1,63 @@
+/** A second opinion on encodings: the disassembler iced-x86. */
+import { CpuidFeature, Decoder, DecoderOptions, Formatter, FormatterSyntax, MemorySizeOptions } from "iced-x86"
+
+export interface Opinion {
+  readonly length: number
+  readonly text: string
+  /** What a processor must have for it: "INTEL8086", "SSE2"... */
+  readonly features: ReadonlyArray<string>
+}
+
+const formatter = new Formatter(FormatterSyntax.Intel)
+Object.assign(formatter, {
+  hexPrefix: "0x",
+  hexSuffix: "",
+  uppercaseHex: false,
+  smallHexNumbersInDecimal: false,
+  addLeadingZeroToHexNumbers: false,
+  branchLeadingZeros: false,
+  spaceAfterOperandSeparator: true,
+  alwaysShowScale: true,
+  showBranchSize: false,
+  ripRelativeAddresses: true,
+  signedMemoryDisplacements: true,
+  memorySizeOptions: MemorySizeOptions.Always
+})
+
+/** Of up to 15 bytes at an address; nothing if they are no instruction. */
+export const opinion = (bytes: Uint8Array, rip: bigint): Opinion | undefined => {
+  const decoder = new Decoder(64, bytes.subarray(0, 15), DecoderOptions.None)
+  decoder.ip = rip
+  const instruction = decoder.decode()
+  const found = instruction.isInvalid
+    ? undefined
+    : {
+        length: instruction.length,
+        text: formatter.format(instruction),
+        features: Array.from(instruction.cpuidFeatures(), (feature) => CpuidFeature[feature]!)
+      }
+  instruction.free()
+  decoder.free()
+  return found
+}
+
+/** A text without what the two say differently: prefixes that change nothing, implied operands, names of the same thing. */
+// biome-ignore format: a difference, a line
+export const common = (text: string): string =>
+  text
+    .replace(/\b(?:addr32|data16|data64|hint-taken|hint-not-taken|xacquire|xrelease|bnd|notrack) /g, "")
+    .replace(/\bes:/g, "")
+    .replace(/^repne (?=movs|lods|stos|ins|outs)/, "rep ")
+    .replace(/^((?:rep\w* )?(?:stos|lods|scas)\w) (?:(?:al|ax|eax|rax), )?(.*?)(?:, (?:al|ax|eax|rax))?$/, "$1 $2")
+    .replace(/^(lea .*)[fg]s:/, "$1")
+    .replace(/^xchg (\w+), (\w+)$/, (_, a: string, b: string) => `xchg ${[a, b].sort().join(", ")}`)
+    .replace(/^imul (\w+), \1, /, "imul $1, ")
+    .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
+    .replace(/^ret far/, "retf")
+    .replace(/^iret$/, "iretw")
+    .replace(/^wbnoinvd$/, "wbinvd")
+    .replace(/^rep ret\b/, "ret")
+    .replace(/^xchg (ax|rax), \1$/, "nop")
+    .replace(/^(?:xchg (?:r8, rax|eax, r8d|ax, r8w)|pause)$/, "pause")
+    .replace(/^([sl][gi]dt) \w+ ptr /, "$1 ")
+    .replace(/^(?:nop|prefetch\w*|cldemote|prefetchit.|endbr..|rdssp.)\b.*$/, "nop")
