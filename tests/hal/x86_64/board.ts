@@ -4,13 +4,15 @@ import { Interpreter } from "../../../src/hal/x86_64/processor/interpreter/Inter
 import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
 import type { MakeReading } from "../../../src/hal/x86_64/processor/Reading.ts"
 import { at, type RegisterName, registerNames } from "../../../src/hal/x86_64/processor/State.ts"
+import { translator } from "../../../src/hal/x86_64/processor/translator/Translator.ts"
 import { loadTask, setFlat } from "../../../src/hal/x86_64/system/descriptors.ts"
 import { system } from "../../../src/hal/x86_64/system/registers.ts"
 
 export const readings: Readonly<Record<string, MakeReading>> = {
   plain: makePlain,
   /** With handlers from the first instruction on, or after a few. */
-  interpreted: (parts) => new Interpreter(parts, { patience: 0 })
+  interpreted: (parts) => new Interpreter(parts, { patience: 0 }),
+  translated: translator({ patience: 0, heat: 1, worth: "anything" })
 }
 
 /** Bits of a page-table entry. */
