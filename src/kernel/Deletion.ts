@@ -155,7 +155,7 @@ const finaliseThread = (state: State, thread: number): void => {
 }
 
 const finaliseReply = (state: State, reply: number): void => {
-  const thread = Reply.Reply.thread.load(state.memory, reply)
+  const thread = Reply.Fields.thread.load(state.memory, reply)
   if (thread === 0) return
   switch (Tcb.state.load(state.memory, thread)) {
     case ThreadState.blockedOnReply:

@@ -19,7 +19,7 @@ import { transfer } from "./Transfer.ts"
 export const EndpointState = { idle: 0, sending: 1, receiving: 2 } as const
 
 // biome-ignore format: a figure
-export const Endpoint = layout(16, {
+export const Fields = layout(16, {
   // 0x00: the queue
   state: u8(0x08)
 })
@@ -47,7 +47,7 @@ export const send = (
   badgeHigh: number,
   how: number
 ): void => {
-  if (Endpoint.state.load(state.memory, endpoint) === EndpointState.receiving)
+  if (Fields.state.load(state.memory, endpoint) === EndpointState.receiving)
     deliver(state, endpoint, sender, badgeLow, badgeHigh, how)
   else if ((how & Sending.blocking) !== 0) waitToSend(state, endpoint, sender, badgeLow, badgeHigh, how)
 }
@@ -117,11 +117,11 @@ export const receive = (
   how: "blocking" | "polling"
 ): void => {
   const { memory } = state
-  if (Endpoint.state.load(memory, endpoint) === EndpointState.sending) collect(state, endpoint, receiver, reply)
+  if (Fields.state.load(memory, endpoint) === EndpointState.sending) collect(state, endpoint, receiver, reply)
   else if (how === "polling") Message.setBadge(state, receiver, 0, 0)
   else {
     Tcb.reply.store(memory, receiver, reply)
-    if (reply !== 0) Reply.Reply.thread.store(memory, reply, receiver)
+    if (reply !== 0) Reply.Fields.thread.store(memory, reply, receiver)
     wait(state, endpoint, receiver, ThreadState.blockedOnReceive, EndpointState.receiving)
   }
 }
@@ -156,7 +156,7 @@ export const cancel = (state: State, thread: number): void => {
 
 /** Everybody who waits here tries again. */
 export const cancelAll = (state: State, endpoint: number): void => {
-  if (Endpoint.state.load(state.memory, endpoint) === EndpointState.idle) return
+  if (Fields.state.load(state.memory, endpoint) === EndpointState.idle) return
   for (let thread = Queue.first(state, endpoint); thread !== 0; thread = Queue.first(state, endpoint)) {
     leave(state, endpoint, thread)
     tryAgain(state, thread)
@@ -167,7 +167,7 @@ export const cancelAll = (state: State, endpoint: number): void => {
 /** Those who wait to send through a capability with this badge try again. */
 export const cancelBadgedSends = (state: State, endpoint: number, low: number, high: number): Outcome => {
   const { memory } = state
-  if (Endpoint.state.load(memory, endpoint) !== EndpointState.sending) return undefined
+  if (Fields.state.load(memory, endpoint) !== EndpointState.sending) return undefined
   let thread = Queue.first(state, endpoint)
   while (thread !== 0) {
     const next = Tcb.queueNext.load(memory, thread)
@@ -215,7 +215,7 @@ const wait = (
   Tcb.blockedOn.store(memory, thread, endpoint)
   Scheduler.setState(state, thread, threadState)
   Queue.insert(state, endpoint, thread)
-  Endpoint.state.store(memory, endpoint, endpointState)
+  Fields.state.store(memory, endpoint, endpointState)
 }
 
 const takeFirst = (state: State, endpoint: number): number => {
@@ -228,7 +228,7 @@ const takeFirst = (state: State, endpoint: number): number => {
 const leave = (state: State, endpoint: number, thread: number): void => {
   Queue.remove(state, endpoint, thread)
   Tcb.blockedOn.store(state.memory, thread, 0)
-  if (Queue.first(state, endpoint) === 0) Endpoint.state.store(state.memory, endpoint, EndpointState.idle)
+  if (Queue.first(state, endpoint) === 0) Fields.state.store(state.memory, endpoint, EndpointState.idle)
 }
 
-export const stateOf = ({ memory }: View, endpoint: number): number => Endpoint.state.load(memory, endpoint)
+export const stateOf = ({ memory }: View, endpoint: number): number => Fields.state.load(memory, endpoint)

@@ -287,7 +287,7 @@ const receiveFrom = (
   how: "blocking" | "polling"
 ): void => {
   const { memory } = state
-  const lentTo = reply === 0 ? 0 : Reply.Reply.thread.load(memory, reply)
+  const lentTo = reply === 0 ? 0 : Reply.Fields.thread.load(memory, reply)
   // A caller that this reply object was lent to, and who got no answer yet, will get none.
   if (lentTo !== 0 && lentTo !== thread) Thread.cancelIpc(state, lentTo)
   const notification = Tcb.boundNotification.load(memory, thread)

@@ -79,7 +79,7 @@ export const setPriority = (state: State, thread: number, priority: number): voi
 /** The thread that waits for the answer of `reply`, if there is one, gets what `sender` has to say. */
 export const answer = (state: State, sender: number, reply: number, canGrant: boolean): void => {
   const { memory } = state
-  const receiver = Reply.Reply.thread.load(memory, reply)
+  const receiver = Reply.Fields.thread.load(memory, reply)
   if (receiver === 0 || Tcb.state.load(memory, receiver) !== ThreadState.blockedOnReply) return
   Reply.remove(state, reply)
   Donation.unblock(state, receiver)

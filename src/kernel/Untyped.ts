@@ -6,7 +6,6 @@
  * cleared first. So memory behind the watermark is always 0, but a device's, which nobody clears.
  */
 import { Charge } from "../hal/Charge.ts"
-import { Halt } from "../hal/Gates.ts"
 import { numberOf } from "../types/Kind.ts"
 import * as Methods from "../types/methods/Untyped.ts"
 import { objectTypes, ofNumber, type Row, retypeFanOut, sizeBits, untypedBits } from "../types/ObjectType.ts"
@@ -143,7 +142,6 @@ export const makeObject = (
     case objectTypes.Reply.number:
       return Capability.original(type.makes, address)
     default:
-      if (type.number < objectTypes.Untyped.number) throw new Halt("a type of object has a number")
       return state.architecture.make(state, type, address, isDevice)
   }
 }

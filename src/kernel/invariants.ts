@@ -8,12 +8,12 @@ import { numberOf, ofNumber } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
 import * as Capability from "./Capability.ts"
 import { Node } from "./Derivation.ts"
-import { Endpoint, EndpointState } from "./Endpoint.ts"
+import * as Endpoint from "./Endpoint.ts"
 import { bitmapAt, idleThread, KernelData, priorities, ReadyQueue, readyQueue } from "./KernelData.ts"
 import { NotificationFields, NotificationState } from "./NotificationFields.ts"
 import * as Queue from "./Queue.ts"
 import * as Refill from "./Refill.ts"
-import { Reply } from "./Reply.ts"
+import * as Reply from "./Reply.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { View } from "./State.ts"
 import { Tcb, ThreadState, tcbSlots } from "./Tcb.ts"
@@ -240,7 +240,7 @@ const checkThread = (view: View, thread: number): ReadonlyArray<string> => {
     ...holds(
       reply === 0 ||
         ((state === ThreadState.blockedOnReply || state === ThreadState.blockedOnReceive) &&
-          Reply.thread.load(memory, reply) === thread),
+          Reply.Fields.thread.load(memory, reply) === thread),
       () => `${who} and its reply object do not name one another`
     ),
     ...holds(state !== ThreadState.blockedOnReply || reply !== 0, () => `${who} waits for no answer`),
@@ -282,12 +282,12 @@ const checkQueue = (view: View, object: number, state: number): ReadonlyArray<st
 }
 
 const checkEndpoint = (view: View, endpoint: number): ReadonlyArray<string> => {
-  const state = Endpoint.state.load(view.memory, endpoint)
+  const state = Endpoint.Fields.state.load(view.memory, endpoint)
   const isEmpty = Queue.first(view, endpoint) === 0
-  const waiting = state === EndpointState.sending ? ThreadState.blockedOnSend : ThreadState.blockedOnReceive
+  const waiting = state === Endpoint.EndpointState.sending ? ThreadState.blockedOnSend : ThreadState.blockedOnReceive
   return [
     ...holds(
-      isEmpty === (state === EndpointState.idle),
+      isEmpty === (state === Endpoint.EndpointState.idle),
       () => `endpoint ${hex(endpoint)} is idle and has a queue, or none`
     ),
     ...checkQueue(view, endpoint, waiting)
@@ -317,17 +317,23 @@ const checkNotification = (view: View, notification: number): ReadonlyArray<stri
 
 const checkReply = (view: View, reply: number): ReadonlyArray<string> => {
   const { memory } = view
-  const [prev, next] = [Reply.prev.load(memory, reply), Reply.next.load(memory, reply)]
-  const context = Reply.schedContext.load(memory, reply)
-  const thread = Reply.thread.load(memory, reply)
+  const [prev, next] = [Reply.Fields.prev.load(memory, reply), Reply.Fields.next.load(memory, reply)]
+  const context = Reply.Fields.schedContext.load(memory, reply)
+  const thread = Reply.Fields.thread.load(memory, reply)
   const who = `reply ${hex(reply)}`
   return [
     ...holds(
       thread === 0 || Tcb.reply.load(memory, thread) === reply,
       () => `${who} and its thread do not name one another`
     ),
-    ...holds(prev === 0 || Reply.next.load(memory, prev) === reply, () => `${who} is not after the call before it`),
-    ...holds(next === 0 || Reply.prev.load(memory, next) === reply, () => `${who} is not before the call after it`),
+    ...holds(
+      prev === 0 || Reply.Fields.next.load(memory, prev) === reply,
+      () => `${who} is not after the call before it`
+    ),
+    ...holds(
+      next === 0 || Reply.Fields.prev.load(memory, next) === reply,
+      () => `${who} is not before the call after it`
+    ),
     ...holds(context === 0 || SC.reply.load(memory, context) === reply, () => `${who} heads another's stack`),
     ...holds(context === 0 || next === 0, () => `${who} heads a stack and is not its last`),
     ...holds(thread !== 0 || (prev === 0 && next === 0 && context === 0), () => `${who} is in a stack and nobody's`)
@@ -341,7 +347,10 @@ const checkContext = (view: View, context: number): ReadonlyArray<string> => {
   const who = `scheduling context ${hex(context)}`
   return [
     ...holds(thread === 0 || Tcb.schedContext.load(memory, thread) === context, () => `${who} is another's`),
-    ...holds(reply === 0 || Reply.schedContext.load(memory, reply) === context, () => `${who} has another's stack`),
+    ...holds(
+      reply === 0 || Reply.Fields.schedContext.load(memory, reply) === context,
+      () => `${who} has another's stack`
+    ),
     ...(Refill.isActive(view, context) ? checkRefills(view, context) : [])
   ]
 }

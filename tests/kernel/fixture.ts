@@ -99,6 +99,9 @@ const tlsBase = 14
 
 const wordOf = (thread: number, index: number) => thread + architectureAt + 8 * index
 
+/** Interrupts that do not come. */
+const maskedBy = new WeakMap<object, Set<number>>()
+
 const architecture: Architecture = {
   convention: register,
   registerLow: ({ memory }, thread, index) => memory.load32(wordOf(thread, index)),
@@ -150,7 +153,11 @@ const architecture: Architecture = {
   finalise: () => {},
   decode: () => SyscallError.illegalOperation,
   interrupts: 4,
-  maskInterrupt: () => {}
+  maskInterrupt: ({ memory }, interrupt, masked) => {
+    const set = maskedBy.get(memory)!
+    if (masked) set.add(interrupt)
+    else set.delete(interrupt)
+  }
 }
 
 // —— The world
@@ -199,6 +206,7 @@ export class World {
   readonly memory = memoryOf(this.bytes)
   readonly time = timeOf()
   readonly printed: Array<string> = []
+  readonly masked = new Set<number>()
   readonly state: State = {
     memory: this.memory,
     time: this.time,
@@ -221,6 +229,7 @@ export class World {
   #nextSlot = 16
 
   constructor(rootBits = 10) {
+    maskedBy.set(this.memory, this.masked)
     if (dataAt + kernelDataBytes > objectsAt) throw new Error("the kernel's data ends before the objects")
     Boot.initialise(this.state)
     this.cnode = this.allocate(5 + rootBits)

@@ -8,8 +8,8 @@ import * as TCB from "../../src/types/methods/TCB.ts"
 import { type Syscall, syscalls } from "../../src/types/Syscall.ts"
 import { type Actor, World } from "./fixture.ts"
 
-/** A longer campaign: FUZZ_RUNS=100000 npx vitest run tests/kernel/invariants.test.ts --testTimeout=0 */
-const runs = Number(process.env.FUZZ_RUNS ?? 100)
+/** A longer campaign: FUZZ_RUNS=100000 npx vitest run tests/kernel/invariants.test.ts */
+const runs = Number(process.env.FUZZ_RUNS ?? 40)
 
 const slots = 64
 const kinds = ["Untyped", "TCB", "CNode", "SchedContext", "SchedControl"]
@@ -187,20 +187,24 @@ class Chaos {
 }
 
 describe("whatever threads ask of the kernel", () => {
-  it("its memory stays consistent after every call, and nothing but an answer comes of it", () => {
-    let done = 0
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
-        const chaos = new Chaos()
-        for (const step of steps) {
-          chaos.play(step)
-          assert.deepStrictEqual(check(chaos.world.state, [chaos.world.at(chaos.world.root)]), [])
-        }
-        done += chaos.done
-      }),
-      { numRuns: runs }
-    )
-    assert.isAbove(done, runs * 10, "most of what is asked can be done")
-    if (process.env.FUZZ_RUNS) console.log(`${done} invocations were done`)
-  })
+  it(
+    "its memory stays consistent after every call, and nothing but an answer comes of it",
+    () => {
+      let done = 0
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
+          const chaos = new Chaos()
+          for (const step of steps) {
+            chaos.play(step)
+            assert.deepStrictEqual(check(chaos.world.state, [chaos.world.at(chaos.world.root)]), [])
+          }
+          done += chaos.done
+        }),
+        { numRuns: runs }
+      )
+      assert.isAbove(done, runs * 5, "much of what is asked can be done")
+      if (process.env.FUZZ_RUNS) console.log(`${done} invocations were done`)
+    },
+    process.env.FUZZ_RUNS ? 0 : 60_000
+  )
 })
