@@ -14,7 +14,7 @@ export const exitCodes = {
   limit: 4
 } as const
 
-export const readings = ["plain", "interpret"] as const
+export const readings = ["plain", "interpret", "translate"] as const
 export type ReadingName = (typeof readings)[number]
 
 export const run: Command = {

@@ -84,7 +84,8 @@ const complain = (what: string, code: number): number => {
 
 const makeReading: { readonly [R in ReadingName]: () => Promise<MakeReading> } = {
   plain: async () => (await import("../hal/x86_64/processor/plain.ts")).makePlain,
-  interpret: async () => (await import("../hal/x86_64/processor/interpreter/Interpreter.ts")).makeInterpreter
+  interpret: async () => (await import("../hal/x86_64/processor/interpreter/Interpreter.ts")).makeInterpreter,
+  translate: async () => (await import("../hal/x86_64/processor/translator/Translator.ts")).makeTranslator
 }
 
 const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }
