@@ -11,6 +11,7 @@ import { makePlain } from "../plain.ts"
 import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
 import { at, cause } from "../State.ts"
 import { Blocks } from "./Blocks.ts"
+import { statusReader } from "./flagFunction.ts"
 import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
 import { Generator } from "./generate.ts"
 import { builtIn, field, heat, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
@@ -43,12 +44,16 @@ const usualPatience = 1000
 /** How plain execution leaves the flags that it sets. */
 const explicitly = ruleNumber(explicit, 8)
 
+/** The same for the status flags. */
+const statusPatience = 100
+
 /** More than any block is long: with this much taken away, no block is entered. */
 const debt = 2 ** 30
 
 type Run = (microOperation: number) => number
 
 export class Interpreter implements Reading {
+  private readonly memory: WebAssembly.Memory
   private readonly access: Access
   private readonly plain: Reading
   private readonly blocks: Blocks
@@ -59,6 +64,9 @@ export class Interpreter implements Reading {
   private readonly u16: Uint16Array
   private readonly imports: WebAssembly.Imports
   private function: Run | undefined = undefined
+  /** How often the flags were asked for; and what gives them, once that was often. */
+  private asked = 0
+  private readStatus: (() => number) | undefined = undefined
   /** Instructions left to plain execution since handlers were made. */
   private left = 0
   /** The micro-operation that `stop` stands in for, and its handler. */
@@ -68,6 +76,7 @@ export class Interpreter implements Reading {
   private owed = 0
 
   constructor({ memory, access }: ReadingParts, { patience = usualPatience, regions }: InterpreterOptions = {}) {
+    this.memory = memory
     this.access = access
     this.plain = makePlain({ memory, access })
     this.patience = patience
@@ -153,6 +162,8 @@ export class Interpreter implements Reading {
   }
 
   status(): number {
+    if (this.readStatus !== undefined) return this.readStatus()
+    if (++this.asked > statusPatience) this.readStatus = statusReader(this.memory)
     return this.plain.status()
   }
 

@@ -5,14 +5,13 @@
  * made once, however often the module is put together again with more of them.
  */
 import { Code } from "../../wasm/Code.ts"
-import type { ValueType } from "../../wasm/instructions.ts"
 import type { FunctionType } from "../../wasm/Module.ts"
 import { Module } from "../../wasm/Module.ts"
 import { Emitter } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import { type Condition, conditions } from "../Meaning.ts"
 import { at } from "../State.ts"
-import { flagFunction, flagFunctionType } from "./flagFunction.ts"
+import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
 import { HandlerCode, type Wanted } from "./HandlerCode.ts"
@@ -30,7 +29,6 @@ export class Generator {
   private readonly emitter = new Emitter(firstFree)
   /** Functions over all rules are long: those that nobody calls are left out. */
   private readonly called = new Set<number>()
-  private readonly bodies = new Map<number, { readonly code: Code; readonly locals: ReadonlyArray<ValueType> }>()
   private readonly countsHeat: boolean
 
   constructor(options: { readonly countsHeat: boolean }) {
@@ -76,12 +74,8 @@ export class Generator {
   }
 
   private addFlagFunction(module: Module, index: number, what: Condition | "status") {
-    let body = this.bodies.get(index)
-    if (body === undefined && this.called.has(index)) {
-      body = flagFunction(what)
-      this.bodies.set(index, body)
-    }
-    module.addFunction(flagFunctionType(what), body?.locals ?? [], body?.code ?? new Code(1).unreachable())
+    const { code, locals } = this.called.has(index) ? flagFunction(what) : uncalled
+    module.addFunction(flagFunctionType(what), locals, code)
   }
 
   private readonly functions: HandlerFunctions = {

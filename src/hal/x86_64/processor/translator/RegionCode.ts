@@ -1,10 +1,10 @@
-import { Code } from "../../wasm/Code.ts"
+import type { Code } from "../../wasm/Code.ts"
 import type { ValueType } from "../../wasm/instructions.ts"
 import { Module } from "../../wasm/Module.ts"
 import { Emitter, storeOf } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import { loadOf, type Node } from "../Graph.ts"
-import { flagFunction, flagFunctionType } from "../interpreter/flagFunction.ts"
+import { flagFunction, flagFunctionType, uncalled } from "../interpreter/flagFunction.ts"
 import { slot } from "../interpreter/MicroOperation.ts"
 import type { Flags, Load, Step, Store } from "../lower.ts"
 import { conditions, type Mode } from "../Meaning.ts"
@@ -64,8 +64,8 @@ export class RegionCode {
     const module = new Module()
     module.importMemory("machine", "memory")
     for (const [index, what] of [...conditions, "status" as const].entries()) {
-      const body = this.called.has(index) ? flagFunction(what) : { code: new Code(1).unreachable(), locals: [] }
-      module.addFunction(flagFunctionType(what), body.locals, body.code)
+      const { code, locals: types } = this.called.has(index) ? flagFunction(what) : uncalled
+      module.addFunction(flagFunctionType(what), types, code)
     }
     const type = { parameters: [], results: ["i32"] } as const
     module.exportFunction("region", module.addFunction(type, [...localTypes, ...this.emitter.locals], this.code))
