@@ -6,9 +6,9 @@
  */
 
 /** `N` zeros: that many bits to the left, and what a multiple of 2^N begins with. */
-export type Zeros<N extends number, Count extends 0[] = [], Out extends string = ""> = Count["length"] extends N
+export type Zeros<N extends number, Sofar extends 0[] = [], Out extends string = ""> = Sofar["length"] extends N
   ? Out
-  : Zeros<N, [...Count, 0], `${Out}0`>
+  : Zeros<N, [...Sofar, 0], `${Out}0`>
 
 /** The number that is written in hexadecimal digits, the highest first. */
 export type FromHex<Digits extends string, Out extends string = ""> = Digits extends `${infer D}${infer Rest}`
@@ -41,25 +41,29 @@ export type Next<B extends string, Low extends string = ""> = B extends `1${infe
     ? `${Low}1${Rest}`
     : `${Low}1`
 
-/** How many times 2^N it is, rounded up. */
-export type RoundedUp<B extends string, N extends number> = B extends "" | `${Zeros<N>}${string}`
-  ? Above<B, Zeros<N>>
-  : Next<Above<B, Zeros<N>>>
+/** How many times 2^n it is, rounded up, where `Low` is n zeros. */
+export type RoundedUp<B extends string, Low extends string> = B extends "" | `${Low}${string}`
+  ? Above<B, Low>
+  : Next<Above<B, Low>>
 
-/** That much times 2^N. */
-export type Times<B extends string, N extends number> = B extends "" ? "" : `${Zeros<N>}${B}`
+/** That much times 2^n, where `Low` is n zeros. */
+export type Times<B extends string, Low extends string> = B extends "" ? "" : `${Low}${B}`
 
 /** `N` more, but never more than `Most`: then it is undefined. */
 export type Plus<
   B extends string,
   N extends number,
   Most extends string,
-  Count extends 0[] = []
-> = Count["length"] extends N ? B : B extends Most ? undefined : Plus<Next<B>, N, Most, [...Count, 0]>
+  Sofar extends 0[] = []
+> = Sofar["length"] extends N ? B : B extends Most ? undefined : Plus<Next<B>, N, Most, [...Sofar, 0]>
 
-/** 2^(A - B), and undefined if that is less than 1. */
-export type Power<A extends number, B extends number> =
-  Zeros<A> extends `${Zeros<B>}${infer Left}` ? `${Left}1` : undefined
+/** How many times 2^b is in 2^a, where `A` and `B` are so many zeros; undefined if it is not. */
+export type Ratio<A extends string, B extends string> = A extends `${B}${infer Left}` ? `${Left}1` : undefined
+
+/** How many zeros there are. */
+export type Count<Zeros extends string, Sofar extends 0[] = []> = Zeros extends `0${infer Rest}`
+  ? Count<Rest, [...Sofar, 0]>
+  : Sofar["length"]
 
 /** Whether one number is less than another. Both are whole, and none is negative. */
 export type Less<A extends number, B extends number> = Compared<`${A}`, `${B}`>

@@ -145,13 +145,16 @@ export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cpt
   elsewhereUnsafe(from, cptr) as unknown as Derived<C, R, Q>
 
 /** What retype makes: a capability with every right, and of a frame it is known how large. */
-export type Made<T extends ObjectType> = T extends FrameType
-  ? Frame<T, RightOf<"Frame">>
-  : Cap<Makes<T>, RightOf<Makes<T>>>
+export type Made<T extends ObjectType, Q = never> = T extends FrameType
+  ? Frame<T, RightOf<"Frame">, Q>
+  : Cap<Makes<T>, RightOf<Makes<T>>, Q>
 
 /** The capability that retype put at `cptr` when it made an object of this type. */
-export const madeUnsafe = <T extends ObjectType>(type: T, cptr: bigint): Made<T> =>
-  Cap.makeUnsafe(objectTypes[type].makes, cptr) as unknown as Made<T>
+export const madeUnsafe = <T extends ObjectType, Q = never>(type: T, cptr: bigint): Made<T, Q> =>
+  Cap.makeUnsafe(objectTypes[type].makes, cptr) as unknown as Made<T, Q>
+
+/** Capabilities by types that only the caller has worked out. Whoever calls this vouches for all that they say. */
+export const vouchedUnsafe = <T>(caps: unknown): T => caps as T
 
 /** As `capUnsafe`, and vouches that so much is in use, and that nobody else takes from it. */
 export const untypedUnsafe = <Bits extends number, Used extends string, Q = never>(cptr: bigint) =>

@@ -4,7 +4,7 @@
  * An address that stands in the text is written in hexadecimal digits, "0x0040_0000", and judged by the compiler. One that is
  * calculated is a number, and judged by the kernel.
  */
-import type { Above, FromHex, HexDigit, Next, Power, ToHex, Zeros } from "./Arithmetic.ts"
+import type { Above, FromHex, HexDigit, Next, Ratio, ToHex, Zeros } from "./Arithmetic.ts"
 import type { Frame } from "./Capability.ts"
 import type { Keep } from "./Need.ts"
 import type { FrameType, objectTypes } from "./ObjectType.ts"
@@ -32,18 +32,19 @@ type IsHex<Digits extends string> = Digits extends `${HexDigit}${infer Rest}`
 
 type Judged<V extends string, Call extends string, S extends FrameType, B> = B extends string
   ? Above<B, Zeros<47>> extends ""
-    ? B extends "" | `${Zeros<BitsOf<S>>}${string}`
-      ? Next<PageOf<B, S>> extends Power<47, BitsOf<S>>
+    ? B extends "" | `${Low<S>}${string}`
+      ? Next<PageOf<B, S>> extends Ratio<Zeros<47>, Low<S>>
         ? `⛔ ${Call}: ${V} is the last ${S} of the addresses of programs, which stays empty`
         : V
-      : `⛔ ${Call}: ${V} is no multiple of ${ToHex<`${Zeros<BitsOf<S>>}1`>}, the size of a ${S}`
+      : `⛔ ${Call}: ${V} is no multiple of ${ToHex<`${Low<S>}1`>}, the size of a ${S}`
     : `⛔ ${Call}: ${V} is no address of a program: they end before 0x8000_0000_0000`
   : `⛔ ${Call}: '${V}' is no address: write it in hexadecimal digits, as in 0x0040_0000`
 
-type BitsOf<S extends FrameType> = (typeof objectTypes)[S]["bits"]
+/** The bits of an address that say where in a frame. */
+type Low<S extends FrameType> = Zeros<(typeof objectTypes)[S]["bits"]>
 
 /** The number of the page of type `S` that begins at an address. */
-export type PageOf<B extends string, S extends FrameType> = Above<B, Zeros<BitsOf<S>>>
+export type PageOf<B extends string, S extends FrameType> = Above<B, Low<S>>
 
 /** Whether two mappings have an address in common: the smaller lies in the larger. */
 export type Overlap<A extends string, S extends FrameType, B extends string, T extends FrameType> =

@@ -20,6 +20,9 @@ import type {
   Request
 } from "./Protocol.ts"
 
+/** An argument of type `T`, if there is no sentence against it. */
+export type Unless<Sentence, T> = [Sentence] extends [never] ? T : Sentence
+
 /** An unspent capability of kind `K` with the rights `R`, for the call `Call`. */
 export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = never> = C extends Spent
   ? Gone<Call>

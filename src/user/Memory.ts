@@ -2,7 +2,7 @@
  * Memory: untyped memory and what it becomes, frames, and the address spaces that they are mapped in.
  */
 import { Effect } from "effect"
-import { type AnyCap, type Made, madeUnsafe, type Using } from "../types/Capability.ts"
+import { type AnyCap, type LifetimeOf, type Made, madeUnsafe, type Using } from "../types/Capability.ts"
 import { type At, addressOf, type MapRights, type SizeOf } from "../types/Mapping.ts"
 import * as AddressSpace from "../types/methods/AddressSpace.ts"
 import * as Untyped from "../types/methods/Untyped.ts"
@@ -27,7 +27,7 @@ export const Untyped_Retype = <C extends AnyCap, T extends ObjectType>(
   untyped: Need<C, "Untyped_Retype", "Untyped", "retype">,
   type: T,
   ...size: SizeBits<T>
-): Effect.Effect<Made<T>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "retype">> =>
+): Effect.Effect<Made<T, LifetimeOf<C>>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "retype">> =>
   Effect.gen(function* () {
     const allocator = yield* Allocator
     const slot = yield* allocator.slots(1)
@@ -41,7 +41,7 @@ export const Untyped_Retype = <C extends AnyCap, T extends ObjectType>(
       numObjects: 1,
       root: allocator.cnode
     }).pipe(Effect.onError(() => Effect.sync(() => allocator.release(slot))))
-    return madeUnsafe(type, slot)
+    return madeUnsafe<T, LifetimeOf<C>>(type, slot)
   })
 
 /** Make an object of the allocator's memory. */

@@ -1,12 +1,11 @@
 /** Ports: the machine's IO ports, each range by a capability. */
 import { Effect } from "effect"
-import { type AnyCap, capUnsafe, type Using } from "../types/Capability.ts"
+import { type AnyCap, type Cap, capUnsafe, type LifetimeOf, type Using } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import type { Need } from "../types/Need.ts"
 import * as IOPort from "../types/x86_64/methods/IOPort.ts"
 import * as IOPortControl from "../types/x86_64/methods/IOPortControl.ts"
 import { Allocator, type OutOfSlots } from "./Allocator.ts"
-import type { Full } from "./BootInfo.ts"
 import { invoke, pointer, type Refusal } from "./Invocation.ts"
 import type { Syscalls } from "./Syscalls.ts"
 
@@ -15,7 +14,11 @@ export const IOPort_Create = <C extends AnyCap>(
   control: Need<C, "IOPort_Create", "IOPortControl", "issue">,
   first: number,
   last: number
-): Effect.Effect<Full<"IOPort">, Refusal | OutOfSlots, Syscalls | Allocator | Using<C, "issue">> =>
+): Effect.Effect<
+  Cap<"IOPort", RightOf<"IOPort">, LifetimeOf<C>>,
+  Refusal | OutOfSlots,
+  Syscalls | Allocator | Using<C, "issue">
+> =>
   Effect.gen(function* () {
     const allocator = yield* Allocator
     const slot = yield* allocator.slots(1)
@@ -26,7 +29,7 @@ export const IOPort_Create = <C extends AnyCap>(
       depth: allocator.depth,
       root: allocator.cnode
     }).pipe(Effect.onError(() => Effect.sync(() => allocator.release(slot))))
-    return capUnsafe<"IOPort", RightOf<"IOPort">>("IOPort", slot)
+    return capUnsafe<"IOPort", RightOf<"IOPort">, LifetimeOf<C>>("IOPort", slot)
   })
 
 /** Read a byte from a port. */

@@ -1,6 +1,6 @@
 /** What a program for Skyscope is written with. */
 
-export type { AnyCap, Cap, Endpoint, Region } from "../types/Capability.ts"
+export type { AnyCap, Cap, Endpoint, Frame, Region, Untyped } from "../types/Capability.ts"
 export { consume } from "../types/Capability.ts"
 export { capOf, endpointOf, protocol } from "../types/Protocol.ts"
 export { Allocator, type NotMade, type OutOfMemory, type OutOfSlots } from "./Allocator.ts"
@@ -40,3 +40,4 @@ export {
   TCB_Suspend,
   TCB_WriteRegisters
 } from "./Threads.ts"
+export { Untyped_Carve, Untyped_Clear, Untyped_Create, Untyped_Uncount } from "./Untyped.ts"

@@ -2,11 +2,12 @@
 import { expectType } from "tsd"
 import type {
   Above,
+  Count,
   FromHex,
   Less,
   Next,
   Plus,
-  Power,
+  Ratio,
   RoundedUp,
   Times,
   ToHex,
@@ -34,13 +35,15 @@ expectType<"101">(calculated<Next<"001">>())
 expectType<"0000">(calculated<Zeros<4>>())
 expectType<"01">(calculated<Above<"11101", "000">>())
 expectType<"">(calculated<Above<"11", "000">>())
-expectType<"1">(calculated<RoundedUp<"1", 12>>())
-expectType<"">(calculated<RoundedUp<"", 12>>())
-expectType<"0x2000">(calculated<ToHex<Times<RoundedUp<FromHex<"1001">, 12>, 12>>>())
-expectType<"0x1000">(calculated<ToHex<Times<RoundedUp<FromHex<"1000">, 12>, 12>>>())
-expectType<"0001">(calculated<Power<15, 12>>())
-expectType<"1">(calculated<Power<12, 12>>())
-expectType<undefined>(calculated<Power<11, 12>>())
+expectType<"1">(calculated<RoundedUp<"1", Zeros<12>>>())
+expectType<"">(calculated<RoundedUp<"", Zeros<12>>>())
+expectType<"0x2000">(calculated<ToHex<Times<RoundedUp<FromHex<"1001">, Zeros<12>>, Zeros<12>>>>())
+expectType<"0x1000">(calculated<ToHex<Times<RoundedUp<FromHex<"1000">, Zeros<12>>, Zeros<12>>>>())
+expectType<"0001">(calculated<Ratio<Zeros<15>, Zeros<12>>>())
+expectType<"1">(calculated<Ratio<Zeros<12>, Zeros<12>>>())
+expectType<undefined>(calculated<Ratio<Zeros<11>, Zeros<12>>>())
+
+expectType<12>(calculated<Count<Zeros<12>>>())
 
 // Counting to a limit, and not beyond.
 expectType<"0001">(calculated<Plus<"101", 3, "0001">>())
