@@ -8,7 +8,6 @@ import { pmBase, softOff } from "./acpiPm.ts"
 import { irq, memoryMap, pciLine, pciPins, pitPin, portMap } from "./addresses.ts"
 import {
   type Aml,
-  buffer,
   busNumbers,
   device,
   eisaId,
