@@ -1,5 +1,6 @@
-/** Memory without page tables: a few pages at addresses of user programs, for one reading. */
+/** Memory without page tables: a few pages at addresses of user programs, for one reading. Nothing is cached, so every access comes here. */
 import { type Access, fault, inStack } from "../../../../src/hal/x86_64/memory/Access.ts"
+import { contextBytes, layout, makeMemory, tableBytes } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { at, exceptions } from "../../../../src/hal/x86_64/processor/State.ts"
 
 export interface Page {
@@ -15,10 +16,17 @@ const errorBit = { present: 1, write: 2, user: 4, fetch: 16 } as const
 type Kind = "read" | "write" | "fetch"
 
 export class Flat implements Access {
-  readonly memory = new WebAssembly.Memory({ initial: 2 })
+  readonly memory = makeMemory(0x10000)
   readonly view = new DataView(this.memory.buffer)
   private readonly pages = new Map<number, Page>()
-  private next = 0x10000
+  private next: number = layout.ram
+
+  constructor() {
+    // Empty tables, for inline accesses and fetches.
+    new Uint8Array(this.memory.buffer, layout.translations, contextBytes).fill(0xff)
+    for (const [i, table] of [at.readTable, at.writeTable, at.executeTable].entries())
+      this.view.setInt32(table, layout.translations + i * tableBytes, true)
+  }
 
   /** Fresh pages: the host address of the first. */
   map(address: number, bytes: number, rights: Omit<Page, "host">): number {

@@ -14,8 +14,17 @@ export interface Comparison {
   readonly different: ReadonlyArray<string>
 }
 
-/** So many cases of each form that can be compared, the same for the same seed. */
-export const compareNatively = (make: MakeReading, seed: number, casesOfEach: number): Comparison => {
+/**
+ * So many cases of each form that can be compared, the same for the same seed.
+ *
+ * `again`: the cases are run once without being looked at; then this is called, and they are run and compared.
+ */
+export const compareNatively = (
+  make: MakeReading,
+  seed: number,
+  casesOfEach: number,
+  again?: () => void
+): Comparison => {
   const random = new Random(seed)
   const data = initialData(random)
   const cases = comparableForms(random).flatMap((form) =>
@@ -23,6 +32,10 @@ export const compareNatively = (make: MakeReading, seed: number, casesOfEach: nu
   )
   const { selectors, outcomes } = runNative(cases, data)
   const read = reader(make, data, selectors)
+  if (again !== undefined) {
+    for (const test of cases) read(test)
+    again()
+  }
   const different = cases.flatMap((test, i) => {
     const found = differences(test, outcomes[i]!, read(test))
     return found.length === 0 ? [] : [`${describe(test)}: ${found.join(", ")}`]

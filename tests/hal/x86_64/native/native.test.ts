@@ -1,17 +1,35 @@
+/**
+ * The readings do what the processor of this machine does.
+ *
+ * `NATIVE_CASES=<n>` tries so many cases of each form instead of a few, `NATIVE_SEED=<n>` others.
+ */
 import { describe, expect, it } from "vitest"
+import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
-import { compareNatively } from "./compare.ts"
+import { type Comparison, compareNatively } from "./compare.ts"
 import { isNative } from "./native.ts"
 
-/** How many cases of each form: more in a campaign. */
 const casesOfEach = Number(process.env.NATIVE_CASES ?? 6)
 const seed = Number(process.env.NATIVE_SEED ?? 1)
 
-describe.runIf(isNative)("the plain reading", () => {
-  it("does what the processor of this machine does", { timeout: 3_600_000 }, () => {
-    const { cases, exceptions, different } = compareNatively(makePlain, seed, casesOfEach)
-    expect(different).toEqual([])
-    expect(cases).toBeGreaterThan(4000)
-    expect(exceptions).toBeGreaterThan(400)
+const agree = ({ cases, exceptions, different }: Comparison): void => {
+  expect(different).toEqual([])
+  expect(cases).toBeGreaterThan(4000)
+  expect(exceptions).toBeGreaterThan(400)
+}
+
+describe.runIf(isNative)("what the processor of this machine does", { timeout: 3_600_000 }, () => {
+  it("plain execution does", () => {
+    agree(compareNatively(makePlain, seed, casesOfEach))
+  })
+
+  it("the interpreter's handlers do", () => {
+    const made: Array<Interpreter> = []
+    const make = (parts: ConstructorParameters<typeof Interpreter>[0]) => {
+      const interpreter = new Interpreter(parts, { patience: Number.POSITIVE_INFINITY })
+      made.push(interpreter)
+      return interpreter
+    }
+    agree(compareNatively(make, seed, casesOfEach, () => made[0]!.generate()))
   })
 })
