@@ -15,6 +15,7 @@ import { Time } from "../Time.ts"
 import { Apic } from "./apic.ts"
 import { Bus } from "./Bus.ts"
 import { Clock } from "./Clock.ts"
+import { ones } from "./devices/Wires.ts"
 import type { ElfError } from "./elf.ts"
 import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
@@ -88,12 +89,15 @@ export class Machine {
       interrupt: (vector, source) => this.processor.interrupt(vector, source)
     })
     this.processor = new Processor(this.core, reading)
-    this.bus.addPorts(COM1, 8, uart(console))
-    this.bus.addPorts(debugExit, 1, {
+    this.bus.addPorts({ name: "COM1", start: COM1, bytes: 8, widest: 8, target: uart(console) })
+    this.bus.addPorts({
       name: "debug exit",
-      width: 8,
-      read: () => 0xff,
-      write: (_offset, value) => this.processor.stop({ _tag: "Exit", status: value * 2 + 1 })
+      start: debugExit,
+      bytes: 1,
+      target: {
+        read: (_offset, width) => ones(width),
+        write: (_offset, _width, value) => this.processor.stop({ _tag: "Exit", status: value * 2 + 1 })
+      }
     })
     reset(this.core)
   }
@@ -155,7 +159,7 @@ export class Machine {
 }
 
 const uart = ({ write, read }: Console): Uart16550 =>
-  new Uart16550("COM1", {
+  new Uart16550({
     transmit: write,
     receive: () => read?.(),
     // Its line goes to the interrupt controllers of the chipset; there are none.

@@ -3,7 +3,7 @@
  *
  * Texas Instruments, "PC16550D Universal Asynchronous Receiver/Transmitter With FIFOs", table "Register Summary". Characters leave at once and take no time.
  */
-import type { Device } from "./Bus.ts"
+import type { Target, Wire } from "./devices/Wires.ts"
 
 /** Where a register is: its offset, and what selects it where two share one. */
 // biome-ignore format: a register, a line
@@ -43,12 +43,11 @@ export interface Wires {
   /** A character that has arrived, if any: asked for when software looks. */
   readonly receive: () => number | undefined
   /** The level of INTR, when it changes. */
-  readonly interrupt: (level: boolean) => void
+  readonly interrupt: Wire
 }
 
-export class Uart16550 implements Device {
-  readonly name: string
-  readonly width = 8
+/** Its registers have 8 bits: accesses are of one of them. */
+export class Uart16550 implements Target {
   private readonly wires: Wires
   private IER = 0
   private FCR = 0
@@ -62,8 +61,7 @@ export class Uart16550 implements Device {
   private readonly received: number[] = []
   private level = false
 
-  constructor(name: string, wires: Wires) {
-    this.name = name
+  constructor(wires: Wires) {
     this.wires = wires
   }
 
@@ -73,7 +71,7 @@ export class Uart16550 implements Device {
     return value
   }
 
-  write = (offset: number, value: number): void => {
+  write = (offset: number, _width: number, value: number): void => {
     this.writeRegister(offset, value)
     this.signal()
   }

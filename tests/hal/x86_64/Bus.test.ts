@@ -1,20 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Bus, type BusWidth } from "../../../src/hal/x86_64/Bus.ts"
+import { Bus } from "../../../src/hal/x86_64/Bus.ts"
+import type { Target } from "../../../src/hal/x86_64/devices/Wires.ts"
 
-/** A device whose registers say where they are, and what was written to it. */
-const aDevice = (name: string, width: BusWidth) => {
-  const written: (readonly [offset: number, value: number])[] = []
-  return {
-    written,
-    device: {
-      name,
-      width,
-      read: (offset: number) => 0x4030_2010 + offset * 0x0101_0101,
-      write: (offset: number, value: number) => {
-        written.push([offset, value])
-      }
+/** A chip that tells how it was asked, and notes what was written to it. */
+const aChip = () => {
+  const written: (readonly [offset: number, width: number, value: number])[] = []
+  const target: Target = {
+    read: (offset, width) => offset * 16 + width / 8,
+    write: (offset, width, value) => {
+      written.push([offset, width, value])
     }
   }
+  return { written, target }
 }
 
 describe("the bus", () => {
@@ -27,43 +24,43 @@ describe("the bus", () => {
     bus.write(0xf000_0000, 32, 1)
   })
 
-  it("tells a device its own offsets", () => {
+  it("tells a chip offsets from where it is, and the width", () => {
     const bus = new Bus()
-    const { device, written } = aDevice("timer", 8)
-    bus.addPorts(0x40, 4, device)
-    bus.writePort(0x42, 8, 7)
-    assert.deepStrictEqual([bus.readPort(0x43, 8), written], [0x13, [[2, 7]]])
+    const { target, written } = aChip()
+    bus.addMemory({ name: "remapping unit", start: 0xfed9_0000, bytes: 0x1000, target })
+    bus.write(0xfed9_0008, 16, 7)
+    assert.deepStrictEqual([bus.read(0xfed9_0004, 32), written], [0x44, [[8, 16, 7]]])
   })
 
-  it("takes a wide access apart for a narrow device, the lowest part first", () => {
+  it("takes apart what is wider than a chip understands, the lowest part first", () => {
     const bus = new Bus()
-    const { device, written } = aDevice("timer", 8)
-    bus.addPorts(0x40, 2, device)
-    assert.strictEqual(bus.readPort(0x40, 32), 0xffff_1110)
-    bus.writePort(0x3f, 32, 0x4433_2211)
+    const { target, written } = aChip()
+    bus.addPorts({ name: "timer", start: 0x40, bytes: 4, widest: 8, target })
+    assert.strictEqual(bus.readPort(0x40, 32), 0x3121_1101)
+    bus.writePort(0x42, 16, 0x2211)
     assert.deepStrictEqual(written, [
-      [0, 0x22],
-      [1, 0x33]
+      [2, 8, 0x11],
+      [3, 8, 0x22]
     ])
   })
 
-  it("gives a narrow read its part of a wide register, and keeps narrow writes from it", () => {
+  it("takes apart what only begins at a chip", () => {
     const bus = new Bus()
-    const { device, written } = aDevice("remapping unit", 32)
-    bus.addMemory(0xfed9_0000, 0x1000, device)
-    assert.deepStrictEqual(
-      [bus.read(0xfed9_0001, 8), bus.read(0xfed9_0002, 16), bus.read(0xfed9_0000, 32)],
-      [0x20, 0x4030, 0x4030_2010]
-    )
-    bus.write(0xfed9_0000, 8, 1)
-    bus.write(0xfed9_0000, 32, 2)
-    assert.deepStrictEqual(written, [[0, 2]])
+    const { target, written } = aChip()
+    bus.addPorts({ name: "timer", start: 0x40, bytes: 2, target })
+    assert.strictEqual(bus.readPort(0x40, 32), 0xffff_0002)
+    bus.writePort(0x40, 32, 0x4433_2211)
+    assert.deepStrictEqual(written, [[0, 16, 0x2211]])
   })
 
-  it("has at most one device at an address", () => {
+  it("has at most one chip at an address", () => {
     const bus = new Bus()
-    bus.addPorts(0x40, 4, aDevice("timer", 8).device)
-    assert.throws(() => bus.addPorts(0x43, 2, aDevice("keyboard", 8).device), /keyboard and timer both answer at 43H/)
-    bus.addMemory(0x40, 4, aDevice("memory is another space", 8).device)
+    const { target } = aChip()
+    bus.addPorts({ name: "timer", start: 0x40, bytes: 4, target })
+    assert.throws(
+      () => bus.addPorts({ name: "keyboard", start: 0x43, bytes: 2, target }),
+      /keyboard and timer both answer at 43H/
+    )
+    bus.addMemory({ name: "memory is another space", start: 0x40, bytes: 4, target })
   })
 })

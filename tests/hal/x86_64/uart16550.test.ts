@@ -6,13 +6,17 @@ const { RBR, THR, DLL, IER, DLM, IIR, FCR, LCR, MCR, LSR, MSR, SCR } = registers
 /** A UART, what it sent, what waits on its line, and the level of its interrupt. */
 const aUart = (...waiting: number[]) => {
   const line = { sent: [] as number[], waiting, level: false }
-  const uart = new Uart16550("COM1", {
+  const chip = new Uart16550({
     transmit: (byte) => line.sent.push(byte),
     receive: () => line.waiting.shift(),
     interrupt: (level) => {
       line.level = level
     }
   })
+  const uart = {
+    read: (register: number) => chip.read(register),
+    write: (register: number, value: number) => chip.write(register, 8, value)
+  }
   return { uart, line }
 }
 

@@ -47,6 +47,7 @@ export class Mmu implements Access {
     this.watcher = watcher
     this.tlb = new Tlb(memory, watcher)
     this.decoded = new Uint8Array(memory.ramBytes >>> pageBits)
+    memory.written = (page) => this.codeChanges(page)
   }
 
   // ---- what is in force
@@ -248,7 +249,7 @@ export class Mmu implements Access {
     this.tlb.clearCode(found)
   }
 
-  /** A page of RAM is written, past the translation caches. */
+  /** A page of RAM is written: whoever decoded something from it hears of it, once. */
   codeChanges(physicalPage: number): void {
     if (!this.decoded[physicalPage]) return
     this.decoded[physicalPage] = 0

@@ -9,10 +9,10 @@ import { layout, pageBits, pageSize } from "./layout.ts"
 /** MAXPHYADDR: CPUID reports it, and page-table entries reserve the bits above it. */
 export const physicalBits = 40
 
-/** Who answers outside RAM (Bus.ts). `width` is in bits: 8, 16, 32 or 64; values are unsigned, 64 bits as two calls of 32. */
+/** Who answers outside RAM (Bus.ts). Accesses are aligned to their width, which is in bits; values are unsigned. */
 export interface MemoryBus {
-  readonly read: (address: number, width: number) => number
-  readonly write: (address: number, width: number, value: number) => void
+  readonly read: (address: number, width: 8 | 16 | 32) => number
+  readonly write: (address: number, width: 8 | 16 | 32, value: number) => void
 }
 
 /** A page of host memory that can be fetched from at a physical page outside RAM, and is never written. */
@@ -31,6 +31,8 @@ export class PhysicalMemory {
   readonly ramBytes: number
   private readonly roms: readonly RomPage[]
   readonly bus: MemoryBus
+  /** RAM of this page is written by another way than the MMU: by the processor in its page tables, by a device. */
+  written: (physicalPage: number) => void = () => {}
 
   constructor(memory: WebAssembly.Memory, bus: MemoryBus, roms: readonly RomPage[]) {
     this.memory = memory
@@ -60,7 +62,9 @@ export class PhysicalMemory {
   }
 
   store32(address: number, value: number): void {
-    if (address < this.ramBytes) this.i32[(layout.ram + address) >>> 2] = value
+    if (address >= this.ramBytes) return
+    this.written(address >>> pageBits)
+    this.i32[(layout.ram + address) >>> 2] = value
   }
 
   /** Bytes of RAM, in place. @throws if not all of them are RAM: the caller has checked. */
