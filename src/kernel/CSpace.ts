@@ -67,8 +67,7 @@ const walk = (
   let bitsLeft = depth
   for (;;) {
     view.charge(Charge.lookup)
-    const data = view.memory.load32(node + 8)
-    const guardBits = data & 0x3f
+    const guardBits = guardSize(view, node)
     const radix = Capability.radix(view, node)
     if (guardBits > bitsLeft || !guardAgrees(view, node, low, high, bitsLeft, guardBits))
       return guardMismatch(view, node, bitsLeft)
@@ -88,27 +87,30 @@ const field = (low: number, high: number, at: number, width: number): number => 
   return width >= 32 ? shifted >>> 0 : shifted & ((1 << width) - 1)
 }
 
+/** The figure of a guard is in types/CNodeData. */
+const guardSize = (view: View, node: number): number => Capability.dataLow(view, node) & 0x3f
+
 const guardAgrees = (
-  { memory }: View,
+  view: View,
   node: number,
   low: number,
   high: number,
   bitsLeft: number,
   guardBits: number
 ): boolean => {
-  const [lo, hi] = [memory.load32(node + 8), memory.load32(node + 12)]
+  const [lo, hi] = [Capability.dataLow(view, node), Capability.dataHigh(view, node)]
   const at = bitsLeft - guardBits
   const lowBits = Math.min(guardBits, 32)
   if (field(low, high, at, lowBits) !== field(lo, hi, 6, lowBits)) return false
   return guardBits <= 32 || field(low, high, at + 32, guardBits - 32) === field(lo, hi, 38, guardBits - 32)
 }
 
-const guardMismatch = ({ memory }: View, node: number, bitsLeft: number): LookupFailure => {
-  const [lo, hi] = [memory.load32(node + 8), memory.load32(node + 12)]
+const guardMismatch = (view: View, node: number, bitsLeft: number): LookupFailure => {
+  const { lo, hi } = Capability.read(view, node)
   return {
     _tag: "GuardMismatch",
     bitsLeft,
     guard: { lo: field(lo, hi, 6, 32) | 0, hi: hi >>> 6 },
-    guardSize: lo & 0x3f
+    guardSize: guardSize(view, node)
   }
 }

@@ -17,7 +17,8 @@
  *     Untyped                 the watermark, the size, whether it is a device's memory
  *     SchedContext            the size
  *     Reply                   nothing
- *     IRQHandler              the interrupt
+ *     IRQHandler              the interrupt, which is its object as well
+ *     SchedControl            the core
  *     Zombie                  what is left to delete
  *
  * What the architecture's kinds keep there is the architecture's.
@@ -26,9 +27,10 @@
 import { Halt } from "../hal/Gates.ts"
 import * as CNodeData from "../types/CNodeData.ts"
 import { type Kind, numberOf } from "../types/Kind.ts"
-import { bits, layout, u32, word } from "../types/Layout.ts"
+import { bits, type Field, layout, word } from "../types/Layout.ts"
 import { heldAll, masked, type Rights } from "../types/Rights.ts"
 import type { Word } from "../types/Word.ts"
+import { ref } from "./Reference.ts"
 import type { State, View } from "./State.ts"
 
 /** The number of an empty slot, and that of an object that is being deleted. `Kind.numberOf` has the others. */
@@ -40,11 +42,11 @@ export const Fields = layout(16, {
   kind:   bits(0, 5, 0),
   rights: bits(0, 20, 6),
   high:   bits(0, 31, 21),
-  object: u32(4),
+  object: ref(4),
   data:   word(8)
 })
 
-/** A capability in flight: the four words that a slot holds. */
+/** A capability in flight: the four words that a slot holds. `head` has the fields of the first. */
 export interface Capability {
   readonly head: number
   readonly object: number
@@ -57,11 +59,17 @@ export const none: Capability = { head: 0, object: 0, lo: 0, hi: 0 }
 const unit = 16
 const highUnit = 2 ** 36
 
+/** A field of `head`, and `head` with another value of it. */
+const part = ({ high, low }: Field, head: number): number => (head >>> low) & (2 ** (high - low + 1) - 1)
+const withPart = ({ high, low }: Field, head: number, value: number): number =>
+  (head & ~((2 ** (high - low + 1) - 1) << low)) | (value << low)
+
 /** A capability to the object or memory at `address`. */
 export const make = (kind: number, rights: Rights, address: number, lo = 0, hi = 0): Capability => {
   if (address % unit !== 0 || address >= 2 ** 47)
     throw new Halt(`an object lies at a multiple of 16 below 2^47: ${address}`)
-  return { head: kind | (rights << 6) | (Math.floor(address / highUnit) << 21), object: (address / unit) | 0, lo, hi }
+  const head = withPart(Fields.rights, withPart(Fields.kind, 0, kind), rights)
+  return { head: withPart(Fields.high, head, Math.floor(address / highUnit)), object: (address / unit) | 0, lo, hi }
 }
 
 /** A capability with every right. */
@@ -82,33 +90,37 @@ export const write = ({ memory }: State, slot: number, { head, object, lo, hi }:
   memory.store32(slot + 12, hi)
 }
 
-export const kind = ({ memory }: View, slot: number): number => memory.load32(slot) & 0x3f
+export const kind = ({ memory }: View, slot: number): number => Fields.kind.load(memory, slot)
 export const isEmpty = (view: View, slot: number): boolean => kind(view, slot) === nullKind
-export const rights = ({ memory }: View, slot: number): Rights => (memory.load32(slot) >>> 6) & 0x7fff
+export const rights = ({ memory }: View, slot: number): Rights => Fields.rights.load(memory, slot)
 /** The capability holds every one of `needed`. */
 export const allows = (view: View, slot: number, needed: Rights): boolean => (rights(view, slot) & needed) === needed
 
 /** The physical address of the kernel object that a capability names. */
-export const object = ({ memory }: View, slot: number): number => (memory.load32(slot + 4) >>> 0) * unit
+export const object = ({ memory }: View, slot: number): number => Fields.object.load(memory, slot)
 
 /** The physical address of the memory that a capability names. */
 export const address = ({ memory }: View, slot: number): number =>
-  (memory.load32(slot + 4) >>> 0) * unit + (memory.load32(slot) >>> 21) * highUnit
+  Fields.object.load(memory, slot) + Fields.high.load(memory, slot) * highUnit
+
+/** The halves of what it remembers. */
+export const dataLow = ({ memory }: View, slot: number): number => Fields.data.loadLo(memory, slot)
+export const dataHigh = ({ memory }: View, slot: number): number => Fields.data.loadHi(memory, slot)
 
 /** Of a CNode: it has 2^radix slots. */
-export const radix = ({ memory }: View, slot: number): number => memory.load32(slot) >>> 21
-export const radixOf = ({ head }: Capability): number => head >>> 21
+export const radix = ({ memory }: View, slot: number): number => Fields.high.load(memory, slot)
+export const radixOf = ({ head }: Capability): number => part(Fields.high, head)
 
 /** A CNode of 2^radix slots, without a guard. */
 export const cnode = (address: number, radix: number): Capability => {
-  const { head, object } = original("CNode", address)
-  return { head: head | (radix << 21), object, lo: 0, hi: 0 }
+  const cap = original("CNode", address)
+  return { ...cap, head: withPart(Fields.high, cap.head, radix) }
 }
 
-export const kindOf = ({ head }: Capability): number => head & 0x3f
-export const rightsOf = ({ head }: Capability): Rights => (head >>> 6) & 0x7fff
+export const kindOf = ({ head }: Capability): number => part(Fields.kind, head)
+export const rightsOf = ({ head }: Capability): Rights => part(Fields.rights, head)
 export const objectOf = ({ object }: Capability): number => (object >>> 0) * unit
-export const addressOf = ({ head, object }: Capability): number => (object >>> 0) * unit + (head >>> 21) * highUnit
+export const addressOf = (cap: Capability): number => objectOf(cap) + part(Fields.high, cap.head) * highUnit
 
 /** The kind is one that only the architecture knows about: in the table of kinds they come last. */
 export const isArchitectures = (kind: number): boolean => kind >= numberOf.Frame && kind !== zombieKind
@@ -119,7 +131,7 @@ export const withData = (cap: Capability, lo: number, hi: number): Capability =>
 /** The same with what a rights word leaves of its rights. */
 export const mask = (cap: Capability, rightsWord: number): Capability => ({
   ...cap,
-  head: (cap.head & ~(0x7fff << 6)) | (masked(rightsOf(cap), rightsWord) << 6)
+  head: withPart(Fields.rights, cap.head, masked(rightsOf(cap), rightsWord))
 })
 
 /** The same with a badge or a guard of its own; `none` if it cannot have it. A badge is for ever: a new one is for what has none. */
@@ -142,11 +154,11 @@ const withGuard = (cap: Capability, data: Word): Capability => {
   return withData(cap, (lo << 6) | CNodeData.guardSize(data), (hi << 6) | (lo >>> 26))
 }
 
-/** Both are of one kind and name one object. */
+/** Both are of one kind and name one object: their rights and their data may differ. */
 export const isSame = (a: Capability, b: Capability): boolean =>
-  a.object === b.object && ((a.head ^ b.head) & (0x3f | (0x7ff << 21))) === 0
+  a.object === b.object && withPart(Fields.rights, a.head ^ b.head, 0) === 0
 
-/** Both slots name one object: the last capability to an object is the one with no such neighbour. */
+/** The same of what is in two slots. */
 export const sameObject = ({ memory }: View, a: number, b: number): boolean =>
-  memory.load32(a + 4) === memory.load32(b + 4) &&
-  ((memory.load32(a) ^ memory.load32(b)) & (0x3f | (0x7ff << 21))) === 0
+  memory.load32(a + Fields.object.at) === memory.load32(b + Fields.object.at) &&
+  withPart(Fields.rights, memory.load32(a) ^ memory.load32(b), 0) === 0

@@ -4,11 +4,11 @@
  * Capabilities that come from one another stand in a list, each before all that was derived from it. The second half of a slot is
  * its place there:
  *
- *      31     30 .. 0
- *     | prev         |   +16   the slot before, in units of 32 bytes
- *     | next         |   +20   the slot after
- *     | parent | depth |  +24
- *     |          cut   |  +28
+ *       31       30 .. 0
+ *     |      prev        |   +16   the slot before, in units of 32 bytes
+ *     |      next        |   +20   the slot after
+ *     | parent |  depth  |   +24
+ *     |        |  cut    |   +28
  *
  * A capability's descendants are those that follow it and whose `cut` is greater than its `depth`, up to the first whose is not;
  * only a `parent` has any. What is derived from a parent is one deeper than it; what is derived from another stands beside it.
@@ -43,8 +43,7 @@ export const Node = layout(32, {
 /** The slot holds an original that was derived from nothing: the machine's own, at boot. */
 export const insertFirst = (state: State, slot: number, cap: Capability.Capability): void => {
   put(state, slot, cap)
-  link(state, slot, 0, 0)
-  place(state, slot, 0, true)
+  writePlace(state, slot, { prev: 0, next: 0, depth: 0, parent: 1, cut: 0 })
 }
 
 /** Put a capability that was derived from the one in `source` into an empty slot. `isParent`: even if it is no original. */
@@ -72,13 +71,10 @@ const insertChild = (
   cap: Capability.Capability,
   isParent: boolean
 ): void => {
-  const { memory } = state
   put(state, slot, cap)
-  const next = Node.next.load(memory, source)
-  link(state, source, Node.prev.load(memory, source), slot)
-  link(state, slot, source, next)
-  if (next !== 0) Node.prev.store(memory, next, slot)
-  place(state, slot, Node.depth.load(memory, source) + Node.parent.load(memory, source), isParent)
+  const { next, depth: above, parent } = readPlace(state, source)
+  const depth = above + parent
+  writePlace(state, slot, { prev: source, next, depth, parent: isParent ? 1 : 0, cut: depth })
 }
 
 const isOriginal = (view: View, source: number, cap: Capability.Capability): boolean => {
@@ -86,7 +82,7 @@ const isOriginal = (view: View, source: number, cap: Capability.Capability): boo
   switch (kind) {
     case numberOf.Endpoint:
     case numberOf.Notification:
-      return cap.lo !== view.memory.load32(source + 8) || cap.hi !== view.memory.load32(source + 12)
+      return cap.lo !== Capability.dataLow(view, source) || cap.hi !== Capability.dataHigh(view, source)
     case numberOf.Untyped:
       return true
     default: {
@@ -98,12 +94,8 @@ const isOriginal = (view: View, source: number, cap: Capability.Capability): boo
 
 /** The capability goes to an empty slot, perhaps with other data, and keeps its place. */
 export const move = (state: State, source: number, slot: number, cap: Capability.Capability): void => {
-  const { memory } = state
   put(state, slot, cap)
-  const [prev, next] = [Node.prev.load(memory, source), Node.next.load(memory, source)]
-  link(state, slot, prev, next)
-  copyPlace(state, source, slot)
-  relink(state, slot, prev, next)
+  writePlace(state, slot, readPlace(state, source))
   clear(state, source)
 }
 
@@ -115,38 +107,23 @@ export const swap = (
   b: number,
   capB: Capability.Capability
 ): void => {
-  const { memory } = state
   state.charge(2 * Charge.slot)
-  const words = Array.from({ length: 4 }, (_, index) => [
-    memory.load32(a + 16 + 4 * index),
-    memory.load32(b + 16 + 4 * index)
-  ])
   Capability.write(state, a, capB)
   Capability.write(state, b, capA)
-  for (const [index, [ofA, ofB]] of words.entries()) {
-    memory.store32(a + 16 + 4 * index, ofB!)
-    memory.store32(b + 16 + 4 * index, ofA!)
-  }
-  // Neighbours in the list name one another: where the place now in a slot names that slot, it means the other.
-  for (const [slot, other] of [
-    [a, b],
-    [b, a]
-  ] as const) {
-    if (Node.prev.load(memory, slot) === slot) Node.prev.store(memory, slot, other)
-    if (Node.next.load(memory, slot) === slot) Node.next.store(memory, slot, other)
-  }
-  relink(state, a, Node.prev.load(memory, a), Node.next.load(memory, a))
-  relink(state, b, Node.prev.load(memory, b), Node.next.load(memory, b))
+  const [placeA, placeB] = [readPlace(state, a), readPlace(state, b)]
+  // Neighbours name one another: what names a slot that changes means the other one.
+  const swapped = (slot: number) => (slot === a ? b : slot === b ? a : slot)
+  writePlace(state, b, { ...placeA, prev: swapped(placeA.prev), next: swapped(placeA.next) })
+  writePlace(state, a, { ...placeB, prev: swapped(placeB.prev), next: swapped(placeB.next) })
 }
 
 /** The slot becomes empty. What was derived from its capability belongs to those that it was derived from. */
 export const remove = (state: State, slot: number): void => {
   const { memory } = state
-  const [prev, next] = [Node.prev.load(memory, slot), Node.next.load(memory, slot)]
+  const { prev, next, cut } = readPlace(state, slot)
   if (prev !== 0) Node.next.store(memory, prev, next)
   if (next !== 0) {
     Node.prev.store(memory, next, prev)
-    const cut = Node.cut.load(memory, slot)
     if (cut < Node.cut.load(memory, next)) Node.cut.store(memory, next, cut)
   }
   clear(state, slot)
@@ -196,25 +173,31 @@ const clear = (state: State, slot: number): void => {
   state.memory.zero(slot, 32)
 }
 
-const link = ({ memory }: State, slot: number, prev: number, next: number): void => {
+/** Where a capability stands. */
+interface Place {
+  readonly prev: number
+  readonly next: number
+  readonly depth: number
+  readonly parent: number
+  readonly cut: number
+}
+
+const readPlace = ({ memory }: View, slot: number): Place => ({
+  prev: Node.prev.load(memory, slot),
+  next: Node.next.load(memory, slot),
+  depth: Node.depth.load(memory, slot),
+  parent: Node.parent.load(memory, slot),
+  cut: Node.cut.load(memory, slot)
+})
+
+/** The slot stands there, and its neighbours name it. */
+const writePlace = ({ memory }: State, slot: number, { prev, next, depth, parent, cut }: Place): void => {
+  if (depth >= 2 ** 31 - 1) throw new Halt("there are fewer levels of derivation than slots")
   Node.prev.store(memory, slot, prev)
   Node.next.store(memory, slot, next)
-}
-
-/** The neighbours name this slot. */
-const relink = ({ memory }: State, slot: number, prev: number, next: number): void => {
+  Node.depth.store(memory, slot, depth)
+  Node.parent.store(memory, slot, parent)
+  Node.cut.store(memory, slot, cut)
   if (prev !== 0) Node.next.store(memory, prev, slot)
   if (next !== 0) Node.prev.store(memory, next, slot)
-}
-
-const place = ({ memory }: State, slot: number, depth: number, isParent: boolean): void => {
-  if (depth >= 2 ** 31 - 1) throw new Halt("there are fewer levels of derivation than slots")
-  Node.depth.store(memory, slot, depth)
-  Node.parent.store(memory, slot, isParent ? 1 : 0)
-  Node.cut.store(memory, slot, depth)
-}
-
-const copyPlace = ({ memory }: State, from: number, to: number): void => {
-  memory.store32(to + 24, memory.load32(from + 24))
-  memory.store32(to + 28, memory.load32(from + 28))
 }

@@ -4,12 +4,12 @@
  * What a method takes is written once, in its description (types/Method). These functions read a message by it, and refuse what
  * it does not allow.
  */
-import { messageWord } from "../types/IpcBuffer.ts"
 import { type Kind, ofNumber } from "../types/Kind.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
 import * as Method from "../types/Method.ts"
 import * as SyscallError from "../types/SyscallError.ts"
 import * as Capability from "./Capability.ts"
+import * as Message from "./Message.ts"
 import type { View } from "./State.ts"
 
 export interface Invocation {
@@ -32,12 +32,12 @@ export interface Invocation {
 export const low = (view: View, { caller, buffer }: Invocation, index: number): number =>
   index < MessageInfo.registerWords
     ? view.architecture.registerLow(view, caller, view.architecture.convention.message[index]!)
-    : view.memory.load32(buffer + messageWord(index))
+    : view.memory.load32(buffer + Message.at(index))
 
 export const high = (view: View, { caller, buffer }: Invocation, index: number): number =>
   index < MessageInfo.registerWords
     ? view.architecture.registerHigh(view, caller, view.architecture.convention.message[index]!)
-    : view.memory.load32(buffer + messageWord(index) + 4)
+    : view.memory.load32(buffer + Message.at(index) + 4)
 
 /**
  * The words of the message, as a method describes them. Refused if the capability invoked lacks a right that the method needs, or

@@ -67,9 +67,9 @@ export const copy = (state: State, from: number, to: number, length: number): nu
   const target = architecture.buffer(state, to, "write")
   if (source === 0 || target === 0) return inRegisters
   state.charge(Charge.messageWord * (length - inRegisters))
-  const first = messageWord(inRegisters)
-  for (let at = first; at < messageWord(0) + 8 * length; at += 4)
-    memory.store32(target + at, memory.load32(source + at))
+  const first = at(inRegisters)
+  // Two threads may share a buffer: then the words are where they should be.
+  if (source !== target) memory.copy(source + first, target + first, 8 * (length - inRegisters))
   return length
 }
 

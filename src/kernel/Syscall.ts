@@ -132,13 +132,12 @@ const sendTo = (state: State, thread: number, slot: number, how: number): void =
     const allowed =
       ((rights & grant) !== 0 ? Endpoint.Sending.grant : 0) |
       ((rights & grantReply) !== 0 ? Endpoint.Sending.grantReply : 0)
-    const { memory } = state
     Endpoint.send(
       state,
       Capability.object(state, slot),
       thread,
-      memory.load32(slot + 8),
-      memory.load32(slot + 12),
+      Capability.dataLow(state, slot),
+      Capability.dataHigh(state, slot),
       how | allowed
     )
   }
@@ -148,8 +147,8 @@ const signal = (state: State, thread: number, slot: number, how: number): void =
   if (!Capability.allows(state, slot, right.Notification.write))
     refuse(state, thread, how, SyscallError.invalidCapability(0))
   else {
-    const { memory } = state
-    Notification.signal(state, Capability.object(state, slot), memory.load32(slot + 8), memory.load32(slot + 12))
+    const [low, high] = [Capability.dataLow(state, slot), Capability.dataHigh(state, slot)]
+    Notification.signal(state, Capability.object(state, slot), low, high)
     if ((how & call) !== 0) Message.replyWith(state, thread, [])
   }
 }

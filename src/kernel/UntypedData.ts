@@ -6,11 +6,12 @@
  *
  * The watermark counts units of 16 bytes from the beginning: behind it nothing is in use.
  */
-import { bits, layout } from "../types/Layout.ts"
+import { bits, layout, u32 } from "../types/Layout.ts"
 import type { State, View } from "./State.ts"
 
 // biome-ignore format: a figure
 const Fields = layout(32, {
+  watermarkLow:  u32(8),
   watermarkHigh: bits(12, 10, 0),
   sizeBits:      bits(12, 16, 11),
   device:        bits(12, 17, 17)
@@ -26,11 +27,11 @@ export const isDevice = ({ memory }: View, slot: number): boolean => Fields.devi
 
 /** The bytes in use. */
 export const used = ({ memory }: View, slot: number): number =>
-  (Fields.watermarkHigh.load(memory, slot) * 2 ** 32 + (memory.load32(slot + 8) >>> 0)) * unit
+  (Fields.watermarkHigh.load(memory, slot) * 2 ** 32 + Fields.watermarkLow.load(memory, slot)) * unit
 
 export const setUsed = ({ memory }: State, slot: number, bytes: number): void => {
   const units = bytes / unit
-  memory.store32(slot + 8, units | 0)
+  Fields.watermarkLow.store(memory, slot, units)
   Fields.watermarkHigh.store(memory, slot, Math.floor(units / 2 ** 32))
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import * as Capability from "../../src/kernel/Capability.ts"
+import * as Derivation from "../../src/kernel/Derivation.ts"
 import * as Interrupt from "../../src/kernel/Interrupt.ts"
 import { check } from "../../src/kernel/invariants.ts"
 import { interruptSlot } from "../../src/kernel/KernelData.ts"
@@ -58,6 +59,16 @@ describe("an interrupt", () => {
     world.invoke(driver, world.root, { label: CNode.Revoke.label, words: [notification, 64] })
 
     assert.isTrue(Capability.isEmpty(world.state, interruptSlot(world.state.data, 2)))
+  })
+
+  it("is not another: deleting the one's handler leaves the other's", () => {
+    const other = world.emptySlot()
+    Derivation.insert(world.state, world.at(handler), world.at(other), Interrupt.handler(3))
+    set(notification)
+    world.invoke(driver, world.root, { label: CNode.Delete.label, words: [other, 64] })
+
+    assert.isFalse(Capability.isEmpty(world.state, interruptSlot(world.state.data, 2)))
+    assert.deepStrictEqual([...world.masked], [3])
   })
 
   it("is nobody's when the last capability to it is deleted", () => {
