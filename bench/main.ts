@@ -6,8 +6,9 @@
  */
 import type { Benchmark } from "./Benchmark.ts"
 import * as ipc from "./ipc.ts"
+import * as readings from "./readings.ts"
 
-const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks]
+const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...readings.benchmarks]
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase())
 const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
