@@ -75,8 +75,10 @@ export const at = {
 // biome-ignore format: a table
 export const segment = {
   selector: 0, // u16
-  /** Bits 8 to 23 of the descriptor's upper half, as the manual's access rights: type, S, DPL, P, AVL, L, D/B, G at bits 0 to 15; bit 16: unusable. */
-  access:   4, // u32; the selector has 16 bits of room
+  /** As bits 8 to 23 of the descriptor's upper half: type, S, DPL, P, AVL, L, D/B, G. Bit 8 (a part of the limit there): unusable. */
+  access:   2, // u16
+  /** In bytes, the last one. */
+  limit:    4, // u32
   base:     8,
   bytes:    16
 } as const
