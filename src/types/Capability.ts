@@ -201,6 +201,12 @@ export const end: (cap: AnyCap) => void = AnyCap.end
 /** Whether there is nothing left of it. */
 export const isGone: (cap: AnyCap) => boolean = AnyCap.isGone
 
+/** That a capability is lent: who lent it deletes it. */
+export interface Lent {
+  readonly [lent]: true
+}
+declare const lent: unique symbol
+
 /** What a capability is of, what may be done with it, and where it lives. */
 export type KindOf<C> = C extends Cap<infer K, infer _R, infer _Q> ? K : never
 export type RightsOf<C> = C extends Cap<infer _K, infer R, infer _Q> ? R : never

@@ -4,7 +4,7 @@
  *
  *     const signal: <C extends AnyCap>(notification: Need<C, "Signal", "Notification", "write">) => ...
  */
-import type { AnyCap, Cap, Endpoint, Spent, Untyped, Using } from "./Capability.ts"
+import type { AnyCap, Cap, Endpoint, Lent, Spent, Untyped, Using } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
 import type {
@@ -84,12 +84,14 @@ export type Keep<C, Call extends string, List extends ReadonlyArray<string>> = C
       : `⛔ ${Call}: there is no right '${Exclude<List[number], RightOf<Held>>}' to ${A<Held>}`
     : `⛔ ${Call}: not a capability`
 
-/** What deletes or moves a capability takes it only when it was given up. */
-export type NeedSpent<C, Call extends string> = C extends Spent
-  ? C
-  : C extends AnyCap
-    ? `⛔ ${Call} consumes its argument: write \`consume(cap)\` on the line before`
-    : `⛔ ${Call}: not a capability`
+/** What deletes or moves a capability takes it only when it was given up, and only from its owner. */
+export type NeedSpent<C, Call extends string> = C extends Lent
+  ? `⛔ ${Call}: what is lent goes back when its loan ends; a copy of it may go before`
+  : C extends Spent
+    ? C
+    : C extends AnyCap
+      ? `⛔ ${Call} consumes its argument: write \`consume(cap)\` on the line before`
+      : `⛔ ${Call}: not a capability`
 
 /** What asking operation `N` demands of an endpoint. */
 export type NeedToAsk<C, N extends string> = C extends Spent

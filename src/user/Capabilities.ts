@@ -12,12 +12,16 @@ import {
   cptrOf,
   type Derived,
   derivedUnsafe,
+  end,
   isCap,
+  isGone,
   type KindOf,
   kindOf,
+  type Lent,
   type Region,
   type RightsOf,
-  type Using
+  type Using,
+  vouchedUnsafe
 } from "../types/Capability.ts"
 import * as CNodeData from "../types/CNodeData.ts"
 import type { Kind, RightOf } from "../types/Kind.ts"
@@ -97,8 +101,31 @@ export const Cap_Delete = <C extends AnyCap>(
   cap: NeedSpent<C, "Cap_Delete">
 ): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) => {
-    if (!isCap(cap)) throw new Error("a typed call was given something that is no capability")
-    return remove(allocator, cptrOf(cap))
+    const given = inPlace(cap)
+    return Effect.tap(remove(allocator, cptrOf(given)), () => Effect.sync(() => end(given)))
+  })
+
+/** Move a capability that was given up to another capability space: whoever has that uses it by its index there. */
+export const Cap_Move = <C extends AnyCap>(
+  place: Place,
+  cap: NeedSpent<C, "Cap_Move">
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, RightsOf<C>>> =>
+  Effect.flatMap(Allocator, (allocator) => {
+    const given = inPlace(cap)
+    const { root, index, depth } = there(place)
+    return Effect.map(
+      invoke(CNode.Move, root, {
+        destIndex: index,
+        destDepth: depth,
+        srcIndex: cptrOf(given),
+        srcDepth: allocator.depth,
+        srcRoot: allocator.cnode
+      }),
+      () => {
+        end(given)
+        allocator.release(cptrOf(given))
+      }
+    )
   })
 
 /** Delete all that was derived from a capability, wherever it is. */
@@ -108,13 +135,13 @@ export const Cap_Revoke = <C extends AnyCap>(
   Effect.flatMap(Allocator, (allocator) => revoke(allocator, pointer(cap)))
 
 /**
- * Lend a copy to `body`. When that is over, however it ends, the copy and all that was derived from it are gone. What uses the
- * copy requires its region, which only `body` has: so nothing that uses it can be carried out of there.
+ * Lend a copy to `body`. When that is over, however it ends, the copy and all that was derived from it are gone, wherever they are.
+ * What uses the copy requires its region, which only `body` has: so nothing that uses it can be carried out of there.
  */
-export const lend = <C extends AnyCap, const L extends ReadonlyArray<string>, A, E, R>(
+export const withRevocable = <C extends AnyCap, const L extends ReadonlyArray<string>, A, E, R>(
   source: C,
-  rights: Keep<C, "lend", L>,
-  body: <Loan>(lent: Derived<C, L[number], Region<Loan>>) => Effect.Effect<A, E, R | Region<Loan>>
+  rights: Keep<C, "withRevocable", L>,
+  body: <Loan>(lent: Derived<C, L[number], Region<Loan>> & Lent) => Effect.Effect<A, E, R | Region<Loan>>
 ): Effect.Effect<
   A,
   E | Refusal | OutOfSlots,
@@ -126,10 +153,13 @@ export const lend = <C extends AnyCap, const L extends ReadonlyArray<string>, A,
         copy(allocator, source, rights, ownSlot(allocator, slot))
       ),
       // Nothing else can tell one loan from another.
-      (lent) => body<unknown>(lent) as Effect.Effect<A, E, Exclude<R, Region<unknown>>>,
-      (lent) => {
+      (copy) => body<unknown>(vouchedUnsafe(copy)) as Effect.Effect<A, E, Exclude<R, Region<unknown>>>,
+      (copy) => {
+        const given = inPlace(copy)
+        const slot = cptrOf(given)
+        // A fiber that was left behind may still have it, when something else is in its slot.
+        end(given)
         // The copy is this function's alone: what the kernel refused here would be a promise broken.
-        const slot = pointer(lent)
         return Effect.orDie(Effect.andThen(revoke(allocator, slot), remove(allocator, slot)))
       }
     )
@@ -142,6 +172,17 @@ export const CNode_Create = (
   Effect.flatMap(Allocator, (allocator) =>
     Effect.map(allocator.make("CapTable", bits, 1), (slot) => capUnsafe<"CNode", RightOf<"CNode">>("CNode", slot))
   )
+
+/**
+ * A capability that is still in its slot, given up or not.
+ *
+ * @throws if it is not: something else may be there by now.
+ */
+const inPlace = (cap: unknown): AnyCap => {
+  if (!isCap(cap)) throw new Error("a typed call was given something that is no capability")
+  if (isGone(cap)) throw new Error("a capability was deleted or moved twice")
+  return cap
+}
 
 interface SlotOf {
   readonly root: bigint

@@ -5,7 +5,17 @@ export { consume } from "../types/Capability.ts"
 export { capOf, endpointOf, protocol } from "../types/Protocol.ts"
 export { Allocator, type NotMade, type OutOfMemory, type OutOfSlots } from "./Allocator.ts"
 export { BootInfo, type Full, type UntypedMemory } from "./BootInfo.ts"
-export { Cap_Copy, Cap_CopyInto, Cap_Delete, Cap_Mint, Cap_Revoke, CNode_Create, give, lend } from "./Capabilities.ts"
+export {
+  Cap_Copy,
+  Cap_CopyInto,
+  Cap_Delete,
+  Cap_Mint,
+  Cap_Move,
+  Cap_Revoke,
+  CNode_Create,
+  give,
+  withRevocable
+} from "./Capabilities.ts"
 export { ask, type NotAnswered } from "./Client.ts"
 export { Console, print, startConsole } from "./Console.ts"
 export { Endpoint_Create } from "./Endpoint.ts"

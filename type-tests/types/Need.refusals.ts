@@ -6,7 +6,6 @@ import {
   consume,
   type Derived,
   type Endpoint,
-  type Region,
   type RegionOf
 } from "../../src/types/Capability.ts"
 import type * as SchedContext from "../../src/types/methods/SchedContext.ts"
@@ -207,30 +206,4 @@ export const spoken = [
   speak(filesAll),
   speak(filesR), //! TS2345 'Endpoint<Files, "read", never>' is not assignable to parameter of type 'Endpoint<Files, "write", never>'
   speak(net) //! TS2345 'Endpoint<Net, "write", never>' is not assignable to parameter of type 'Endpoint<Files, "write", never>'
-]
-
-// A loan: what lives in a region neither leaves it nor is used outside.
-declare const lend: <C extends AnyCap, const L extends ReadonlyArray<string>, A, E, R>(
-  cap: C,
-  rights: Keep<C, "lend", L>,
-  body: <L0>(lent: Derived<C, L[number], Region<L0>>) => Effect.Effect<A, E, R | Region<L0>>
-) => Effect.Effect<A, E, Exclude<R, Region<unknown>> | RegionOf<C>>
-export const loans = (kept: Array<Cap<"Notification", "write">>) => [
-  lend(ntfnRW, ["write"], (lent) => signal(lent)),
-  lend(ntfnRW, ["read"], (lent) => signal(lent)), //! TS2345 ⛔ Signal needs right 'write'; this Notification capability holds 'read'
-  lend(ntfnR, ["write"], (lent) => signal(lent)), //! TS2345 ⛔ lend cannot keep right 'write'; this Notification capability holds 'read'
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent).toString())),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(signal(lent))), //! TS2345|TS2375|TS2322 what was lent ends with its loan
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(!lent)),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(lent)), //! TS2375 what was lent ends with its loan
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent: !lent })),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed({ lent })), //! TS2375 what was lent ends with its loan
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => !signal(lent))),
-  lend(ntfnRW, ["write"], (lent) => Effect.succeed(() => signal(lent))), //! TS2375 what was lent ends with its loan
-  lend(ntfnRW, ["write"], (lent) => Effect.fail(!lent)),
-  lend(ntfnRW, ["write"], (lent) => Effect.fail(lent)), //! TS2375 what was lent ends with its loan
-  lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(ntfnRW))),
-  lend(ntfnRW, ["write"], (_) => Effect.sync(() => kept.push(_))), //! TS2345 Region<L0>
-  lend(ntfnRW, ["write"], (lent) => lend(lent, ["write"], (again) => signal(again))),
-  lend(ntfnRW, ["write"], (lent) => lend(lent, ["write"], (again) => Effect.succeed(again))) //! TS2375 what was lent ends with its loan
 ]

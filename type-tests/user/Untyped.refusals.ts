@@ -1,7 +1,7 @@
 /** What memory that the compiler counts says to those who would take more than there is. */
 import { Effect } from "effect"
 import { type Cap, consume, type Untyped } from "../../src/types/Capability.ts"
-import { Cap_Copy, lend } from "../../src/user/Capabilities.ts"
+import { Cap_Copy, withRevocable } from "../../src/user/Capabilities.ts"
 import { Untyped_Retype } from "../../src/user/Memory.ts"
 import { Untyped_Carve, Untyped_Clear, Untyped_Create, Untyped_Uncount } from "../../src/user/Untyped.ts"
 
@@ -64,8 +64,8 @@ export const memories = [
   Untyped_Retype(Untyped_Uncount(u14), "Endpoint"),
   Cap_Copy(uncounted, []),
   Cap_Copy(u14, []), //! TS2345 ⛔ Cap_Copy does not count this memory: take from it with Untyped_Carve, or let Untyped_Uncount give up the count
-  lend(uncounted, [], () => Effect.void),
-  lend(u14, [], () => Effect.void) //! TS2345 ⛔ lend does not count this memory: take from it with Untyped_Carve, or let Untyped_Uncount give up the count
+  withRevocable(uncounted, [], () => Effect.void),
+  withRevocable(u14, [], () => Effect.void) //! TS2345 ⛔ withRevocable does not count this memory: take from it with Untyped_Carve, or let Untyped_Uncount give up the count
 ]
 
 // The rest stands for the memory, step by step.
