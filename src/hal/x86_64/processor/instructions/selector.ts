@@ -1,0 +1,26 @@
+/** Words of the system that programs may store: selectors, and the lower part of CR0. */
+import type { Form, OperandName } from "../Form.ts"
+import { inst } from "../Form.ts"
+import type { Meaning, StateWord } from "../Meaning.ts"
+
+/** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). CPL is the privilege level in CS. */
+export const storeUnprotected =
+  (word: StateWord): Meaning =>
+  (x, dest) => {
+    const user = x.not(x.equal(x.and(x.get("cs"), x.constant(3n)), x.constant(0n)))
+    x.raise("#GP(0)", x.both(user, x.bit(x.get("cr4"), 11)))
+    x.write(dest, x.get(word))
+  }
+
+/** To a register of the operand size, or to memory, which has 16 bits at every operand size. */
+// biome-ignore format: one form, one line
+export const selectorForms = (
+  opcode: string,
+  name: string,
+  source: ReadonlyArray<OperandName>,
+  meaning: Meaning
+): ReadonlyArray<Form> => [
+  inst(opcode, name, ["rm16", ...source], meaning),
+  inst(opcode, name, ["r32m16", ...source], meaning),
+  inst(`REX.W + ${opcode}`, name, ["r64m16", ...source], meaning)
+]
