@@ -38,3 +38,9 @@ export const raised = Symbol("the instruction raises an exception")
 
 /** Added to a width: an address that is not canonical raises #SS, not #GP. */
 export const inStack = 0x100
+
+/** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. By the address's upper half. */
+export const isCanonical = (hi: number): boolean => {
+  const sign = hi >> 15
+  return sign === 0 || sign === -1
+}

@@ -2,15 +2,14 @@
  * Mmu: accesses to linear addresses. It looks in the translation caches, walks the tables where they have nothing, and finds who answers.
  */
 import { at } from "../processor/State.ts"
-import { type Access, fault, inStack } from "./Access.ts"
+import { type Access, fault, inStack, isCanonical } from "./Access.ts"
 import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
-import { access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
+import { type AddressSpace, access, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
 import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
 
-const GP = 13
-const SS = 12
-const PF = 14
+/** The exceptions that an access raises. SDM vol. 3A, "Exception and Interrupt Reference". */
+const vector = { SS: 12, GP: 13, PF: 14 } as const
 
 export interface MmuWatcher extends Watcher {
   /** Something that was decoded from this page of code (host address >>> 12) changes now. */
@@ -35,9 +34,12 @@ export class Mmu implements Access {
   private readonly found = newWalk()
   /** Pages of RAM from which something is decoded. */
   private readonly decoded: Uint8Array
-  private root = 0
-  private rules: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false }
-  private readonly format: Format = fourLevel
+  private space: AddressSpace = {
+    format: fourLevel,
+    root: 0,
+    rules: { WP: false, SMEP: false, SMAP: false, NXE: false }
+  }
+  private pcid = 0
   private inForce: AccessMode = mode.supervisor
 
   constructor(memory: PhysicalMemory, watcher: MmuWatcher) {
@@ -54,14 +56,15 @@ export class Mmu implements Access {
 
   /** The tables to walk, and the tag of the translations that come of them. */
   setRoot(root: number, pcid: number): void {
-    this.root = root
+    this.space = { ...this.space, root }
+    this.pcid = pcid
     this.tlb.use(pcid)
     this.setMode(this.inForce)
   }
 
   /** What cached translations allow depends on the rules: none of them outlives a change. */
   setRules(rules: Rules): void {
-    this.rules = rules
+    this.space = { ...this.space, rules }
     this.tlb.flushAll()
   }
 
@@ -78,22 +81,8 @@ export class Mmu implements Access {
 
   read = (lo: number, hi: number, width: number): number => this.readAs(this.inForce, lo, hi, width)
 
-  modify = (lo: number, hi: number, width: number): number => {
-    const bytes = (width & 0xff) >> 3
-    const first = this.translate(this.inForce, table.write, lo, hi, width & inStack)
-    if (first === fault) return fault
-    const room = pageSize - (lo & 0xfff)
-    if (bytes <= room) {
-      if (!(this.i32[first >> 2]! & (entry.slow | entry.code))) return this.host(first, lo)
-      this.take(first, lo, bytes, at.bounce)
-      return at.bounce
-    }
-    const second = this.second(this.inForce, table.write, lo, hi, width)
-    if (second === fault) return fault
-    this.take(first, lo, room, at.bounce)
-    this.take(second, 0, bytes - room, at.bounce + room)
-    return at.bounce
-  }
+  modify = (lo: number, hi: number, width: number): number =>
+    this.look(this.inForce, table.write, entry.slow | entry.code, lo, hi, width)
 
   write = (lo: number, hi: number, width: number): number => this.writeAs(this.inForce, lo, hi, width)
 
@@ -114,20 +103,7 @@ export class Mmu implements Access {
 
   /** As `read`. The processor's own accesses to its tables are `mode.supervisor`, whoever runs: "implicit supervisor-mode accesses". */
   readAs(from: AccessMode, lo: number, hi: number, width: number): number {
-    const bytes = (width & 0xff) >> 3
-    const first = this.translate(from, table.read, lo, hi, width & inStack)
-    if (first === fault) return fault
-    const room = pageSize - (lo & 0xfff)
-    if (bytes <= room) {
-      if (!(this.i32[first >> 2]! & entry.slow)) return this.host(first, lo)
-      this.take(first, lo, bytes, at.bounce)
-      return at.bounce
-    }
-    const second = this.second(from, table.read, lo, hi, width)
-    if (second === fault) return fault
-    this.take(first, lo, room, at.bounce)
-    this.take(second, 0, bytes - room, at.bounce + room)
-    return at.bounce
+    return this.look(from, table.read, entry.slow, lo, hi, width)
   }
 
   /** As `write`. */
@@ -180,6 +156,24 @@ export class Mmu implements Access {
 
   // ---- parts
 
+  /** Where the bytes are; a copy in `at.bounce` if they lie in two pages, or in one whose entry has a flag of `apart`. */
+  private look(from: AccessMode, which: Table, apart: number, lo: number, hi: number, width: number): number {
+    const bytes = (width & 0xff) >> 3
+    const first = this.translate(from, which, lo, hi, width & inStack)
+    if (first === fault) return fault
+    const room = pageSize - (lo & 0xfff)
+    if (bytes <= room) {
+      if (!(this.i32[first >> 2]! & apart)) return this.host(first, lo)
+      this.take(first, lo, bytes, at.bounce)
+      return at.bounce
+    }
+    const second = this.second(from, which, lo, hi, width)
+    if (second === fault) return fault
+    this.take(first, lo, room, at.bounce)
+    this.take(second, 0, bytes - room, at.bounce + room)
+    return at.bounce
+  }
+
   /** The second page of an access that crosses into it. */
   private second(from: AccessMode, which: Table, lo: number, hi: number, width: number): number {
     const next = ((lo & ~0xfff) + pageSize) | 0
@@ -194,26 +188,25 @@ export class Mmu implements Access {
   }
 
   private fill(context: number, from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
-    const sign = hi >> 15
-    if (sign !== 0 && sign !== -1) return this.raise(stack ? SS : GP, 0, lo, hi)
+    if (!isCanonical(hi)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
     const { found } = this
     const kind = kindOf[which] | (from === mode.user ? access.user : 0)
-    walk(this.memory, this.format, this.rules, this.root, lo, hi, kind, from === mode.open, found)
-    if (found.errorCode !== -1) return this.raise(PF, found.errorCode, lo, hi)
+    if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
+      // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that linear address".
+      this.tlb.invalidate(this.pcid, lo, hi)
+      return this.raise(vector.PF, found.errorCode, lo, hi)
+    }
     const { page } = found
-    const isRam = this.memory.isRam(page)
-    const flags = isRam
-      ? which === table.write && this.decoded[page]
-        ? entry.code
-        : 0
-      : which === table.fetch
-        ? 0
-        : entry.slow
-    const info =
-      page |
-      (found.global ? entry.global : 0) |
-      (found.bits === 21 ? entry.large2M : found.bits === 30 ? entry.large1G : 0)
-    return this.tlb.fill(context, which, lo, hi, flags, this.memory.hostPage(page), info)
+    const large = found.bits === 21 ? entry.large2M : found.bits === 30 ? entry.large1G : 0
+    const info = page | large | (found.global ? entry.global : 0)
+    return this.tlb.fill(context, which, lo, hi, this.flagsOf(which, page), this.memory.hostPage(page), info)
+  }
+
+  /** What keeps an inline access from this page. */
+  private flagsOf(which: Table, page: number): number {
+    if (which === table.fetch) return 0
+    if (!this.memory.isRam(page)) return entry.slow
+    return which === table.write && this.decoded[page] ? entry.code : 0
   }
 
   private raise(vector: number, errorCode: number, lo: number, hi: number): number {
@@ -249,7 +242,7 @@ export class Mmu implements Access {
     this.tlb.clearCode(found)
   }
 
-  /** A page of RAM is written: whoever decoded something from it hears of it, once. */
+  /** A page of RAM is about to be written: whoever decoded something from it hears of it, once. */
   codeChanges(physicalPage: number): void {
     if (!this.decoded[physicalPage]) return
     this.decoded[physicalPage] = 0

@@ -63,19 +63,26 @@ export interface Rules {
   readonly NXE: boolean
 }
 
+/** What a walk begins with. */
+export interface AddressSpace {
+  readonly format: Format
+  /** The physical address of the first table. */
+  readonly root: number
+  readonly rules: Rules
+}
+
 /** Where a walk came to. One object, reused: a walk allocates nothing. */
 export interface Walk {
-  /** The error code of the #PF, or -1 if the page is accessible: the rest is said only then. */
+  /** If the page is not accessible: the error code of the #PF, and nothing else. */
   errorCode: number
   /** The number of the 4-KByte page. */
   page: number
   /** The size of the page that the entry maps, as a power of two. */
   bits: number
   global: boolean
-  writable: boolean
 }
 
-export const newWalk = (): Walk => ({ errorCode: -1, page: 0, bits: 12, global: false, writable: false })
+export const newWalk = (): Walk => ({ errorCode: 0, page: 0, bits: 12, global: false })
 
 /** For reports and tests: an entry that a walk looked at. */
 export interface Step {
@@ -89,7 +96,7 @@ const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
 const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
 
 /** "Reserved bits in a paging-structure entry": above MAXPHYADDR, XD without NXE, PS where nothing is mapped, the address below a large page (bit 12 is its PAT). */
-const reserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
+const isReserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
   (high & reservedHigh) !== 0 ||
   (high < 0 && !rules.NXE) ||
   (level.shift > 12 &&
@@ -103,26 +110,25 @@ const indexAt = (shift: number, lo: number, hi: number): number =>
   (shift >= 32 ? hi >>> (shift - 32) : shift > 23 ? (hi << (32 - shift)) | (lo >>> shift) : lo >>> shift) & 0x1ff
 
 /**
- * Walk to the page at a canonical address, for an access of this kind (`access` bits; `openUser`: RFLAGS.AC = 1 lifts SMAP).
+ * Walk to the page at a canonical address, for an access of this kind (`access` bits; `isOpen`: RFLAGS.AC = 1 lifts SMAP).
  *
  * "The processor uses a paging-structure entry ... it sets the accessed flag in that entry": here in all entries of a walk that
  * succeeds, and in none of one that faults; the dirty flag of the last entry when the access is a write.
+ *
+ * @returns whether the page is accessible: `result` says where it is, or why not.
  */
 export const walk = (
   memory: PhysicalMemory,
-  format: Format,
-  rules: Rules,
-  root: number,
+  { format, root, rules }: AddressSpace,
   lo: number,
   hi: number,
   kind: number,
-  openUser: boolean,
+  isOpen: boolean,
   result: Walk
-): void => {
-  const fetchBit = rules.SMEP || rules.NXE ? access.fetch : 0
-  // "I/D flag (bit 4)": only fetches, and only when there is something that forbids fetching.
-  const code = kind & (access.write | access.user | (kind & fetchBit))
-  let [writable, user, executable] = [true, true, true]
+): boolean => {
+  // "Determination of Access Rights": a page allows what every entry on the way to it allows.
+  let allowed = bit.RW | bit.US
+  let isExecutable = true
   let table = root
   for (let n = 0; n < format.levels.length; n++) {
     const level = format.levels[n]!
@@ -130,31 +136,14 @@ export const walk = (
     path[n] = at
     const low = memory.load32(at)
     const high = memory.load32(at + 4)
-    if ((low & bit.P) === 0) {
-      result.errorCode = code
-      return
-    }
-    if (reserved(level, low, high, rules)) {
-      result.errorCode = code | error.present | error.reserved
-      return
-    }
-    writable &&= (low & bit.RW) !== 0
-    user &&= (low & bit.US) !== 0
-    executable &&= high >= 0
-    if (level.maps !== undefined && (level.shift === 12 || (low & bit.PS) !== 0)) {
-      if (!permits(rules, kind, openUser, writable, user, executable)) {
-        result.errorCode = code | error.present
-        return
-      }
+    if (!(low & bit.P)) return refuse(result, rules, kind, 0)
+    if (isReserved(level, low, high, rules)) return refuse(result, rules, kind, error.present | error.reserved)
+    allowed &= low
+    isExecutable &&= high >= 0
+    if (mapsPage(level, low)) {
+      if (!permits(rules, kind, isOpen, allowed, isExecutable)) return refuse(result, rules, kind, error.present)
       mark(memory, n, (kind & access.write) !== 0)
-      const size = 2 ** level.shift
-      const frame = Math.floor(physical(low, high) / size) * size
-      result.errorCode = -1
-      result.page = frame / 0x1000 + ((((hi & 0xffff) * 2 ** 32 + (lo >>> 0)) % size) >>> 12)
-      result.bits = level.shift
-      result.global = (low & bit.G) !== 0
-      result.writable = writable
-      return
+      return found(result, level, low, high, lo, hi)
     }
     table = physical(low, high)
   }
@@ -164,28 +153,41 @@ export const walk = (
 /** Where the entries of the walk under way are. */
 const path = new Float64Array(5)
 
-/** "Determination of Access Rights". */
-const permits = (
-  rules: Rules,
-  kind: number,
-  openUser: boolean,
-  writable: boolean,
-  user: boolean,
-  executable: boolean
-): boolean => {
+/** "I/D flag (bit 4)" is set for fetches only where there is something that forbids fetching. */
+const refuse = (result: Walk, rules: Rules, kind: number, why: number): false => {
+  result.errorCode = (rules.SMEP || rules.NXE ? kind : kind & ~access.fetch) | why
+  return false
+}
+
+const mapsPage = ({ maps, shift }: Level, low: number): boolean =>
+  maps !== undefined && (shift === 12 || (low & bit.PS) !== 0)
+
+const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): true => {
+  const size = 2 ** shift
+  const frame = Math.floor(physical(low, high) / size) * size
+  const within = ((hi & 0xffff) * 2 ** 32 + (lo >>> 0)) % size
+  result.page = Math.floor((frame + within) / 0x1000)
+  result.bits = shift
+  result.global = (low & bit.G) !== 0
+  return true
+}
+
+/** Whether `allowed` (R/W and U/S of all entries) is enough. */
+const permits = (rules: Rules, kind: number, isOpen: boolean, allowed: number, isExecutable: boolean): boolean => {
+  const isUser = (allowed & bit.US) !== 0
+  const isWritable = (allowed & bit.RW) !== 0
   if (kind & access.user) {
-    if (!user) return false
-    return kind & access.fetch ? executable : kind & access.write ? writable : true
+    return isUser && (kind & access.fetch ? isExecutable : kind & access.write ? isWritable : true)
   }
-  if (kind & access.fetch) return executable && !(user && rules.SMEP)
-  if (user && rules.SMAP && !openUser) return false
-  return (kind & access.write) === 0 || writable || !rules.WP
+  if (kind & access.fetch) return isExecutable && !(isUser && rules.SMEP)
+  if (isUser && rules.SMAP && !isOpen) return false
+  return !(kind & access.write) || isWritable || !rules.WP
 }
 
 /** Accessed flags of the entries on the path to the last, which is dirty after a write. */
-const mark = (memory: PhysicalMemory, last: number, write: boolean): void => {
+const mark = (memory: PhysicalMemory, last: number, isWrite: boolean): void => {
   for (let n = 0; n <= last; n++) {
-    const flags = n === last && write ? bit.A | bit.D : bit.A
+    const flags = n === last && isWrite ? bit.A | bit.D : bit.A
     const low = memory.load32(path[n]!)
     if ((low & flags) !== flags) memory.store32(path[n]!, low | flags)
   }
@@ -201,11 +203,11 @@ export const trace = (
 ): readonly Step[] => {
   const steps: Step[] = []
   let table = root
-  for (const { entry, shift, maps } of format.levels) {
-    const address = table + indexAt(shift, lo, hi) * 8
+  for (const level of format.levels) {
+    const address = table + indexAt(level.shift, lo, hi) * 8
     const [low, high] = [memory.load32(address), memory.load32(address + 4)]
-    steps.push({ entry, address, low, high })
-    if ((low & bit.P) === 0 || (maps !== undefined && (low & bit.PS) !== 0)) break
+    steps.push({ entry: level.entry, address, low, high })
+    if (!(low & bit.P) || mapsPage(level, low)) break
     table = physical(low, high)
   }
   return steps

@@ -4,7 +4,7 @@
 import type { Apic } from "../apic.ts"
 import type { Bus } from "../Bus.ts"
 import type { Clock } from "../Clock.ts"
-import { fault, inStack, raised } from "../memory/Access.ts"
+import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import { mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
@@ -217,12 +217,6 @@ const rspAt = at.general + 4 * 8
 
 /** The rule whose input is the status flags themselves. It is the first: its numbers, for the four widths, are 0 to 3. */
 const explicitRule = ruleNumber(explicit, 64)
-
-/** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. */
-export const isCanonical = (hi: number): boolean => {
-  const sign = hi >> 15
-  return sign === 0 || sign === -1
-}
 
 /** Whole numbers below 2^53 from halves, and back. */
 export const toNumber = (lo: number, hi: number): number => (hi >>> 0) * 2 ** 32 + (lo >>> 0)

@@ -3,10 +3,10 @@
  *
  * SDM vol. 3A, "64-Bit Mode Exception and Interrupt Handling"; vol. 2A, "INT n", operation.
  */
-import { inStack, raised } from "../memory/Access.ts"
+import { inStack, isCanonical, raised } from "../memory/Access.ts"
 import { mode } from "../memory/Tlb.ts"
 import { at, segments } from "../processor/State.ts"
-import { type Core, isCanonical } from "./Core.ts"
+import type { Core } from "./Core.ts"
 import {
   bits,
   checkPresent,

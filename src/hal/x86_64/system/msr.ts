@@ -1,8 +1,9 @@
 /**
  * Model-specific registers. SDM vol. 4, "Architectural MSRs". A number that is in no table is #GP.
  */
+import { isCanonical } from "../memory/Access.ts"
 import { at } from "../processor/State.ts"
-import { type Core, isCanonical } from "./Core.ts"
+import type { Core } from "./Core.ts"
 import { CR0, EFER, system, vector } from "./registers.ts"
 
 /** What a write to a register may be. All but `mask` are checks on the whole of it; bits outside `mask` that are 1 are #GP. */

@@ -1,8 +1,9 @@
 /**
  * SYSCALL, SYSRET and SWAPGS: the fast way into the kernel and back. SDM vol. 2B, their operation.
  */
+import { isCanonical } from "../memory/Access.ts"
 import { at } from "../processor/State.ts"
-import { type Core, isCanonical } from "./Core.ts"
+import type { Core } from "./Core.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt } from "./msr.ts"
 import { EFER, RFLAGS, vector } from "./registers.ts"

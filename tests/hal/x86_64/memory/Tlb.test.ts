@@ -95,6 +95,16 @@ describe.each(Object.entries(readings))("a translation that was used, read: %s",
     assert.strictEqual(board.word(at.cr2), address)
   })
 
+  it("goes with a page fault at its page", () => {
+    const board = go(aBoard(P), ...loadRbx, 0x48, 0x89, 0x03) // MOV [RBX], RAX
+    writeControl(board.machine.core, 0, 0x8001_0033 | 0, 0)
+    stale(board, P)
+    board.run(2)
+    assert.strictEqual(board.word(at.cr2), address)
+    const { mmu } = board.machine.core
+    assert.strictEqual(board.machine.memory.i32[mmu.read(Number(address), 0, 32) >> 2], 2)
+  })
+
   it("that faulted is looked up anew", () => {
     const board = go(new Board(reading).identity(0, stackTop), ...loadRbx)
     board.put64(first, 1n)

@@ -57,8 +57,8 @@ const cases: readonly Case[] = [
 const aWalk = (board: Board, kind: number, asked = rules, open = false) => {
   const result = newWalk()
   const [lo, hi] = halves(address)
-  walk(board.machine.memory, fourLevel, asked, pml4, lo, hi, kind, open, result)
-  return result
+  const space = { format: fourLevel, root: pml4, rules: asked }
+  return walk(board.machine.memory, space, lo, hi, kind, open, result) ? { ...result, errorCode: -1 } : result
 }
 
 describe("a walk", () => {
