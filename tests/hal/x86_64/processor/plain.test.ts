@@ -1,44 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { systemNames } from "../../../../src/hal/x86_64/processor/Meaning.ts"
-import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
-import { at, cause, modeNumber, type RegisterName, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
-import { Flat } from "../native/Flat.ts"
-
-const [code, data] = [0x40_0000, 0x50_0000]
-const readWrite = { writable: true, executable: false }
-
-/** A processor at the beginning of some code, with a page of data. */
-const processor = (hex: string, privilege: 0 | 3 = 3) => {
-  const flat = new Flat()
-  const { view, memory } = flat
-  const text = Uint8Array.from(hex.split(" "), (byte) => Number.parseInt(byte, 16))
-  // The code ends where its page ends.
-  const start = code + 0x1000 - text.length
-  new Uint8Array(memory.buffer).set(
-    text,
-    flat.map(code, 0x1000, { writable: false, executable: true }) + 0x1000 - text.length
-  )
-  const host = flat.map(data, 0x1000, readWrite)
-  const reading = makePlain({ memory, access: flat })
-  view.setInt32(at.mode, modeNumber({ bits: 64, privilege }), true)
-  view.setBigUint64(at.rip, BigInt(start), true)
-  view.setInt32(at.countdown, 1000, true)
-  const offsetOf = (name: RegisterName) => at.general + 8 * registerNames.indexOf(name)
-  return {
-    view,
-    reading,
-    host,
-    start: BigInt(start),
-    set: (registers: Partial<Record<RegisterName, bigint>>) => {
-      for (const [name, value] of Object.entries(registers))
-        view.setBigUint64(offsetOf(name as RegisterName), value, true)
-    },
-    get: (name: RegisterName) => view.getBigUint64(offsetOf(name), true),
-    rip: () => view.getBigUint64(at.rip, true),
-    cause: () => view.getInt32(at.cause, true),
-    completed: () => 1000 - view.getInt32(at.countdown, true)
-  }
-}
+import { at, cause } from "../../../../src/hal/x86_64/processor/State.ts"
+import { code, data, processor } from "./small.ts"
 
 describe("a step", () => {
   it("completes one instruction", () => {
@@ -69,32 +32,32 @@ describe("an instruction that faults", () => {
     const p = processor("48 01 07")
     p.set({ rax: 5n, rdi: 0x1234n })
     p.reading.step()
-    expect([p.cause(), p.view.getInt32(at.vector, true)]).toEqual([cause.fault, 14])
+    expect([p.cause(), p.vector()]).toEqual([cause.fault, 14])
     expect(p.view.getBigUint64(at.faultAddress, true)).toBe(0x1234n)
     expect([p.rip(), p.completed(), p.reading.status()]).toEqual([p.start, 0, 0])
   })
   it("is privileged: #GP for who is not", () => {
     const p = processor("0f 06")
     p.reading.step()
-    expect([p.cause(), p.view.getInt32(at.vector, true)]).toEqual([cause.fault, 13])
+    expect([p.cause(), p.vector()]).toEqual([cause.fault, 13])
   })
   it("goes on in a page that is not there: the page fault is of that page", () => {
     const p = processor("48 81")
     p.reading.step()
-    expect([p.cause(), p.view.getInt32(at.vector, true)]).toEqual([cause.fault, 14])
+    expect([p.cause(), p.vector()]).toEqual([cause.fault, 14])
     expect(p.view.getBigUint64(at.faultAddress, true)).toBe(BigInt(code + 0x1000))
   })
   it("is none: #UD", () => {
     const p = processor("0f 0b")
     p.reading.step()
-    expect([p.cause(), p.view.getInt32(at.vector, true)]).toEqual([cause.fault, 6])
+    expect([p.cause(), p.vector()]).toEqual([cause.fault, 6])
   })
   it("uses an address that is not canonical: #SS of the stack, #GP elsewhere", () => {
     const vectorOf = (hex: string) => {
       const p = processor(hex)
       p.set({ rsp: 1n << 63n, rbp: 1n << 63n, rax: 1n << 63n })
       p.reading.step()
-      return p.view.getInt32(at.vector, true)
+      return p.vector()
     }
     expect(["50", "8b 45 00", "8b 00"].map(vectorOf)).toEqual([12, 12, 13])
   })
