@@ -39,6 +39,8 @@ export class PciFunction {
   private upstream: Upstream | undefined
   private line: (isAsserted: boolean) => void = () => undefined
   private hasInterrupt = false
+  /** Registers of configuration space that are windows on something else. */
+  private window: { readonly at: number; readonly target: Target } | undefined
   private readonly onReset: () => void
 
   /** `onReset`: the device's own part of a reset. */
@@ -89,6 +91,11 @@ export class PciFunction {
     this.addRange(n, { kind: "memory", bytes: Msix.bytes, target: msix })
   }
 
+  /** The doubleword of configuration space at `at` is `target`'s. */
+  addWindow(at: number, target: Target): void {
+    this.window = { at, target }
+  }
+
   rangeAt(n: number): Range | undefined {
     return this.ranges[n]
   }
@@ -100,10 +107,15 @@ export class PciFunction {
   // ---- configuration accesses
 
   readConfig(offset: number, width: number): number {
+    if (this.window && offset >>> 2 === this.window.at >>> 2) return this.window.target.read(offset & 3, width)
     return this.config.read(offset, width)
   }
 
   writeConfig(offset: number, width: number, value: number): void {
+    if (this.window && offset >>> 2 === this.window.at >>> 2) {
+      this.window.target.write(offset & 3, width, value)
+      return
+    }
     this.config.write(offset, width, value)
     this.msi?.written()
     this.msix?.written()

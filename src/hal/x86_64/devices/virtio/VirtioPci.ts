@@ -1,0 +1,395 @@
+/**
+ * VirtioPci: how a driver finds a virtio device on the PCI bus and talks to it.
+ *
+ * Virtual I/O Device (VIRTIO) 1.2, "Virtio Over PCI Bus", and of "Basic Facilities of a Virtio Device" the device status field and
+ * feature bits. The transitional interface is not offered.
+ */
+import { PciFunction } from "../pciFunction.ts"
+import { RegisterFile, ro, rw, type Table } from "../registers.ts"
+import { ones, type Target } from "../Wires.ts"
+import { type Chain, noVector, Virtqueue } from "./Virtqueue.ts"
+
+/** "Device Status Field". */
+// biome-ignore format: a table
+export const status = {
+  ACKNOWLEDGE: 1, DRIVER: 2, DRIVER_OK: 4, FEATURES_OK: 8, DEVICE_NEEDS_RESET: 0x40, FAILED: 0x80
+} as const
+
+/** "Reserved Feature Bits": those of every device. */
+// biome-ignore format: a table
+export const feature = {
+  INDIRECT_DESC: 28, EVENT_IDX: 29, VERSION_1: 32, ACCESS_PLATFORM: 33
+} as const
+
+/** What a device is, apart from how it is reached. */
+export interface VirtioDevice {
+  /** "Device Types". */
+  readonly type: number
+  readonly classCode: number
+  /** The bits of its own features that it offers. */
+  readonly features: readonly number[]
+  readonly queues: number
+  /** Its configuration: as many bytes as it has. */
+  readonly configuration: Uint8Array
+  /** The driver has written configuration bytes; those that it may not are as they were. */
+  readonly writeConfiguration?: (offset: number, width: number, value: number) => void
+  readonly connect: (transport: Transport) => void
+  /** The driver has made buffers available. */
+  readonly notified: (queue: number) => void
+  readonly reset: () => void
+}
+
+/** What the transport is to a device. */
+export interface Transport {
+  readonly has: (feature: number) => boolean
+  /** The next buffer, if there is one, and the driver is ready. */
+  readonly take: (queue: number) => Chain | undefined
+  /** The buffer goes back, with as many bytes written; `flush` then tells the driver. */
+  readonly give: (queue: number, chain: Chain, written: number) => void
+  readonly flush: (queue: number) => void
+  readonly configurationChanged: () => void
+  /** The driver has broken a rule: nothing more is done until it resets the device. */
+  readonly fail: () => void
+}
+
+/** "Common configuration structure layout": struct virtio_pci_common_cfg. */
+// biome-ignore format: a register, a line
+const common = {
+  device_feature_select: { offset: 0x00,            fields: { SELECT: rw(31, 0) } },
+  device_feature:        { offset: 0x04,            fields: { BITS: ro(31, 0) } },
+  driver_feature_select: { offset: 0x08,            fields: { SELECT: rw(31, 0) } },
+  driver_feature:        { offset: 0x0c,            fields: { BITS: rw(31, 0) } },
+  config_msix_vector:    { offset: 0x10, width: 16, fields: { VECTOR: rw(15, 0) } },
+  num_queues:            { offset: 0x12, width: 16, fields: { COUNT: ro(15, 0) } },
+  device_status:         { offset: 0x14, width: 8,  fields: { STATUS: rw(7, 0) } },
+  config_generation:     { offset: 0x15, width: 8,  fields: { COUNT: ro(7, 0) } },
+  queue_select:          { offset: 0x16, width: 16, fields: { SELECT: rw(15, 0) } },
+  queue_size:            { offset: 0x18, width: 16, fields: { SIZE: rw(15, 0) } },
+  queue_msix_vector:     { offset: 0x1a, width: 16, fields: { VECTOR: rw(15, 0) } },
+  queue_enable:          { offset: 0x1c, width: 16, fields: { ENABLE: rw(15, 0) } },
+  queue_notify_off:      { offset: 0x1e, width: 16, fields: { OFFSET: ro(15, 0) } },
+  queue_desc:            { offset: 0x20,            fields: { LOW: rw(31, 0) } },
+  queue_desc_high:       { offset: 0x24,            fields: { HIGH: rw(31, 0) } },
+  queue_driver:          { offset: 0x28,            fields: { LOW: rw(31, 0) } },
+  queue_driver_high:     { offset: 0x2c,            fields: { HIGH: rw(31, 0) } },
+  queue_device:          { offset: 0x30,            fields: { LOW: rw(31, 0) } },
+  queue_device_high:     { offset: 0x34,            fields: { HIGH: rw(31, 0) } }
+} as const satisfies Table
+
+type Register = keyof typeof common & string
+
+/** "Virtio Structure PCI Capabilities": struct virtio_pci_cap. Types: */
+const cfgType = { common: 1, notify: 2, isr: 3, device: 4, pci: 5 } as const
+
+/** Where the structures are in the base address register's range, 4 KiB each. */
+const structures = { common: 0x0000, isr: 0x1000, device: 0x2000, notify: 0x3000 } as const
+const structureBytes = 0x1000
+const rangeBytes = 0x4000
+const registerBar = 0
+const msixBar = 1
+
+const vendorSpecific = 0x09
+const notifyMultiplier = 4
+
+const capability = (type: number, offset: number, length: number): Table =>
+  // biome-ignore format: a table
+  ({
+    cap_len:  { offset: 2, width: 8, reset: type === cfgType.notify || type === cfgType.pci ? 20 : 16, fields: {} },
+    cfg_type: { offset: 3, width: 8, reset: type, fields: {} },
+    bar:      { offset: 4, width: 8, reset: registerBar, fields: type === cfgType.pci ? { BAR: rw(7, 0) } : {} },
+    offset:   { offset: 8, reset: offset, fields: type === cfgType.pci ? { OFFSET: rw(31, 0) } : {} },
+    length:   { offset: 12, reset: length, fields: type === cfgType.pci ? { LENGTH: rw(31, 0) } : {} },
+    more:     { offset: 16, reset: type === cfgType.notify ? notifyMultiplier : 0, fields: {} }
+  })
+
+/** "ISR status". */
+const ISR = { queue: 1, configuration: 2 } as const
+
+const vendor = 0x1af4
+
+/** "PCI Device Discovery": device IDs are 1040H plus the type, revision 1. */
+const identityOf = ({ type, classCode }: VirtioDevice) => ({
+  vendor,
+  device: 0x1040 + type,
+  revision: 1,
+  classCode,
+  subsystemVendor: vendor,
+  subsystem: 0x40,
+  interruptPin: 1
+})
+
+export class VirtioPci implements Transport {
+  readonly fn: PciFunction
+  private readonly device: VirtioDevice
+  private readonly queues: readonly Virtqueue[]
+  private readonly registers = new RegisterFile(common)
+  /** Two words of feature bits. */
+  private readonly offered: readonly [number, number]
+  private readonly accepted: [number, number] = [0, 0]
+  private isr = 0
+  private generation = 0
+
+  constructor(device: VirtioDevice) {
+    this.device = device
+    this.fn = new PciFunction(identityOf(device), () => this.reset())
+    this.queues = Array.from({ length: device.queues }, () => new Virtqueue(this.fn.dma))
+    this.offered = wordsOf([...device.features, ...Object.values(feature)])
+    this.addStructures()
+    this.reset()
+    device.connect(this)
+  }
+
+  private addStructures(): void {
+    const { config } = this.fn
+    this.fn.addRange(registerBar, { kind: "memory", bytes: rangeBytes, target: this.range })
+    this.fn.addMsix(msixBar, this.queues.length + 1)
+    const { configuration } = this.device
+    config.addCapability(vendorSpecific, 16, capability(cfgType.common, structures.common, 0x38))
+    config.addCapability(vendorSpecific, 16, capability(cfgType.isr, structures.isr, 1))
+    if (configuration.length > 0)
+      config.addCapability(vendorSpecific, 16, capability(cfgType.device, structures.device, configuration.length))
+    const notifyBytes = this.queues.length * notifyMultiplier
+    config.addCapability(vendorSpecific, 20, capability(cfgType.notify, structures.notify, notifyBytes))
+    const at = config.addCapability(vendorSpecific, 20, capability(cfgType.pci, 0, 0))
+    this.fn.addWindow(at + 16, this.windowAt(at))
+  }
+
+  private reset(): void {
+    this.registers.reset()
+    this.registers.put("config_msix_vector", noVector)
+    this.accepted.fill(0)
+    this.isr = 0
+    this.fn.setInterrupt(false)
+    for (const queue of this.queues) queue.reset()
+    this.device.reset()
+  }
+
+  // ---- Transport
+
+  has = (bit: number): boolean => (((this.accepted[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1
+
+  take = (n: number): Chain | undefined => {
+    const queue = this.queues[n]!
+    if (!this.isRunning() || !queue.isEnabled) return undefined
+    const chain = queue.take()
+    if (chain === "broken") this.fail()
+    else if (chain !== "empty") return chain
+    else if (!queue.awaitNotification()) this.fail()
+    return undefined
+  }
+
+  give = (n: number, chain: Chain, written: number): void => {
+    if (this.isRunning() && !this.queues[n]!.give(chain, written)) this.fail()
+  }
+
+  flush = (n: number): void => {
+    if (!this.isRunning()) return
+    const wants = this.queues[n]!.wantsInterrupt()
+    if (wants === "broken") this.fail()
+    else if (wants) this.interrupt(this.queues[n]!.vector, ISR.queue)
+  }
+
+  configurationChanged = (): void => {
+    this.generation = (this.generation + 1) & 0xff
+    if (this.statusOf() & status.DRIVER_OK)
+      this.interrupt(this.registers.value("config_msix_vector"), ISR.configuration)
+  }
+
+  /** "The device SHOULD set DEVICE_NEEDS_RESET when it enters an error state that a reset is needed", with a configuration change notification. */
+  fail = (): void => {
+    this.registers.put("device_status", this.statusOf() | status.DEVICE_NEEDS_RESET)
+    this.configurationChanged()
+  }
+
+  private statusOf(): number {
+    return this.registers.value("device_status")
+  }
+
+  private isRunning(): boolean {
+    return (this.statusOf() & (status.DRIVER_OK | status.DEVICE_NEEDS_RESET)) === status.DRIVER_OK
+  }
+
+  private interrupt(vector: number, cause: number): void {
+    if (this.fn.hasMessages()) {
+      if (vector !== noVector) this.fn.signal(vector)
+    } else {
+      this.isr |= cause
+      this.fn.setInterrupt(true)
+    }
+  }
+
+  // ---- registers
+
+  private readonly range: Target = {
+    read: (offset, width) => {
+      const at = offset % structureBytes
+      switch (offset - at) {
+        case structures.common:
+          return this.readCommon(at, width)
+        case structures.isr:
+          return this.readIsr()
+        case structures.device:
+          return readBytes(this.device.configuration, at, width)
+        default:
+          return 0
+      }
+    },
+    write: (offset, width, value) => {
+      const at = offset % structureBytes
+      if (offset - at === structures.common) this.registers.write(at, width, value, this.written)
+      else if (offset - at === structures.device) this.device.writeConfiguration?.(at, width, value)
+      else if (offset - at === structures.notify) this.notify(Math.floor(at / notifyMultiplier))
+    }
+  }
+
+  private notify(n: number): void {
+    if (n < this.queues.length && this.isRunning() && this.queues[n]!.isEnabled) this.device.notified(n)
+  }
+
+  /** "Reading the register resets it to 0 and causes the device to de-assert the interrupt." */
+  private readIsr(): number {
+    const value = this.isr
+    this.isr = 0
+    this.fn.setInterrupt(false)
+    return value
+  }
+
+  private readCommon(offset: number, width: number): number {
+    const { registers } = this
+    const queue = this.queues[registers.value("queue_select")]
+    registers.put("device_feature", this.offered[registers.value("device_feature_select")] ?? 0)
+    registers.put("driver_feature", this.accepted[registers.value("driver_feature_select")] ?? 0)
+    registers.put("num_queues", this.queues.length)
+    registers.put("config_generation", this.generation)
+    // "A 0 means that the queue is unavailable."
+    registers.put("queue_size", queue?.size ?? 0)
+    registers.put("queue_msix_vector", queue?.vector ?? noVector)
+    registers.put("queue_enable", queue?.isEnabled ? 1 : 0)
+    registers.put("queue_notify_off", registers.value("queue_select"))
+    putAddress(registers, "queue_desc", queue?.descriptors ?? 0)
+    putAddress(registers, "queue_driver", queue?.available ?? 0)
+    putAddress(registers, "queue_device", queue?.used ?? 0)
+    return registers.read(offset, width)
+  }
+
+  private written = (name: Register): void => {
+    const value = this.registers.value(name)
+    switch (name) {
+      case "driver_feature":
+        this.acceptFeatures(this.registers.value("driver_feature_select"), value)
+        break
+      case "device_status":
+        this.setStatus(value)
+        break
+      case "config_msix_vector":
+        this.registers.put(name, this.validVector(value))
+        break
+      default: {
+        const queue = this.queues[this.registers.value("queue_select")]
+        if (queue && name.startsWith("queue_")) this.writtenToQueue(queue, name, value)
+      }
+    }
+  }
+
+  private writtenToQueue(queue: Virtqueue, name: Register, value: number): void {
+    if (name === "queue_msix_vector") queue.vector = this.validVector(value)
+    // "The driver MUST configure the other virtqueue fields before enabling the virtqueue."
+    if (queue.isEnabled) return
+    const { registers } = this
+    switch (name) {
+      case "queue_size":
+        queue.size = value
+        break
+      case "queue_desc":
+      case "queue_desc_high":
+        queue.descriptors = withHalf(queue.descriptors, name === "queue_desc_high", value)
+        break
+      case "queue_driver":
+      case "queue_driver_high":
+        queue.available = withHalf(queue.available, name === "queue_driver_high", value)
+        break
+      case "queue_device":
+      case "queue_device_high":
+        queue.used = withHalf(queue.used, name === "queue_device_high", value)
+        break
+      case "queue_enable":
+        if (registers.value(name) === 1) this.enable(queue)
+    }
+  }
+
+  private enable(queue: Virtqueue): void {
+    if (!queue.isValid()) {
+      this.fail()
+      return
+    }
+    queue.usesEvents = this.has(feature.EVENT_IDX)
+    queue.allowsIndirect = this.has(feature.INDIRECT_DESC)
+    queue.isEnabled = true
+  }
+
+  /** "If the device does not have a vector for it, it returns NO_VECTOR on read." */
+  private validVector(vector: number): number {
+    return vector <= this.queues.length ? vector : noVector
+  }
+
+  private acceptFeatures(word: number, bits: number): void {
+    if (word < 2 && (this.statusOf() & status.FEATURES_OK) === 0) this.accepted[word] = bits
+  }
+
+  private setStatus(value: number): void {
+    if (value === 0) {
+      this.reset()
+      return
+    }
+    // "The device MUST NOT offer FEATURES_OK if the driver has accepted a feature that it does not offer", or has no VERSION_1.
+    const isAcceptable =
+      this.accepted.every((word, n) => (word & ~this.offered[n]!) === 0) && this.has(feature.VERSION_1)
+    if (value & status.FEATURES_OK && !isAcceptable) this.registers.put("device_status", value & ~status.FEATURES_OK)
+  }
+
+  // ---- "PCI configuration access capability"
+
+  private windowAt(at: number): Target {
+    const aim = (): number | undefined => {
+      const { config } = this.fn
+      const [bar, offset] = [config.get(at + 4, 8), config.get(at + 8, 32)]
+      const width = config.get(at + 12, 32) * 8
+      const isAccess = bar === registerBar && (width === 8 || width === 16 || width === 32) && offset < rangeBytes
+      return isAccess ? offset : undefined
+    }
+    return {
+      read: (offset, width) => {
+        const found = aim()
+        return found === undefined ? ones(width) : this.range.read(found + offset, width)
+      },
+      write: (offset, width, value) => {
+        const found = aim()
+        if (found !== undefined) this.range.write(found + offset, width, value)
+      }
+    }
+  }
+}
+
+const wordsOf = (bits: readonly number[]): readonly [number, number] => {
+  const words: [number, number] = [0, 0]
+  for (const bit of bits) words[bit >>> 5 === 0 ? 0 : 1] += 2 ** (bit & 31)
+  return words
+}
+
+const readBytes = (bytes: Uint8Array, offset: number, width: number): number => {
+  let value = 0
+  for (let n = 0; n < width / 8; n++) value += (bytes[offset + n] ?? 0) * 2 ** (8 * n)
+  return value
+}
+
+const withHalf = (address: number, isHigh: boolean, value: number): number => {
+  const [low, high] = [address % 2 ** 32, Math.floor(address / 2 ** 32)]
+  return isHigh ? value * 2 ** 32 + low : high * 2 ** 32 + value
+}
+
+type AddressName = "queue_desc" | "queue_driver" | "queue_device"
+
+const putAddress = (registers: RegisterFile<typeof common>, name: AddressName, address: number): void => {
+  registers.put(name, address % 2 ** 32)
+  registers.put(`${name}_high`, Math.floor(address / 2 ** 32))
+}
