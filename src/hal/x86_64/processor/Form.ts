@@ -100,10 +100,10 @@ export interface Encoding {
   readonly modrm: "none" | "/r" | { readonly digit: number } | { readonly byte: number }
 }
 
-/** What a line has besides; by default: valid everywhere its sizes allow, no LOCK, any privilege. */
+/** What a line has besides; by default: valid wherever what it names is, no LOCK, any privilege. */
 export interface Remarks {
   readonly long?: false
-  readonly legacy?: false
+  readonly legacy?: boolean
   readonly lock?: true
   readonly privileged?: true
   readonly addressWidth?: 16 | 32 | 64
@@ -131,7 +131,7 @@ export const inst = (
     operands,
     meaning,
     long: remarks.long ?? true,
-    legacy: remarks.legacy ?? !sizes.every((size) => size === 64),
+    legacy: remarks.legacy ?? !isOnlyLong(encoding, operands, remarks),
     lock: remarks.lock ?? false,
     privileged: remarks.privileged ?? false,
     addressWidth: remarks.addressWidth,
@@ -203,6 +203,10 @@ const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandNa
       return operand
   }
 }
+
+/** Registers, operands and addresses of 64 bits are in 64-bit mode alone. */
+const isOnlyLong = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>, { addressWidth }: Remarks): boolean =>
+  rexW || addressWidth === 64 || operands.some((operand) => operand.includes("64"))
 
 /** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
 const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {

@@ -59,7 +59,7 @@ const xadd: Meaning = (x, dest, src) => {
 export const forms: ReadonlyArray<Form> = [
   inst("0F B0 /r", "cmpxchg", ["rm8", "r8"], cmpxchg, { lock: true }),
   ...sized("0F B1 /r", "cmpxchg", ["rm", "r"], cmpxchg, { lock: true }),
-  inst("0F C7 /1", "cmpxchg8b", ["m64"], cmpxchgPair(32), { lock: true, sizes: [16, 32] }),
+  inst("0F C7 /1", "cmpxchg8b", ["m64"], cmpxchgPair(32), { legacy: true, lock: true, sizes: [16, 32] }),
   inst("REX.W + 0F C7 /1", "cmpxchg16b", ["m128"], cmpxchgPair(64), { lock: true }),
   inst("0F C0 /r", "xadd", ["rm8", "r8"], xadd, { lock: true }),
   ...sized("0F C1 /r", "xadd", ["rm", "r"], xadd, { lock: true })

@@ -60,7 +60,7 @@ const [small, whole] = [{ sizes: [16] }, { sizes: [32, 64], legacy: false }] as 
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
   inst("50+rw", "push", ["r16"], push),
-  inst("50+rd", "push", ["r64"], push, { legacy: false }),
+  inst("50+rd", "push", ["r64"], push),
   ...stackSized("FF /6", "push", ["rm"], push),
   inst("6A ib", "push", ["simm8"], push, whole),
   inst("6A ib", "push", ["simm8"], push, small),
@@ -72,7 +72,7 @@ export const forms: ReadonlyArray<Form> = [
   inst("0F A8", "push gs", [], pushSegment("gs", 64), whole),
 
   inst("58+rw", "pop", ["r16"], pop),
-  inst("58+rd", "pop", ["r64"], pop, { legacy: false }),
+  inst("58+rd", "pop", ["r64"], pop),
   ...stackSized("8F /0", "pop", ["rm"], pop, { popped: true }),
   inst("0F A1", "pop fs", [], popSegment(4n, 16), small),
   inst("0F A1", "pop fs", [], popSegment(4n, 64), whole),
