@@ -5,7 +5,7 @@ import { type ObjectType, objectTypes, sizeBits } from "../types/ObjectType.ts"
 import * as Capability from "./Capability.ts"
 import * as Derivation from "./Derivation.ts"
 import * as Donation from "./Donation.ts"
-import { Action, idleContext, idleThread, KernelData, kernelDataBytes } from "./KernelData.ts"
+import { Action, idleContext, idleThread, interruptSlots, KernelData, kernelDataBytes } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
 import type { State } from "./State.ts"
 import { setName, slotOf, Tcb, ThreadState, type tcbSlot } from "./Tcb.ts"
@@ -13,7 +13,8 @@ import * as Untyped from "./Untyped.ts"
 
 /** `KernelData` becomes that of a kernel with nobody to run. */
 export const initialise = (state: State): void => {
-  const { memory, data, time } = state
+  const { memory, data, time, architecture } = state
+  if (architecture.interrupts > interruptSlots) throw new Halt(`there are slots for ${interruptSlots} interrupts`)
   memory.zero(data, kernelDataBytes)
   const [thread, context] = [idleThread(data), idleContext(data)]
   KernelData.now.store(memory, data, time.now())

@@ -11,7 +11,7 @@ import * as Message from "./Message.ts"
 import * as Queue from "./Queue.ts"
 import * as Reply from "./Reply.ts"
 import * as Scheduler from "./Scheduler.ts"
-import type { Outcome, State, View } from "./State.ts"
+import type { Outcome, State } from "./State.ts"
 import { preempted } from "./State.ts"
 import { Tcb, ThreadState } from "./Tcb.ts"
 import { transfer } from "./Transfer.ts"
@@ -230,5 +230,3 @@ const leave = (state: State, endpoint: number, thread: number): void => {
   Tcb.blockedOn.store(state.memory, thread, 0)
   if (Queue.first(state, endpoint) === 0) Fields.state.store(state.memory, endpoint, EndpointState.idle)
 }
-
-export const stateOf = ({ memory }: View, endpoint: number): number => Fields.state.load(memory, endpoint)

@@ -13,7 +13,7 @@ import * as Capability from "./Capability.ts"
 import * as Deletion from "./Deletion.ts"
 import * as Derivation from "./Derivation.ts"
 import { extraCap, type Invocation, read } from "./Invocation.ts"
-import { interruptSlot, interruptSlots } from "./KernelData.ts"
+import { interruptSlot } from "./KernelData.ts"
 import * as Notification from "./Notification.ts"
 import { type Decoded, isRefusal, type State, type View } from "./State.ts"
 
@@ -23,7 +23,8 @@ export const handler = (interrupt: number): Capability.Capability =>
 
 /** The interrupt has come. */
 export const handle = (state: State, interrupt: number): void => {
-  if (interrupt < 0 || interrupt >= interruptSlots) throw new Halt(`an interrupt that programs handle: ${interrupt}`)
+  if (interrupt < 0 || interrupt >= state.architecture.interrupts)
+    throw new Halt(`an interrupt that programs handle: ${interrupt}`)
   const slot = interruptSlot(state.data, interrupt)
   if (
     Capability.kind(state, slot) === numberOf.Notification &&

@@ -39,7 +39,6 @@ export const SchedContextFields = layout(96, {
   refillTail:   u32(48),
   /** Its budget comes back as it was used, not all at once when it waits. */
   sporadic:     u8(52),
-  core:         u32(56),
   /** What the refills add up to. */
   budget:       u64(64)
 })

@@ -60,6 +60,3 @@ export const setBudget = (state: State, context: number, budget: number, period:
   if (thread === Scheduler.currentThread(state)) Scheduler.reschedule(state)
   else if (isRunnable(state, thread)) Scheduler.possiblySwitchTo(state, thread)
 }
-
-/** A capability for one core. */
-export const make = (core: number): Capability.Capability => Capability.original("SchedControl", 0, core)

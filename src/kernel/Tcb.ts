@@ -84,9 +84,7 @@ export const Tcb = layout(tcbBytes, {
   faultWord4:        word(0x168),
   faultWord5:        word(0x170),
   /** The address of its IPC buffer as the program sees it. */
-  buffer:            u64(0x178),
-  /** The machine's core that it runs on. */
-  core:              u32(0x180)
+  buffer:            u64(0x178)
   // 0x1c0: its name, for reports
   // 0x200: the architecture's
 })

@@ -156,6 +156,48 @@ describe("deleting the last capability to a TCB", () => {
   })
 })
 
+describe("a capability space that is being deleted", () => {
+  it("cannot be taken from its thread meanwhile", () => {
+    const node = world.object("CapTable", 2)
+    const child = world.actor("child", { stopped: true })
+    const set = () =>
+      world.invoke(alice, child.slot, { label: TCB.SetSpace.label, words: [0, 0], caps: [0, world.root, world.space] })
+    world.invoke(alice, child.slot, { label: TCB.SetSpace.label, words: [0, 0], caps: [0, node.slot, world.space] })
+    assert.strictEqual(set().label, 0)
+    world.invoke(alice, child.slot, { label: TCB.SetSpace.label, words: [0, 0], caps: [0, node.slot, world.space] })
+    remove(node.slot)
+
+    assert.strictEqual(set().label, labelOf.IllegalOperation)
+  })
+})
+
+describe("deleting what one runs on", () => {
+  it("stops where an interrupt waits, and whoever is left runs", () => {
+    const untyped = world.untyped(13).slot
+    const label = Untyped.Retype.label
+    world.invoke(alice, untyped, { label, words: [objectTypes.TCB.number, 0, 0, 0, 700, 2], caps: [world.root] })
+    world.invoke(alice, untyped, {
+      label,
+      words: [objectTypes.SchedContext.number, 8, 0, 0, 702, 1],
+      caps: [world.root]
+    })
+    const [thread, context] = [700, 702].map((slot) => Capability.object(world.state, world.at(slot))) as [
+      number,
+      number
+    ]
+    world.invoke(alice, world.schedControl, { label: 33, words: [5000, 5000, 0, 0, 0], caps: [702] })
+    world.invoke(alice, 700, { label: TCB.Configure.label, words: [0, 0, 0], caps: [world.root, world.space, 0] })
+    world.invoke(alice, 700, { label: TCB.SetSchedParams.label, words: [200, 200], caps: [alice.slot, 702, 0] })
+    world.invoke(alice, 700, { label: TCB.Resume.label })
+    const child: Actor = { ...alice, name: "child", thread, slot: 700, context, contextSlot: 702 }
+    assert.strictEqual(world.running, "nobody")
+    world.time.interruptAfter(4)
+    world.syscall(child, "Call", { capability: world.root, label: CNode.Revoke.label, words: [untyped, 64] })
+
+    assert.include(["alice", "bob"], world.running)
+  })
+})
+
 describe("deleting a capability space that is in use", () => {
   it("of the thread that asks leaves it without one", () => {
     const frame = world.object("Page4K")

@@ -3,6 +3,7 @@ import { check } from "../../src/kernel/invariants.ts"
 import { Tcb } from "../../src/kernel/Tcb.ts"
 import * as CNode from "../../src/types/methods/CNode.ts"
 import * as SchedContext from "../../src/types/methods/SchedContext.ts"
+import * as SchedControl from "../../src/types/methods/SchedControl.ts"
 import * as TCB from "../../src/types/methods/TCB.ts"
 import * as Word from "../../src/types/Word.ts"
 import { type Actor, register, World } from "./fixture.ts"
@@ -138,6 +139,33 @@ describe("a system call that there is not", () => {
 
     assert.deepInclude(world.found(handler), { label: 2 })
     assert.strictEqual(world.found(handler).words[4], number)
+  })
+})
+
+describe("an answer of more than four words", () => {
+  it("sets registers from the handler's buffer", () => {
+    const admin = world.actor("admin", { priority: 200 })
+    const timeouts = world.object("Endpoint").slot
+    world.invoke(admin, bob.slot, { label: TCB.SetTimeoutEndpoint.label, caps: [timeouts] })
+    world.invoke(admin, world.schedControl, {
+      label: SchedControl.ConfigureFlags.label,
+      words: [1000, 10_000, 0, 0, 0],
+      caps: [bob.contextSlot]
+    })
+    world.syscall(admin, "Recv", { capability: timeouts, reply: world.object("Reply").slot })
+    world.turn(bob)
+    world.time.pass(1_000_000)
+    world.kernel.handleTimer()
+    world.syscall(admin, "ReplyRecv", {
+      capability: timeouts,
+      reply: world.lastSlot,
+      words: Array.from({ length: 13 }, (_, index) => 100 + index)
+    })
+
+    assert.deepEqual(
+      [register.pc, register.sp, 11, 13].map((index) => world.get(bob, index)),
+      [100, 101, 110, 112]
+    )
   })
 })
 

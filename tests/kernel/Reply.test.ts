@@ -84,6 +84,25 @@ describe("a call", () => {
   })
 })
 
+describe("a message without an answer", () => {
+  it("lends time to a receiver that has none only if it is sent before receiving", () => {
+    serve(server, endpoint, reply)
+    world.syscall(client, "Send", { capability: endpoint })
+    assert.strictEqual(contextOf(server), 0)
+
+    const next = world.object("Endpoint").slot
+    const backend = world.actor("backend", { passive: true })
+    serve(backend, next, world.object("Reply").slot)
+    world.syscall(client, "NBSendRecv", {
+      destination: next,
+      capability: world.object("Endpoint").slot,
+      reply: world.object("Reply").slot
+    })
+    assert.strictEqual(contextOf(backend), client.context)
+    assert.strictEqual(contextOf(client), 0)
+  })
+})
+
 describe("a reply object", () => {
   it("answers once: later answers go nowhere", () => {
     const busy = world.actor("busy")
@@ -159,6 +178,17 @@ describe("a reply object", () => {
     world.syscall(server, "ReplyRecv", { capability: endpoint, reply })
     assert.strictEqual(contextOf(client), spare.context)
     assert.strictEqual(contextOf(server), client.context)
+  })
+
+  it("gives no time back that was taken from the callee meanwhile", () => {
+    serve(server, endpoint, reply)
+    world.syscall(client, "Call", { capability: endpoint })
+    world.invoke(admin, client.contextSlot, { label: SchedContext.Unbind.label })
+    world.invoke(admin, server.contextSlot, { label: SchedContext.Bind.label, caps: [server.slot] })
+    world.syscall(server, "ReplyRecv", { capability: endpoint, reply })
+
+    assert.strictEqual(contextOf(client), 0)
+    assert.strictEqual(world.stateOf(client), "running")
   })
 
   it("of a caller that is suspended, gives nothing back", () => {

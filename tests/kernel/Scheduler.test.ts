@@ -143,6 +143,19 @@ describe("SetPriority", () => {
     assert.strictEqual(Tcb.mcp.load(world.memory, alice.thread), 50)
   })
 
+  it("moves a thread that waits for a signal, too", () => {
+    const [alice, bob, carol] = [world.actor("alice"), world.actor("bob"), world.actor("carol")]
+    const notification = world.object("Notification").slot
+    world.start()
+    world.syscall(alice, "Wait", { capability: notification })
+    world.syscall(bob, "Wait", { capability: notification })
+    world.invoke(carol, bob.slot, { label: TCB.SetPriority.label, words: [110], caps: [carol.slot] })
+    world.syscall(carol, "Send", { capability: notification })
+
+    assert.strictEqual(world.stateOf(bob), "running")
+    assert.strictEqual(world.stateOf(alice), "blockedOnNotification")
+  })
+
   it("moves a thread that waits to its new place in the queue", () => {
     const [alice, bob, carol] = [world.actor("alice"), world.actor("bob"), world.actor("carol")]
     const endpoint = world.object("Endpoint").slot
@@ -232,6 +245,43 @@ describe("a budget that is less than its period", () => {
   })
 })
 
+describe("threads whose budget lies ahead", () => {
+  it("go on in the order in which it comes", () => {
+    const names = ["alice", "bob", "carol"]
+    const actors = names.map((name) => world.actor(name))
+    const admin = world.actor("admin", { priority: 200 })
+    world.start()
+    for (const [index, actor] of actors.entries()) configure(admin, actor, 1000, 20_000 - 6000 * index)
+    world.syscall(admin, "Wait", { capability: world.object("Notification").slot })
+    for (const _ of names) untilTimer()
+    assert.strictEqual(world.running, "nobody")
+    const order = names.map(() => {
+      untilTimer()
+      const name = world.running
+      const actor = actors[names.indexOf(name)]!
+      world.syscall(actor, "Wait", { capability: world.object("Notification").slot })
+      return name
+    })
+
+    assert.deepStrictEqual([...order].sort(), names)
+    assert.strictEqual(world.running, "nobody")
+  })
+
+  it("suspended, do not go on when it comes", () => {
+    const [alice, admin] = [world.actor("alice"), world.actor("admin", { priority: 200 })]
+    world.start()
+    configure(admin, alice, 1000, 10_000)
+    world.syscall(admin, "Wait", { capability: world.object("Notification").slot })
+    untilTimer()
+    const nurse = world.actor("nurse")
+    world.invoke(nurse, alice.slot, { label: TCB.Suspend.label })
+    world.syscall(nurse, "Wait", { capability: world.object("Notification").slot })
+
+    assert.strictEqual(world.running, "nobody")
+    assert.isUndefined(world.time.deadline())
+  })
+})
+
 describe("a timeout", () => {
   const handle = (admin: Actor, alice: Actor, endpoint: number) =>
     world.invoke(admin, alice.slot, { label: TCB.SetTimeoutEndpoint.label, caps: [endpoint] })
@@ -275,6 +325,28 @@ describe("a timeout", () => {
     world.syscall(admin, "ReplyRecv", { capability: endpoint, reply })
 
     assert.strictEqual(world.running, "alice")
+  })
+
+  it("befalls a caller whose time comes back used up", () => {
+    const [alice, admin] = [world.actor("alice"), world.actor("admin", { priority: 200 })]
+    const server = world.actor("server")
+    const [endpoint, reply] = [world.object("Endpoint").slot, world.object("Reply").slot]
+    const [timeouts, answers] = [world.object("Endpoint").slot, world.object("Reply").slot]
+    world.start()
+    configure(admin, alice, 1000, 10_000)
+    handle(admin, alice, timeouts)
+    world.syscall(server, "Recv", { capability: endpoint, reply })
+    world.invoke(admin, server.contextSlot, { label: SchedContext.Unbind.label })
+    world.syscall(admin, "Recv", { capability: timeouts, reply: answers })
+    world.syscall(alice, "Call", { capability: endpoint })
+    assert.strictEqual(world.running, "server")
+    untilTimer()
+    assert.strictEqual(world.running, "nobody")
+
+    // The server's own answer comes when there is budget again; another one's comes now.
+    world.syscall(world.actor("other"), "Send", { capability: reply })
+    assert.strictEqual(world.running, "admin")
+    assert.strictEqual(world.found(admin).label, 5)
   })
 
   it("answered with a label other than 0, stops the thread", () => {

@@ -245,6 +245,14 @@ export class World {
     Boot.provide(this.state, this.cnode, this.schedControl, Capability.original("SchedControl", 0, 0))
   }
 
+  /** The same memory, under another kernel. */
+  elsewhere(): World {
+    const other = new World()
+    other.bytes.set(this.bytes)
+    other.time.pass(this.time.now())
+    return other
+  }
+
   /** Memory of 2^bits bytes at a multiple of that. */
   allocate(bits: number): number {
     const size = 2 ** bits
@@ -257,6 +265,11 @@ export class World {
   /** A slot that holds nothing. */
   emptySlot(): number {
     return this.#nextSlot++
+  }
+
+  /** The slot that was filled last. */
+  get lastSlot(): number {
+    return this.#nextSlot - 1
   }
 
   /** The address of a slot of the world's CNode. */
