@@ -8,6 +8,8 @@ export class Cursor {
   private readonly limit: number
   position: number
   missing = false
+  /** An operand names a register that does not exist. */
+  nonexistent = false
 
   // Prefixes. Of 26, 2E, 36, 3E, 64, 65 the number of the segment, or -1.
   segment = -1

@@ -34,7 +34,7 @@ const instructionAt = (cursor: Cursor, start: number): Instruction | "invalid" =
   const line = lineOf(opcode, slotOf(cursor), cursor)
   if (line === undefined || (line.rm === "memory" && cursor.mod === 3)) return "invalid"
   const operands = line.operands.map((read) => read(cursor))
-  if (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem")) return "invalid"
+  if (cursor.nonexistent || (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem"))) return "invalid"
   return { form: line.form, length: cursor.position - start, operands, lock: cursor.lock }
 }
 

@@ -49,7 +49,9 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^simm32$/,          (form) => extended(form, (cursor) => cursor.int32())],
   [/^rel8$/,            () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int8() })],
   [/^rel32$/,           () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int32() })],
-  [/^(?:r\d+|cr|dr)#$/, () => (cursor) => immediate(8, cursor.reg, 0)],
+  [/^r\d+#$/,           () => (cursor) => immediate(8, cursor.reg, 0)],
+  [/^cr#$/,             () => (cursor) => oneOf(controlRegisters, cursor)],
+  [/^dr#$/,             () => (cursor) => oneOf(debugRegisters, cursor)],
   [/^R\d+#$/,           () => (cursor) => immediate(8, cursor.rm, 0)]
 ]
 
@@ -97,6 +99,15 @@ const registerOrMemory =
     const operand = memory(cursor, ofMemory)
     return popped && operand.base === stackPointer ? furtherBy(operand, ofMemory / 8) : operand
   }
+
+/** "#UD if an attempt is made to access CR1, CR5, CR6, or CR7." */
+const controlRegisters = new Set([0, 2, 3, 4, 8])
+const debugRegisters = new Set([0, 1, 2, 3, 4, 5, 6, 7])
+
+const oneOf = (registers: ReadonlySet<number>, cursor: Cursor): Immediate => {
+  cursor.nonexistent ||= !registers.has(cursor.reg)
+  return immediate(8, cursor.reg, 0)
+}
 
 // ---- constants
 
