@@ -20,8 +20,38 @@ import { name, slotOf, Tcb, ThreadState, tcbSlot } from "./Tcb.ts"
 export const handle = (state: State, thread: number, fault: AnyFault): void => {
   const donate = Tcb.schedContext.load(state.memory, thread) === 0 ? 0 : Endpoint.Sending.donate
   if (tell(state, thread, slotOf(thread, tcbSlot.faultHandler), fault, donate)) return
-  state.debug.print(`${name(state, thread) || "a thread"} has no fault handler and is stopped: ${fault._tag}`)
+  state.debug.print(
+    `${who(state, thread)} has no fault handler, and is stopped at ${at(state, thread)}: it ${did(fault)}`
+  )
   Scheduler.setState(state, thread, ThreadState.inactive)
+}
+
+const hex = (word: Word.Word): string => `${Word.toBigInt(word).toString(16).toUpperCase()}H`
+
+const who = (view: View, thread: number): string => name(view, thread) || `thread ${hex(Word.fromNumber(thread))}`
+
+/** The address in a program at which it would try again: every fault that says so begins with it. */
+const at = (view: View, thread: number): string => {
+  const register = view.architecture.sent.VMFault[0]!
+  const low = view.architecture.registerLow(view, thread, register)
+  return hex(Word.make(low, view.architecture.registerHigh(view, thread, register)))
+}
+
+const did = (fault: AnyFault): string => {
+  switch (fault._tag) {
+    case "CapFault": {
+      const use = fault.inReceivePhase ? "received from" : "sent to"
+      return `${use} capability ${hex(fault.address)}, which is not there (${fault.failure._tag})`
+    }
+    case "UnknownSyscall":
+      return `made system call ${BigInt.asIntN(64, Word.toBigInt(fault.number))}, which there is not`
+    case "UserException":
+      return `raised exception ${fault.number} (error code ${fault.code})`
+    case "VMFault":
+      return `${fault.instructionFetch ? "went to" : "used"} address ${hex(fault.address)}, which it may not (status ${fault.status})`
+    case "Timeout":
+      return "used up its budget"
+  }
 }
 
 /** The budget of a thread that has a handler for that is used up. */

@@ -36,6 +36,13 @@ afterEach(() => {
   assert.deepStrictEqual(check(world.state, [world.at(world.root)]), [])
 })
 
+/** A thread that has no handler. */
+let carol: Actor | undefined
+const alone = (): Actor => (carol ??= world.actor("carol"))
+afterEach(() => {
+  carol = undefined
+})
+
 const touch = () =>
   world.kernel.handleFault({ _tag: "VMFault", address: Word.make(0x5000, 0x7fff), instructionFetch: false, status: 6 })
 
@@ -79,7 +86,26 @@ describe("a fault", () => {
     touch()
 
     assert.strictEqual(world.stateOf(carol), "inactive")
-    assert.match(world.printed.join("\n"), /carol has no fault handler and is stopped: VMFault/)
+    assert.deepStrictEqual(world.printed, [
+      "carol has no fault handler, and is stopped at 0H: it used address 7FFF00005000H, which it may not (status 6)"
+    ])
+  })
+
+  it.each([
+    ["made system call -77, which there is not", () => world.kernel.handleSyscall(-77, -1)],
+    [
+      "raised exception 13 (error code 8)",
+      () => world.kernel.handleFault({ _tag: "UserException", number: 13, code: 8 })
+    ],
+    [
+      "received from capability 3E7H, which is not there (MissingCapability)",
+      () => world.syscall(alone(), "Wait", { capability: 999 })
+    ]
+  ])("says what the thread did: it %s", (what, act) => {
+    world.turn(alone())
+    act()
+
+    assert.include(world.printed.join("\n"), what)
   })
 
   it("of a thread whose handler was deleted stops it", () => {
