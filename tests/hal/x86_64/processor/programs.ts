@@ -2,6 +2,7 @@
 import { layout, translation } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { entry } from "../../../../src/hal/x86_64/memory/Tlb.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
+import type { MemoryBus } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
 import { Chance } from "./chance.ts"
@@ -17,9 +18,41 @@ export const pageBytes = 0x1000
 /** Two pages that can be written, one that cannot, and nothing after them. */
 export const dataPages = 3
 
+/** A page that a device answers. */
+const device = { at: 0x90_0000n, physical: 0x4000_0000 }
+
+/**
+ * A device that answers with numbers of its own, remembers who asked when, and now and then wants attention: then less is left of the
+ * countdown than before.
+ */
+export class Device implements MemoryBus {
+  readonly log: Array<string> = []
+  guest: Guest | undefined = undefined
+
+  read(address: number, width: number): number {
+    this.asked(`read ${width} at ${address.toString(16)}`)
+    return Math.imul(this.log.length, 0x9e37_79b1) >>> (32 - Math.min(width, 32))
+  }
+  write(address: number, width: number, value: number) {
+    this.asked(`write ${width} of ${(value >>> 0).toString(16)} at ${address.toString(16)}`)
+  }
+
+  private asked(what: string) {
+    const { view, count } = this.guest!
+    this.log.push(`${count}: ${what}`)
+    if (this.log.length % 3 === 0) return
+    view.setInt32(at.attention, 1, true)
+    const left = view.getInt32(at.countdown, true)
+    const less = Math.min(left, 1 + (this.log.length % 5))
+    view.setBigInt64(at.deadline, view.getBigInt64(at.deadline, true) - BigInt(left - less), true)
+    view.setInt32(at.countdown, less, true)
+  }
+}
+
 export const pagesOf = (programs: number): ReadonlyArray<Page> => [
   { ...code, bytes: programs * pageBytes },
   { ...data, bytes: (dataPages - 1) * pageBytes },
+  { ...device, bytes: pageBytes },
   {
     at: data.at + BigInt((dataPages - 1) * pageBytes),
     physical: data.physical + (dataPages - 1) * pageBytes,
@@ -40,10 +73,11 @@ export interface Program {
 const straight = forms.filter((form) => form.long && !/^(j|loop|call|ret)/.test(form.name))
 const jumps = forms.filter((form) => form.long && /^(j|loop|call|ret)/.test(form.name))
 
-/** A register, by its number, becomes an address in the data. */
+/** A register, by its number, becomes an address in the data, or now and then of the device. */
 const pointerTo = (chance: Chance, register: number): ReadonlyArray<number> => {
   const bytes = new DataView(new ArrayBuffer(8))
-  bytes.setBigUint64(0, data.at + BigInt(chance.below((dataPages - 1) * pageBytes)), true)
+  const { at: place } = chance.oneIn(12) ? device : data
+  bytes.setBigUint64(0, place + BigInt(chance.below((dataPages - 1) * pageBytes)), true)
   return [0x48, 0xb8 | register, ...new Uint8Array(bytes.buffer)]
 }
 
@@ -76,7 +110,7 @@ const bytesOf = (chance: Chance, most: number): Uint8Array => {
 }
 
 const registerOf = (chance: Chance, start: bigint): bigint => {
-  switch (chance.below(8)) {
+  switch (chance.below(10)) {
     case 0:
       return chance.word()
     case 1:
@@ -85,6 +119,8 @@ const registerOf = (chance: Chance, start: bigint): bigint => {
       return start + BigInt(chance.below(48) - 8)
     case 3:
       return data.at + BigInt(pageBytes * (1 + chance.below(dataPages))) - BigInt(chance.below(20))
+    case 4:
+      return device.at + BigInt(chance.below(pageBytes + 8))
     default:
       return data.at + BigInt(chance.below(dataPages * pageBytes))
   }

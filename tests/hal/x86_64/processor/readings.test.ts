@@ -12,6 +12,7 @@ import { Guest } from "./guest.ts"
 import {
   code,
   data,
+  Device,
   dataPages,
   memoryOf,
   pageBytes,
@@ -32,11 +33,14 @@ const makers = {
 
 const compare = (seed: number, count: number, kind: "straight" | "loop") => {
   const programs = programsOf(seed, count, kind)
-  const guests = Object.values(makers).map((make) => new Guest(make, 0x40_0000, pagesOf(count)))
+  const devices = Object.values(makers).map(() => new Device())
+  const guests = Object.values(makers).map((make, n) => new Guest(make, 0x40_0000, pagesOf(count), devices[n]))
+  for (const [n, device] of devices.entries()) device.guest = guests[n]
   const chance = new Chance(seed + 1)
   const random = Uint8Array.from({ length: dataPages * pageBytes }, () => chance.below(256))
   // First most instructions are left to plain execution; then all have handlers.
   for (const round of ["first", "second"]) {
+    for (const device of devices) device.log.length = 0
     for (const guest of guests) {
       guest.ram(data.physical, random.length).set(random)
       for (const program of programs) guest.put(program.start, code, program.bytes)
@@ -54,6 +58,8 @@ const compare = (seed: number, count: number, kind: "straight" | "loop") => {
             other.every((part, n) => same(part, memory![n]!)),
             `memory, ${where}`
           )
+        const [log, ...logs] = devices.map((device) => device.log)
+        for (const other of logs) assert.deepStrictEqual(other, log, where)
         if (expected!.why !== cause.countdown) break
       }
     }

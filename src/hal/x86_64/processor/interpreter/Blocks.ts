@@ -314,6 +314,11 @@ export class Blocks {
     return aside
   }
 
+  /** The block is itself again: what the other one begins with. */
+  endRegion(block: number, aside: number) {
+    this.u16[(block + field.handler) >> 1] = this.u16[(aside + field.handler) >> 1]!
+  }
+
   isFull(): boolean {
     return this.free + headerBytes + (longest + 1) * microOperationBytes > arena.end
   }

@@ -38,8 +38,9 @@ export interface InterpreterOptions {
   }
 }
 
-/** Making handlers takes as long as so many instructions of plain execution, about. */
+/** Making handlers takes as long as so many instructions of plain execution, about: for each so many handlers that there are. */
 const usualPatience = 1000
+const perHandlers = 256
 
 /** How plain execution leaves the flags that it sets. */
 const explicitly = ruleNumber(explicit, 8)
@@ -238,7 +239,8 @@ export class Interpreter implements Reading {
     const { epoch } = blocks
     this.plain.step()
     if (i32[at.cause >> 2] !== cause.countdown || i32[at.attention >> 2] !== 0) return undefined
-    if (++this.left > this.patience && this.generator.missing > 0) this.generate()
+    const { handlers, missing } = this.generator
+    if (++this.left > this.patience * (1 + handlers / perHandlers) && missing > 0) this.generate()
     // Handlers further on in the block may know by which rule the flags were set: plain execution sets them explicitly.
     // Of two joined instructions this was the first.
     const goesOn =

@@ -52,6 +52,9 @@ export interface Region {
   readonly successor: (from: Block, to: number) => Block | undefined
 }
 
+/** What is made a region of: what has a loop in it, or any block. */
+export type Worth = "loops" | "anything"
+
 const mostBlocks = 64
 const longestBlock = 64
 
@@ -61,7 +64,7 @@ export const regionAt = (
   entry: number,
   mode: Mode,
   shapes: Shapes,
-  worth: "loops" | "anything"
+  worth: Worth
 ): Region | undefined => {
   const found = blocksFrom(bytes, entry, mode, shapes)
   const first = found.get(entry)

@@ -9,7 +9,8 @@ import type { Blocks } from "../interpreter/Blocks.ts"
 import { Interpreter, type InterpreterOptions, type Regions } from "../interpreter/Interpreter.ts"
 import type { Shapes } from "../interpreter/Shape.ts"
 import type { MakeReading, ReadingParts } from "../Reading.ts"
-import { regionAt } from "./Region.ts"
+import { at } from "../State.ts"
+import { regionAt, type Worth } from "./Region.ts"
 import { answer, RegionCode } from "./RegionCode.ts"
 
 interface Translated {
@@ -17,7 +18,15 @@ interface Translated {
   readonly run: () => number
   /** The first block, interpreted. */
   readonly aside: number
+  /** How often it was entered since it was judged last, and the instructions that it completed. */
+  entries: number
+  instructions: number
 }
+
+/** Going in and out takes as long as the interpreter takes for so many instructions: a region that does fewer each time is not worth it. */
+const worthwhile = 150
+/** So often it may show what it does. */
+const trial = 200
 
 class Translator implements Regions {
   private readonly memory: WebAssembly.Memory
@@ -26,12 +35,13 @@ class Translator implements Regions {
   /** By the micro-operations that stand for them, in the present epoch of blocks. */
   private readonly regions = new Map<number, Translated>()
   private epoch = 0
+  private readonly worth: Worth
+  private readonly i32: Int32Array
 
-  private readonly worth: "loops" | "anything"
-
-  constructor({ memory }: ReadingParts, blocks: Blocks, shapes: Shapes, worth: "loops" | "anything") {
+  constructor({ memory }: ReadingParts, blocks: Blocks, shapes: Shapes, worth: Worth) {
     this.worth = worth
     this.memory = memory
+    this.i32 = new Int32Array(memory.buffer)
     this.blocks = blocks
     this.shapes = shapes
   }
@@ -45,22 +55,38 @@ class Translator implements Regions {
     const { exports } = new WebAssembly.Instance(module, { machine: { memory: this.memory } })
     if (this.epoch !== this.blocks.epoch) this.regions.clear()
     this.epoch = this.blocks.epoch
-    this.regions.set(block, { page, run: exports.region as () => number, aside: this.blocks.beginRegion(block) })
+    const run = exports.region as () => number
+    this.regions.set(block, { page, run, aside: this.blocks.beginRegion(block), entries: 0, instructions: 0 })
   }
 
   run(block: number): boolean {
-    return this.at(block).run() === answer.left
+    const { i32 } = this
+    const region = this.translated(block)
+    const before = i32[at.countdown >> 2]!
+    const left = region.run()
+    region.instructions += before - i32[at.countdown >> 2]!
+    if (++region.entries === trial) this.judge(block, region)
+    return left === answer.left
+  }
+
+  private judge(block: number, region: Translated) {
+    if (region.instructions < trial * worthwhile && this.worth === "loops") {
+      this.blocks.endRegion(block, region.aside)
+      this.regions.delete(block)
+    }
+    region.entries = 0
+    region.instructions = 0
   }
 
   aside(block: number): number {
-    return this.at(block).aside
+    return this.translated(block).aside
   }
 
   codeWritten(page: number): void {
     for (const [block, region] of this.regions) if (region.page === page) this.regions.delete(block)
   }
 
-  private at(block: number): Translated {
+  private translated(block: number): Translated {
     const region = this.regions.get(block)
     if (region === undefined) throw new Error("a micro-operation stands for a region that is there")
     return region
@@ -71,7 +97,7 @@ export interface TranslatorOptions extends Pick<InterpreterOptions, "patience"> 
   /** How often a block is entered before it is hot. */
   readonly heat?: number
   /** What is worth translating. */
-  readonly worth?: "loops" | "anything"
+  readonly worth?: Worth
 }
 
 const usualHeat = 500
