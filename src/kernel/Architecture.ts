@@ -1,9 +1,9 @@
 /**
  * Architecture: what the kernel leaves to its other half, one per architecture.
  *
- * The kernel knows threads, capabilities and time. The registers of a thread, address spaces, frames and whatever capabilities the
- * architecture has beside the kernel's are behind this interface; registers, and the kinds and labels of `types/<architecture>`, are
- * numbers to the kernel.
+ * The kernel knows threads, capabilities and time. The registers of a thread, address spaces, frames and whatever
+ * capabilities the architecture has beside the kernel's are behind this interface; registers, and the kinds and labels
+ * of `types/<architecture>`, are numbers to the kernel.
  *
  * A thread is the address of its TCB, a capability the address of its slot. What takes a `View` only reads.
  */
@@ -43,7 +43,10 @@ export interface Architecture {
   /** Words 0 to `words` - 1 of a message, those that travel in registers. */
   readonly copyMessage: (state: State, from: number, to: number, words: number) => void
 
-  /** The words of Read and WriteRegisters, in their order: those that CopyRegisters calls the frame, and then the integer registers. */
+  /**
+   * The words of Read and WriteRegisters, in their order: those that CopyRegisters calls the frame, and then the
+   * integer registers.
+   */
   readonly frameRegisters: ReadonlyArray<number>
   readonly integerRegisters: ReadonlyArray<number>
   /** The base address of a thread's own variables. */

@@ -27,7 +27,10 @@ export const initialise = (state: State): void => {
   KernelData.action.store(memory, data, Action.choose)
 }
 
-/** Memory of zeroes at a multiple of its size becomes an object. `given` is the size that programs give with types that have none. */
+/**
+ * Memory of zeroes at a multiple of its size becomes an object. `given` is the size that programs give with types that
+ * have none.
+ */
 export const makeObject = (state: State, type: ObjectType, address: number, given = 0): Capability.Capability => {
   const row: Row = objectTypes[type]
   const bits = sizeBits(row, given)

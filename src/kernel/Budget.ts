@@ -30,7 +30,9 @@ export const checkToEnter = (state: State): boolean => {
   return false
 }
 
-/** After an operation was stopped half-way: it may have deleted the thread that asked for it, or its scheduling context. */
+/**
+ * After an operation was stopped half-way: it may have deleted the thread that asked for it, or its scheduling context.
+ */
 export const checkStopped = (state: State): void => {
   const { memory, data } = state
   if (Scheduler.isSchedulable(state, Scheduler.currentThread(state))) check(state)

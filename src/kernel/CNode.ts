@@ -1,8 +1,8 @@
 /**
  * CNode: a table of capabilities.
  *
- * seL4 manual, "CNode Methods". A destination is a slot of the CNode invoked, or of one that can be reached from it; a source, of
- * the CNode that came with the message.
+ * seL4 manual, "CNode Methods". A destination is a slot of the CNode invoked, or of one that can be reached from it; a
+ * source, of the CNode that came with the message.
  */
 import { numberOf } from "../types/Kind.ts"
 import * as Methods from "../types/methods/CNode.ts"

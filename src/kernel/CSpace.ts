@@ -1,8 +1,8 @@
 /**
  * CSpace: how an address leads to a slot.
  *
- * seL4 manual, "Capability Addressing": each CNode on the way takes its guard's bits, which must agree, and then as many as it has
- * an index for.
+ * seL4 manual, "Capability Addressing": each CNode on the way takes its guard's bits, which must agree, and then as
+ * many as it has an index for.
  */
 import { Charge } from "../hal/Charge.ts"
 import { Halt } from "../hal/Gates.ts"
@@ -26,8 +26,8 @@ export const lookup = (view: View, thread: number, low: number, high: number): n
 }
 
 /**
- * The slot that the low `depth` bits of an address name, from a CNode on. Every CNode on the way, but not the capability to begin
- * with, must allow what is `needed`: a right that it lacks nobody has to what is behind it.
+ * The slot that the low `depth` bits of an address name, from a CNode on. Every CNode on the way, but not the
+ * capability to begin with, must allow what is `needed`: a right that it lacks nobody has to what is behind it.
  */
 export const slotAt = (
   view: View,

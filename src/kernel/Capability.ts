@@ -8,8 +8,8 @@
  *     | object                     |   +4
  *     | data                       |   +8
  *
- * `object` is the physical address of a kernel object in units of 16 bytes: kernel objects lie below 2^36. The address of memory
- * (Untyped, Frame) goes on in `high`: it lies below 2^47. A CNode's radix stands there instead.
+ * `object` is the physical address of a kernel object in units of 16 bytes: kernel objects lie below 2^36. The address
+ * of memory (Untyped, Frame) goes on in `high`: it lies below 2^47. A CNode's radix stands there instead.
  *
  *     kind                    data
  *     Endpoint, Notification  the badge
@@ -134,7 +134,10 @@ export const mask = (cap: Capability, rightsWord: number): Capability => ({
   head: withPart(Fields.rights, cap.head, masked(rightsOf(cap), rightsWord))
 })
 
-/** The same with a badge or a guard of its own; `none` if it cannot have it. A badge is for ever: a new one is for what has none. */
+/**
+ * The same with a badge or a guard of its own; `none` if it cannot have it. A badge is for ever: a new one is for what
+ * has none.
+ */
 export const update = (view: View, cap: Capability, low: number, high: number, preserve: boolean): Capability => {
   switch (kindOf(cap)) {
     case numberOf.Endpoint:

@@ -1,10 +1,12 @@
 /**
  * Deletion: how capabilities go, and with the last one to it an object.
  *
- * seL4 manual, "CNode Operations": deleting the last capability to a CNode or a TCB deletes those in its slots. While that lasts the
- * capability is a *zombie*, which says how many slots are left: nobody can use it, and deletion can stop and go on.
+ * seL4 manual, "CNode Operations": deleting the last capability to a CNode or a TCB deletes those in its slots. While
+ * that lasts the capability is a *zombie*, which says how many slots are left: nobody can use it, and deletion can stop
+ * and go on.
  *
- * A slot of the dying object may hold a zombie that leads back to it. It is moved aside: such a cycle stays in one object.
+ * Deletion goes no deeper than one object. If a dying object's slot holds the last capability to a further one, its
+ * zombie goes to the first slot of that: there nobody finds it but who revokes the memory it was made of.
  */
 import { Halt } from "../hal/Gates.ts"
 import { numberOf } from "../types/Kind.ts"
@@ -50,7 +52,7 @@ export const isLong = (view: View, slot: number): boolean => {
   return Derivation.isFinal(view, slot)
 }
 
-/** `exposed`: a program knows the slot, or an object that dies has it. */
+/** Programs may reach the slot, or it is one of an object that dies. */
 type Whose = "exposed" | "dying"
 
 const removeFrom = (state: State, slot: number, whose: Whose): Outcome => {
@@ -60,7 +62,10 @@ const removeFrom = (state: State, slot: number, whose: Whose): Outcome => {
   return undefined
 }
 
-/** Until the capability can be taken out of the slot. One that leads to its own slot stays, if the slot is a dying object's. */
+/**
+ * Until the capability can be taken out of the slot. A zombie that leads to its own slot stays, if the slot is a dying
+ * object's.
+ */
 const finaliseSlot = (state: State, slot: number, whose: Whose): "removable" | "cyclic" | typeof preempted => {
   while (!Capability.isEmpty(state, slot)) {
     if (finalise(state, slot, Derivation.isFinal(state, slot)) === "gone") return "removable"
@@ -96,7 +101,9 @@ const setAside = (state: State, slot: number, first: number): void => {
   Derivation.swap(state, first, Capability.read(state, first), slot, Capability.read(state, slot))
 }
 
-/** The capability's object, if this is the last one to it, forgets all others. `zombie`: it is left to empty its slots. */
+/**
+ * The capability's object, if this is the last one to it, forgets all others. `zombie`: it is left to empty its slots.
+ */
 const finalise = (state: State, slot: number, final: boolean): "gone" | "zombie" => {
   const kind = Capability.kind(state, slot)
   if (kind === Capability.zombieKind) return "zombie"

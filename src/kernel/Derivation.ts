@@ -1,8 +1,8 @@
 /**
  * Derivation: which capability was derived from which, so that what was lent can be taken back.
  *
- * Capabilities that come from one another stand in a list, each before all that was derived from it. The second half of a slot is
- * its place there:
+ * Capabilities that come from one another stand in a list, each before all that was derived from it. The second half of
+ * a slot is its place there:
  *
  *       31       30 .. 0
  *     |      prev        |   +16   the slot before, in units of 32 bytes
@@ -10,16 +10,17 @@
  *     | parent |  depth  |   +24
  *     |        |  cut    |   +28
  *
- * A capability's descendants are those that follow it and whose `cut` is greater than its `depth`, up to the first whose is not;
- * only a `parent` has any. What is derived from a parent is one deeper than it; what is derived from another stands beside it.
- * `cut` is `depth` when a capability is made. When one is removed, its cut goes to the next if it is less: so those that it leaves
- * behind belong to its own ancestors, and to nobody that is put before them later.
+ * A capability's descendants are those that follow it and whose `cut` is greater than its `depth`, up to the first
+ * whose is not; only a `parent` has any. What is derived from a parent is one deeper than it; what is derived from
+ * another stands beside it. `cut` is `depth` when a capability is made. When one is removed, its cut goes to the next
+ * if it is less: so those that it leaves behind belong to its own ancestors, and to nobody that is put before them
+ * later.
  *
  * Always, of a slot N after a slot P: N.cut <= N.depth, and N.cut <= P.depth, or P.depth + 1 if P is a parent.
  *
- * Originals are parents: objects, badged capabilities made from unbadged ones, untyped memory, what a control capability gave out.
- * So is a copy that asked to be one. That is the rule of the seL4 manual, "The Capability Derivation Tree", with a level for each
- * copy that asked.
+ * Originals are parents: objects, badged capabilities made from unbadged ones, untyped memory, what a control
+ * capability gave out. So is a copy that asked to be one. That is the rule of the seL4 manual, "The Capability
+ * Derivation Tree", with a level for each copy that asked.
  */
 import { Charge } from "../hal/Charge.ts"
 import { Halt } from "../hal/Gates.ts"
@@ -46,7 +47,9 @@ export const insertFirst = (state: State, slot: number, cap: Capability.Capabili
   writePlace(state, slot, { prev: 0, next: 0, depth: 0, parent: 1, cut: 0 })
 }
 
-/** Put a capability that was derived from the one in `source` into an empty slot. `isParent`: even if it is no original. */
+/**
+ * Put a capability that was derived from the one in `source` into an empty slot. `isParent`: even if it is no original.
+ */
 export const insert = (
   state: State,
   source: number,
@@ -146,7 +149,8 @@ export const isFinal = (view: View, slot: number): boolean => {
 }
 
 /**
- * What a copy of `cap` would be, which is in `slot` or was made from what is there: `Capability.none` if there can be none.
+ * What a copy of `cap` would be, which is in `slot` or was made from what is there: `Capability.none` if there can be
+ * none.
  */
 export const derive = (view: View, slot: number, cap: Capability.Capability): Capability.Capability | SyscallError => {
   switch (Capability.kindOf(cap)) {

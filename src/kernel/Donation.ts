@@ -1,8 +1,8 @@
 /**
  * Donation: on which scheduling context a thread runs, and how it gets one and loses it.
  *
- * A thread has at most one, a scheduling context at most one thread; each names the other. The same holds of a scheduling context
- * and a notification: it is then for whoever the notification wakes.
+ * A thread has at most one, a scheduling context at most one thread; each names the other. The same holds of a
+ * scheduling context and a notification: it is then for whoever the notification wakes.
  */
 
 import { Halt } from "../hal/Gates.ts"

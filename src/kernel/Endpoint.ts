@@ -106,8 +106,8 @@ const expectAnswer = (
 }
 
 /**
- * Take the message of the first sender; if there is none, wait in turn. `reply`, 0 if there is none, is the object by which a call
- * will be answered; it is nobody's.
+ * Take the message of the first sender; if there is none, wait in turn. `reply`, 0 if there is none, is the object by
+ * which a call will be answered; it is nobody's.
  */
 export const receive = (
   state: State,

@@ -1,8 +1,8 @@
 /**
  * FaultHandler: who hears of a thread's faults.
  *
- * seL4 manual, "Faults": the kernel sends a message in the thread's name to the endpoint in its TCB, and the thread waits for the
- * answer. A thread whose handler is no endpoint is stopped.
+ * seL4 manual, "Faults": the kernel sends a message in the thread's name to the endpoint in its TCB, and the thread
+ * waits for the answer. A thread whose handler is no endpoint is stopped.
  */
 import type { Fault as AnyFault } from "../types/Fault.ts"
 import { numberOf } from "../types/Kind.ts"
@@ -47,8 +47,10 @@ const did = (fault: AnyFault): string => {
       return `made system call ${BigInt.asIntN(64, Word.toBigInt(fault.number))}, which there is not`
     case "UserException":
       return `raised exception ${fault.number} (error code ${fault.code})`
-    case "VMFault":
-      return `${fault.instructionFetch ? "went to" : "used"} address ${hex(fault.address)}, which it may not (status ${fault.status})`
+    case "VMFault": {
+      const use = fault.instructionFetch ? "went to" : "used"
+      return `${use} address ${hex(fault.address)}, which it may not (status ${fault.status})`
+    }
     case "Timeout":
       return "used up its budget"
   }

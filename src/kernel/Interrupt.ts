@@ -1,8 +1,8 @@
 /**
  * Interrupt: what a program hears of a device's interrupt.
  *
- * Each interrupt has a slot of the kernel's, which holds the notification that it signals. From a signal to the program's word
- * that it was served, the interrupt does not come again.
+ * Each interrupt has a slot of the kernel's, which holds the notification that it signals. From a signal to the
+ * program's word that it was served, the interrupt does not come again.
  */
 import { Halt } from "../hal/Gates.ts"
 import { numberOf } from "../types/Kind.ts"
@@ -17,7 +17,10 @@ import { interruptSlot } from "./KernelData.ts"
 import * as Notification from "./Notification.ts"
 import { type Decoded, isRefusal, type State, type View } from "./State.ts"
 
-/** The capability to an interrupt. It is an object of its own, though not one in memory: its number stands for the address. */
+/**
+ * The capability to an interrupt. It is an object of its own, though not one in memory: its number stands for the
+ * address.
+ */
 export const handler = (interrupt: number): Capability.Capability =>
   Capability.original("IRQHandler", 16 * interrupt, interrupt)
 

@@ -1,8 +1,8 @@
 /**
  * Invocation: a message to the kernel, about the object of a capability.
  *
- * What a method takes is written once, in its description (types/Method). These functions read a message by it, and refuse what
- * it does not allow.
+ * What a method takes is written once, in its description (types/Method). These functions read a message by it, and
+ * refuse what it does not allow.
  */
 import { type Kind, ofNumber } from "../types/Kind.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
@@ -40,8 +40,8 @@ export const high = (view: View, { caller, buffer }: Invocation, index: number):
     : view.memory.load32(buffer + Message.at(index) + 4)
 
 /**
- * The words of the message, as a method describes them. Refused if the capability invoked lacks a right that the method needs, or
- * the message a word or a capability.
+ * The words of the message, as a method describes them. Refused if the capability invoked lacks a right that the method
+ * needs, or the message a word or a capability.
  */
 export const read = <M extends Method.Method>(
   view: View,
@@ -60,7 +60,10 @@ export const read = <M extends Method.Method>(
 /** The name of a capability's kind; undefined of an empty slot, and of what is being deleted. */
 export const kindOf = (view: View, slot: number): Kind | undefined => ofNumber(Capability.kind(view, slot))
 
-/** Whether the capability in `slot` is one that the method takes as its argument `index`. No capability is one where it is optional. */
+/**
+ * Whether the capability in `slot` is one that the method takes as its argument `index`. No capability is one where it
+ * is optional.
+ */
 export const accepts = (view: View, method: Method.Method, index: number, slot: number): boolean => {
   const argument = Object.values(method.caps)[index]!
   const kind = kindOf(view, slot)

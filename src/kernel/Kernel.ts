@@ -1,8 +1,8 @@
 /**
  * Kernel: its ways in.
  *
- * Each is called at a gate, on behalf of the current thread, and ends with the thread that runs next as the current one, in the
- * processor.
+ * Each is called at a gate, on behalf of the current thread, and ends with the thread that runs next as the current
+ * one, in the processor.
  */
 import { Context, Effect, Layer } from "effect"
 import { Charge } from "../hal/Charge.ts"

@@ -1,8 +1,8 @@
 /**
  * KernelData: what the kernel knows beside its objects, in memory of its own.
  *
- * It begins with the words below, then has the heads of the ready queues, one for each priority, the thread that stands for nobody
- * with its scheduling context, and a slot for each interrupt that programs handle.
+ * It begins with the words below, then has the heads of the ready queues, one for each priority, the thread that stands
+ * for nobody with its scheduling context, and a slot for each interrupt that programs handle.
  */
 import { layout, u32, u64, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"
@@ -21,7 +21,9 @@ export const KernelData = layout(0x100, {
   action:         u32(0x08),
   /** The thread of `Action.switchTo`. */
   candidate:      ref(0x0c),
-  /** The time at which the kernel was entered, and what has passed since time was last charged to a scheduling context. */
+  /**
+   * The time at which the kernel was entered, and what has passed since time was last charged to a scheduling context.
+   */
   now:            u64(0x10),
   consumed:       u64(0x18),
   /** The timer must be set anew. */

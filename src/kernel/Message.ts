@@ -1,8 +1,8 @@
 /**
  * Message: the words of a message, where a thread has them.
  *
- * The first four are in registers; the others in its IPC buffer, if it has one. A message to or from a thread without a buffer has
- * four words.
+ * The first four are in registers; the others in its IPC buffer, if it has one. A message to or from a thread without a
+ * buffer has four words.
  */
 import { Charge } from "../hal/Charge.ts"
 import { messageWord } from "../types/IpcBuffer.ts"

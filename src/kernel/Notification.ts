@@ -1,8 +1,8 @@
 /**
  * Notification: a word of flags that threads wait for.
  *
- * It is idle; or threads wait for a signal; or it is active: signals came that nobody has heard of, and its badge has the bits of
- * them all. Bound to a thread, it reaches that thread also while it waits to receive from an endpoint.
+ * It is idle; or threads wait for a signal; or it is active: signals came that nobody has heard of, and its badge has
+ * the bits of them all. Bound to a thread, it reaches that thread also while it waits to receive from an endpoint.
  */
 import { Halt } from "../hal/Gates.ts"
 import * as Donation from "./Donation.ts"

@@ -2,7 +2,9 @@
 import { layout, u8, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"
 
-/** What a notification is doing. Threads wait only while it is `waiting`, and it has a badge only while it is `active`. */
+/**
+ * What a notification is doing. Threads wait only while it is `waiting`, and it has a badge only while it is `active`.
+ */
 export const NotificationState = { idle: 0, waiting: 1, active: 2 } as const
 
 // biome-ignore format: a figure

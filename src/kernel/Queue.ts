@@ -1,6 +1,6 @@
 /**
- * The queue of an endpoint or a notification: threads that wait there, those of the highest priority first and, of one priority,
- * in the order in which they came.
+ * The queue of an endpoint or a notification: threads that wait there, those of the highest priority first and, of one
+ * priority, in the order in which they came.
  *
  * Both kinds of object begin with it: the first and the last thread. The links between are in the TCBs.
  */

@@ -1,12 +1,12 @@
 /**
  * Refills: how much time a scheduling context has, and from when on.
  *
- * seL4 manual, "Scheduling Contexts": a budget in each period, never exceeded in any window of that length (a sporadic server).
- * A scheduling context keeps what it may use as a ring of refills, each an amount and the time at which it can be used, the
- * earliest first. What is used comes back one period after it was begun with.
+ * seL4 manual, "Scheduling Contexts": a budget in each period, never exceeded in any window of that length (a sporadic
+ * server). A scheduling context keeps what it may use as a ring of refills, each an amount and the time at which it can
+ * be used, the earliest first. What is used comes back one period after it was begun with.
  *
- * Round robin is the case that the budget is the whole period: then there are two refills, what is left of the turn and what was
- * used of it, and both can be used at any time. Its period is 0 here.
+ * Round robin is the case that the budget is the whole period: then there are two refills, what is left of the turn and
+ * what was used of it, and both can be used at any time. Its period is 0 here.
  *
  * Always: the amounts add up to the budget, the head has at least `minBudget`, and times do not decrease.
  *
@@ -156,7 +156,10 @@ export const create = (state: State, context: number, refills: number, budget: n
   addEmptyTail(state, context)
 }
 
-/** Another budget and period for a scheduling context in use: what it has now it keeps, so that no window has more than either. */
+/**
+ * Another budget and period for a scheduling context in use: what it has now it keeps, so that no window has more than
+ * either.
+ */
 export const update = (state: State, context: number, refills: number, budget: number, period: number): void => {
   const { memory } = state
   const [time, amount] = [headTime(state, context), headAmount(state, context)]

@@ -1,11 +1,13 @@
 /**
  * Reply: an object that stands for one call that was not answered yet.
  *
- * A thread that receives lends it to the call that it gets; answering through it gives the caller its answer. Where the caller's
- * scheduling context went along, replies form the stack of that: the head is the last call, which `schedContext` says, and an
- * answer gives the scheduling context back. `prev` is the call before, `next` the one after.
+ * A thread that receives lends it to the call that it gets; answering through it gives the caller its answer. Where the
+ * caller's scheduling context went along, replies form the stack of that: the head is the last call, which
+ * `schedContext` says, and an answer gives the scheduling context back. `prev` is the call before, `next` the one
+ * after.
  *
- * It is a receiver's that waits for a call, or a caller's that waits for an answer, and `thread` says whose; or nobody's.
+ * It is a receiver's that waits for a call, or a caller's that waits for an answer, and `thread` says whose; or
+ * nobody's.
  */
 import { Halt } from "../hal/Gates.ts"
 import { layout } from "../types/Layout.ts"
@@ -24,7 +26,9 @@ export const Fields = layout(32, {
   schedContext: ref(12)
 })
 
-/** The thread waits for the answer to its call, which `callee` got; with `canDonate` its scheduling context goes along. */
+/**
+ * The thread waits for the answer to its call, which `callee` got; with `canDonate` its scheduling context goes along.
+ */
 export const push = (state: State, reply: number, caller: number, callee: number, canDonate: boolean): void => {
   const { memory } = state
   if (Fields.thread.load(memory, reply) !== 0) throw new Halt("a reply object stands for one call")

@@ -1,9 +1,9 @@
 /**
  * Scheduler: who runs.
  *
- * The thread of the highest priority that can run does, and of several the first of its ready queue. A thread can run if its state
- * says so, it has a scheduling context, and that has budget now; if its budget lies ahead it is in the release queue. A ready or
- * running thread's head refill is ready and sufficient.
+ * The thread of the highest priority that can run does, and of several the first of its ready queue. A thread can run
+ * if its state says so, it has a scheduling context, and that has budget now; if its budget lies ahead it is in the
+ * release queue. A ready or running thread's head refill is ready and sufficient.
  *
  * While the kernel works, it decides by `action` who runs when it is left. The thread chosen then is in no queue.
  */

@@ -1,8 +1,9 @@
 /**
  * What the kernel works on, and the shapes of its operations.
  *
- * All that the kernel knows is in the machine's memory: its objects, and the few words of `KernelData`. There is no other
- * variable to look for. A function that takes a `View` reads only; one that takes a `State` may change the kernel.
+ * All that the kernel knows is in the machine's memory: its objects, and the few words of `KernelData`. There is no
+ * other variable to look for. A function that takes a `View` reads only; one that takes a `State` may change the
+ * kernel.
  */
 import type { MemoryService } from "../hal/Memory.ts"
 import type { TimeService } from "../hal/Time.ts"
@@ -29,8 +30,8 @@ export interface State extends View {
 }
 
 /**
- * How a performed operation ended: done, with the words of its answer if it has any; or stopped where the kernel is consistent,
- * because an interrupt waits. The same call, made again, goes on.
+ * How a performed operation ended: done, with the words of its answer if it has any; or stopped where the kernel is
+ * consistent, because an interrupt waits. The same call, made again, goes on.
  */
 export type Outcome = undefined | ReadonlyArray<Word> | typeof preempted
 export const preempted = "preempted"

@@ -1,8 +1,9 @@
 /**
  * Syscall: what the system calls do.
  *
- * Each is made of three steps: find the capability, which may be a fault of the thread; decode the message, which may be refused;
- * perform the operation, which neither faults nor is refused, and may stop where the kernel is consistent if an interrupt waits.
+ * Each is made of three steps: find the capability, which may be a fault of the thread; decode the message, which may
+ * be refused; perform the operation, which neither faults nor is refused, and may stop where the kernel is consistent
+ * if an interrupt waits.
  */
 import { numberOf } from "../types/Kind.ts"
 import type { LookupFailure } from "../types/LookupFailure.ts"
@@ -83,7 +84,10 @@ const { blocking, call, donate } = Endpoint.Sending
 /** It is the first half of a system call: only what cannot take the second half from under it is allowed. */
 const first = 32
 
-/** Compiled programs give the destination of NBSendWait in the register of the reply object, and 0 in that of destinations. */
+/**
+ * Compiled programs give the destination of NBSendWait in the register of the reply object, and 0 in that of
+ * destinations.
+ */
 const destinationOfWait = (view: View, thread: number): number => {
   const { architecture } = view
   const { destination, reply } = architecture.convention

@@ -1,8 +1,9 @@
 /**
  * TCB: what the kernel keeps of a thread, 2048 bytes.
  *
- * The first of them are slots like those of a CNode: the thread's capability space, address space, IPC buffer, and the endpoints
- * that hear of its faults and of its timeouts. The last 1536 bytes are the architecture's: registers and what else a thread has there.
+ * The first of them are slots like those of a CNode: the thread's capability space, address space, IPC buffer, and the
+ * endpoints that hear of its faults and of its timeouts. The last 1536 bytes are the architecture's: registers and what
+ * else a thread has there.
  */
 import { bits, layout, u8, u32, u64, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"

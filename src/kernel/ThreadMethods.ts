@@ -349,8 +349,8 @@ const installingBuffer = (
 }
 
 /**
- * One of the thread's slots gets a capability, derived from what is in `source`; none empties it. Emptying it first may delete
- * anything, the capability itself and the thread among it: then nothing is put there.
+ * One of the thread's slots gets a capability, derived from what is in `source`; none empties it. Emptying it first may
+ * delete anything, the capability itself and the thread among it: then nothing is put there.
  */
 const installing = (
   view: View,

@@ -1,8 +1,9 @@
 /**
  * Transfer: what one thread has to say comes to another.
  *
- * seL4 manual, "IPC": the words of a message, and, with the right to grant, its extra capabilities: at most one of them is put into
- * the receiver's slot; those to the endpoint itself arrive as their badge. Or, of a thread with a fault, what the fault says.
+ * seL4 manual, "IPC": the words of a message, and, with the right to grant, its extra capabilities: at most one of them
+ * is put into the receiver's slot; those to the endpoint itself arrive as their badge. Or, of a thread with a fault,
+ * what the fault says.
  */
 import { capOrBadge, IpcBuffer } from "../types/IpcBuffer.ts"
 import { numberOf } from "../types/Kind.ts"
@@ -19,7 +20,10 @@ import * as Message from "./Message.ts"
 import { isRefusal, type State, type View } from "./State.ts"
 import { Tcb } from "./Tcb.ts"
 
-/** What the sender has to say comes to the receiver, by an endpoint's capability with this badge; 0 is no endpoint: an answer. */
+/**
+ * What the sender has to say comes to the receiver, by an endpoint's capability with this badge; 0 is no endpoint: an
+ * answer.
+ */
 export const transfer = (
   state: State,
   sender: number,

@@ -1,9 +1,10 @@
 /**
  * Untyped: memory that is nothing yet.
  *
- * seL4 manual, "Retyping Untyped Memory": objects are made from its beginning on, each at a multiple of its size; how much is in use
- * the capability remembers. When the last capability to an object in it is gone, the next retype begins anew, and what was in use is
- * cleared first. So memory behind the watermark is always 0, but a device's, which nobody clears.
+ * seL4 manual, "Retyping Untyped Memory": objects are made from its beginning on, each at a multiple of its size; how
+ * much is in use the capability remembers. When the last capability to an object in it is gone, the next retype begins
+ * anew, and what was in use is cleared first. So memory behind the watermark is always 0, but a device's, which nobody
+ * clears.
  */
 import { Charge } from "../hal/Charge.ts"
 import { numberOf } from "../types/Kind.ts"

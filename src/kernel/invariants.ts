@@ -1,8 +1,8 @@
 /**
  * Invariants: what is always true of the kernel's memory when no program is in the kernel.
  *
- * A check reads all that can be reached from some slots, and says in sentences what is not as it should be. It takes time, and
- * none of the machine's; the kernel does not need it.
+ * A check reads all that can be reached from some slots, and says in sentences what is not as it should be. It takes
+ * time, and none of the machine's; the kernel does not need it.
  */
 import { numberOf, ofNumber } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
@@ -21,7 +21,9 @@ import * as UntypedData from "./UntypedData.ts"
 
 const SC = Refill.SchedContextFields
 
-/** The bytes of the memory that a capability of the architecture's names; undefined if it names none, or nobody says. */
+/**
+ * The bytes of the memory that a capability of the architecture's names; undefined if it names none, or nobody says.
+ */
 export type SizeOf = (view: View, slot: number) => number | undefined
 
 /** What is wrong with what can be reached from these slots: nothing, as long as the kernel is. */

@@ -79,7 +79,8 @@ describe("deleting the last capability to a CNode", () => {
     world.invoke(alice, world.root, { label: CNode.Delete.label, words: [node.slot, 64] })
     const held = node.at + 32
 
-    // The capability inside is the last one now, and leads to its own slot: nobody can reach it, and nothing else is lost.
+    // The capability inside is the last one now, and leads to its own slot: nobody can reach it, and nothing else is
+    // lost.
     assert.isUndefined(world.kindIn(node.slot))
     assert.strictEqual(Capability.object(world.state, held), node.at)
   })

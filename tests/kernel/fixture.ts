@@ -1,6 +1,7 @@
 /**
- * A kernel on no machine: memory that is an array, time that is a number, and an architecture that has registers and frames and
- * nothing else. Programs are played by the tests: a thread's registers are written, and the kernel is entered on its behalf.
+ * A kernel on no machine: memory that is an array, time that is a number, and an architecture that has registers and
+ * frames and nothing else. Programs are played by the tests: a thread's registers are written, and the kernel is
+ * entered on its behalf.
  */
 import type { MemoryService } from "../../src/hal/Memory.ts"
 import type { TimeService } from "../../src/hal/Time.ts"
