@@ -1,8 +1,8 @@
 /**
  * Bus: which chip answers at which address, of memory outside RAM and of the IO ports.
  *
- * A chip hears offsets from where it is mapped, in accesses no wider than it understands and wholly its own: others are taken apart,
- * the lowest part first. Where nobody is, reads give ones and writes vanish.
+ * A chip hears offsets from where it is mapped, in accesses no wider than it understands and wholly its own: others
+ * are taken apart, the lowest part first. Where nobody is, reads give ones and writes vanish.
  */
 import { ones, type Target } from "./devices/Wires.ts"
 

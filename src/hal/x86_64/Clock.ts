@@ -1,8 +1,9 @@
 /**
  * Clock: time as the number of instructions retired, and what happens at a given time.
  *
- * The count is `at.deadline` - `at.countdown` of the state block, at every moment: readings take instructions off the countdown, the host's work is charged
- * to it. The deadline is never later than the first event; when the countdown is used up, whoever runs comes back here.
+ * The count is `at.deadline` - `at.countdown` of the state block, at every moment: readings take instructions off the
+ * countdown, the host's work is charged to it. The deadline is never later than the first event; when the countdown
+ * is used up, whoever runs comes back here.
  */
 import { at } from "./processor/State.ts"
 

@@ -1,8 +1,9 @@
 /**
- * Loader: puts a kernel and its modules into RAM and the processor at the kernel's entry, as firmware and a boot loader would.
+ * Loader: puts a kernel and its modules into RAM and the processor at the kernel's entry, as firmware and a boot
+ * loader would.
  *
- * The kernel starts in 64-bit mode, interrupts off, with flat segments, and with page tables of the loader's that show the low 4 GiB of
- * physical memory at address 0 and again at PML4 slot 256. It has no stack, no GDT and no IDT.
+ * The kernel starts in 64-bit mode, interrupts off, with flat segments, and with page tables of the loader's that
+ * show the low 4 GiB of physical memory at address 0 and again at PML4 slot 256. It has no stack, no GDT and no IDT.
  */
 import { windowHigh } from "../../types/x86_64/KernelSpace.ts"
 import type { BootService, Region } from "../Boot.ts"

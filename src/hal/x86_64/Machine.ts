@@ -1,7 +1,8 @@
 /**
  * Machine: the parts wired together, and what they offer a kernel.
  *
- * A machine is made with a kernel's image and its modules in memory, the processor at the kernel's entry. `run` goes on from wherever it is.
+ * A machine is made with a kernel's image and its modules in memory, the processor at the kernel's entry. `run` goes
+ * on from wherever it is.
  */
 import { Layer } from "effect"
 import type { Fiber } from "../../types/Gate.ts"

@@ -1,7 +1,9 @@
 /**
- * Processor: the loop around a reading. It delivers exceptions and interrupts, does system operations, and keeps time.
+ * Processor: the loop around a reading. It delivers exceptions and interrupts, does system operations, and keeps
+ * time.
  *
- * It is the same for all readings: what the machine does next depends on its state alone, never on who ran the instructions before.
+ * It is the same for all readings: what the machine does next depends on its state alone, never on who ran the
+ * instructions before.
  */
 import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
@@ -44,7 +46,10 @@ export class Processor {
     this.core.i32[at.attention >> 2] = 1
   }
 
-  /** Run until there is a reason to stop. Stopped by the limit, it goes on when called again, as if it had not stopped. */
+  /**
+   * Run until there is a reason to stop. Stopped by the limit, it goes on when called again, as if it had not
+   * stopped.
+   */
   run(limit: number): Stop {
     const { core } = this
     this.stopped = undefined

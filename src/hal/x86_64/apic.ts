@@ -1,8 +1,8 @@
 /**
  * The local APIC, in x2APIC mode: which interrupts wait, which is served, and the timer.
  *
- * SDM vol. 3A, "Advanced Programmable Interrupt Controller (APIC)"; registers are those of "Local APIC Register Address Map Supported by x2APIC", by their
- * MSR numbers. The registers of xAPIC mode in memory are not there.
+ * SDM vol. 3A, "Advanced Programmable Interrupt Controller (APIC)"; registers are those of "Local APIC Register
+ * Address Map Supported by x2APIC", by their MSR numbers. The registers of xAPIC mode in memory are not there.
  */
 import type { Clock } from "./Clock.ts"
 import type { Core } from "./system/Core.ts"

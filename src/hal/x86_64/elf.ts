@@ -1,7 +1,8 @@
 /**
  * ELF: what a file of machine code says about where its parts go in physical memory.
  *
- * System V ABI, "Object Files", "Program Header"; AMD64 supplement. Only executables for this machine; sections, symbols and relocations do not matter to a loader.
+ * System V ABI, "Object Files", "Program Header"; AMD64 supplement. Only executables for this machine; sections,
+ * symbols and relocations do not matter to a loader.
  */
 import { Data } from "effect"
 import type { Region } from "../Boot.ts"

@@ -1,5 +1,6 @@
 /**
- * Entries: the paging structures as a kernel builds and reads them. SDM vol. 3A, "4-Level Paging and 5-Level Paging", formats of entries.
+ * Entries: the paging structures as a kernel builds and reads them. SDM vol. 3A, "4-Level Paging and 5-Level Paging",
+ * formats of entries.
  */
 import { virtAddrLimit } from "../../types/Address.ts"
 import { Allow, type PagingService } from "../Paging.ts"
@@ -7,7 +8,10 @@ import { bit, fourLevel, XD } from "./memory/paging.ts"
 
 const PTE = fourLevel.levels.length - 1
 
-/** How a page is cached: bits PWT, PCD and PAT, which select an entry of IA32_PAT; PAT is bit 12 of a large page, where a PTE has bit 7. */
+/**
+ * How a page is cached: bits PWT, PCD and PAT, which select an entry of IA32_PAT; PAT is bit 12 of a large page,
+ * where a PTE has bit 7.
+ */
 const memoryTypeBits = (level: number, type: number): number =>
   (type & 1 ? bit.PWT : 0) | (type & 2 ? bit.PCD : 0) | (type & 4 ? (level === PTE ? 1 << 7 : 1 << 12) : 0)
 

@@ -1,11 +1,13 @@
 /**
  * Gates: the instruction 0F 04 ib, by which the processor hands over to the host.
  *
- * At CPL 0 the kernel's handler is called, once it is installed. At CPL 3 the gate is honoured only where it is fetched from the gate ROM: RBX holds the number of a
- * fiber (lower half) and a sequence number (upper half), and the fiber goes on. Everything else is #UD.
+ * At CPL 0 the kernel's handler is called, once it is installed. At CPL 3 the gate is honoured only where it is
+ * fetched from the gate ROM: RBX holds the number of a fiber (lower half) and a sequence number (upper half), and the
+ * fiber goes on. Everything else is #UD.
  *
- * A gate at CPL 3 is restarted like a string instruction: it goes on until the fiber asks for a system call (RIP moves on to SYSCALL), until something is due (RIP stays,
- * an interrupt is taken, the next entry goes on), or until an access faults (RIP stays, the next entry tries it again). Whenever it is left after the fiber has done
+ * A gate at CPL 3 is restarted like a string instruction: it goes on until the fiber asks for a system call (RIP
+ * moves on to SYSCALL), until something is due (RIP stays, an interrupt is taken, the next entry goes on), or until
+ * an access faults (RIP stays, the next entry tries it again). Whenever it is left after the fiber has done
  * something, the sequence number counts up; a thread with copied registers then holds a number that is past.
  */
 
@@ -16,7 +18,7 @@ import { raised } from "./memory/Access.ts"
 import { layout, pageSize } from "./memory/layout.ts"
 import { mode } from "./memory/Tlb.ts"
 import { at } from "./processor/State.ts"
-import { type Core, highOf } from "./system/Core.ts"
+import { type Core, highOf, lowOf } from "./system/Core.ts"
 import { vector } from "./system/registers.ts"
 
 /** Where the gate ROM is, in physical memory. */
@@ -45,8 +47,8 @@ interface Entry {
   waiting: Waiting
 }
 
-const at_ = (register: UserRegister): number => at.general + general[register as keyof typeof general] * 8
-const rbx = at_("rbx")
+const placeOf = (register: UserRegister): number => at.general + general[register as keyof typeof general] * 8
+const rbx = placeOf("rbx")
 
 export class Gate {
   private supervisor: ((entry: number) => void) | undefined
@@ -166,11 +168,11 @@ const answerOf = (core: Core, waiting: Waiting): Answer | undefined => {
   }
 }
 
-const word = (core: Core, register: UserRegister): bigint => core.view.getBigUint64(at_(register), true)
+const word = (core: Core, register: UserRegister): bigint => core.view.getBigUint64(placeOf(register), true)
 
 const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" }): void => {
   const set = (register: UserRegister, value: bigint) =>
-    core.view.setBigUint64(at_(register), BigInt.asUintN(64, value), true)
+    core.view.setBigUint64(placeOf(register), BigInt.asUintN(64, value), true)
   const [mr0, mr1, mr2, mr3] = syscall.message
   set(syscall.number, request.number)
   set(syscall.capability, request.capability)
@@ -183,15 +185,17 @@ const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" })
   set(mr3, request.mr3)
 }
 
-/** An access to the thread's memory by its own rights, page by page. Undefined if it raises an exception: what was written stays, to be written again. */
+/**
+ * An access to the thread's memory by its own rights, page by page. Undefined if it raises an exception: what was
+ * written stays, to be written again.
+ */
 const perform = (core: Core, request: Request & { readonly _tag: "Read" | "Write" }): Answer | undefined => {
   const bytes = request._tag === "Read" ? new Uint8Array(request.length) : request.bytes
   const start = BigInt.asUintN(64, request.address)
   core.clock.charge(Charge.access + Math.ceil(bytes.length / 8) * Charge.accessWord)
-  const [startLow, startHigh] = [Number(start & 0xffff_ffffn), Number(start >> 32n)]
+  const [startLow, startHigh] = [Number(BigInt.asIntN(32, start)), Number(BigInt.asIntN(32, start >> 32n))]
   for (let done = 0; done < bytes.length; ) {
-    const sum = startLow + done
-    const [lo, hi] = [sum | 0, (startHigh + highOf(sum)) | 0]
+    const [lo, hi] = [lowOf(startLow, done), highOf(startLow, startHigh, done)]
     const part = bytes.subarray(done, Math.min(bytes.length, done + pageSize - (lo & 0xfff)))
     const isDone =
       request._tag === "Read"

@@ -1,4 +1,6 @@
-/** A hash of memory, to see whether two runs ended alike. Not to be trusted against somebody who wants two to collide. */
+/**
+ * A hash of memory, to see whether two runs ended alike. Not to be trusted against somebody who wants two to collide.
+ */
 
 /** MurmurHash3 (x86, 32 bits) of whole words, Austin Appleby. */
 const murmur3 = (words: Int32Array, seed: number): number => {

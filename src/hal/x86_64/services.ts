@@ -1,4 +1,7 @@
-/** What the processor offers a kernel at its gate: privileged registers, and time. Each access is the instruction's that does the same. */
+/**
+ * What the processor offers a kernel at its gate: privileged registers, and time. Each access is the instruction's
+ * that does the same.
+ */
 
 import { processorWords } from "../../types/x86_64/Registers.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
@@ -37,7 +40,10 @@ const selector = (of: number, load: (core: Core, selector: number) => void): Acc
 })
 const data = (of: number): Access => selector(of, (core, value) => loadData(core, of, value))
 
-/** CS changes by far transfers alone, and there is no state for XCR0 to enable: writing them is #UD, as the instructions for it are. */
+/**
+ * CS changes by far transfers alone, and there is no state for XCR0 to enable: writing them is #UD, as the
+ * instructions for it are.
+ */
 const readOnly = (read: Access["read"]): Access => ({ read, write: (core) => core.raise(vector.UD) })
 
 // biome-ignore format: a register, a line

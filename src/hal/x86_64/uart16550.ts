@@ -1,7 +1,8 @@
 /**
  * The 16550A UART: registers, FIFOs, interrupt identification, as a state machine without a wire.
  *
- * Texas Instruments, "PC16550D Universal Asynchronous Receiver/Transmitter With FIFOs", table "Register Summary". Characters leave at once and take no time.
+ * Texas Instruments, "PC16550D Universal Asynchronous Receiver/Transmitter With FIFOs", table "Register Summary".
+ * Characters leave at once and take no time.
  */
 import type { Target, Wire } from "./devices/Wires.ts"
 
@@ -166,7 +167,10 @@ export class Uart16550 implements Target {
     else this.received.push(value)
   }
 
-  /** "Loop: the four modem control outputs are internally connected to the four modem control inputs." Else the other end is there and ready. */
+  /**
+   * "Loop: the four modem control outputs are internally connected to the four modem control inputs." Else the other
+   * end is there and ready.
+   */
   private modemStatus(): number {
     if (!(this.MCR & bits.MCR.loop)) return bits.MSR.CTS | bits.MSR.DSR | bits.MSR.DCD
     const { MCR } = this

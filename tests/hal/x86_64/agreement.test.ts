@@ -25,8 +25,9 @@ const dataPages = [0x20_0000, 0x20_1000, 0x20_2000, 0x20_3000]
 const timer = 0x41
 
 /**
- * Programs of the kernel that do what is hard to keep exact: accesses that fault, cross pages and change page tables and code, translations that are
- * stale and invalidated, interrupts at any instruction. An instruction fills a slot of 16 bytes; a fault goes on at the next slot.
+ * Programs of the kernel that do what is hard to keep exact: accesses that fault, cross pages and change page tables
+ * and code, translations that are stale and invalidated, interrupts at any instruction. An instruction fills a slot
+ * of 16 bytes; a fault goes on at the next slot.
  */
 const instructions: readonly ((c: Chance, pageTable: number) => number[])[] = [
   // Register arithmetic: ADD, SUB, XOR, ADC of RAX..RBX; INC RSI; IMUL RAX, RCX

@@ -171,7 +171,10 @@ describe.each(Object.entries(readings))("a gate, read: %s", (_name, reading) => 
   })
 
   describe("of a program", () => {
-    /** A program whose address space maps the gate ROM, with a fiber in RBX; the kernel returns from every system call. */
+    /**
+     * A program whose address space maps the gate ROM, with a fiber in RBX; the kernel returns from every system
+     * call.
+     */
     const aProgram = (fiber: Fiber) => {
       const board = withTables(new Board(reading).identity(0, stackTop).start())
       board.map(rom, gateRom, P | US)

@@ -1,23 +1,27 @@
 /**
- * Access: a program's access to memory, whole and exact. The slow path of every reading's inline access, and the only path of plain execution.
+ * Access: a program's access to memory, whole and exact. The slow path of every reading's inline access, and the only
+ * path of plain execution.
  *
- * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64 or 128; `| inStack` if the segment is SS. Rights
- * are those of the access mode in force (the three tables that the state block names). Before it calls, a reading has stored what a device
- * may look at: `at.countdown`, exact, without the instruction that runs. RIP only has to be right when the reading stops.
+ * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64 or 128; `| inStack` if the segment
+ * is SS. Rights are those of the access mode in force (the three tables that the state block names). Before it calls,
+ * a reading has stored what a device may look at: `at.countdown`, exact, without the instruction that runs. RIP only
+ * has to be right when the reading stops.
  *
- * `fault` (-1) means: nothing was accessed, and `at.vector`, `at.errorCode` and `at.faultAddress` say which exception the instruction raises.
- * An access that crosses a page asks for both pages before it touches either; the exception names the first byte that cannot be accessed.
+ * `fault` (-1) means: nothing was accessed, and `at.vector`, `at.errorCode` and `at.faultAddress` say which exception
+ * the instruction raises. An access that crosses a page asks for both pages before it touches either; the exception
+ * names the first byte that cannot be accessed.
  *
- * If `at.attention` is not 0 after a call, the reading stops after the instruction that runs, with cause `countdown`: a device has
- * changed the deadline or raised an interrupt, or code was written that may be what runs. `at.countdown` and `at.deadline` may
- * have changed; the instructions that the reading has completed were taken off before it called.
+ * If `at.attention` is not 0 after a call, the reading stops after the instruction that runs, with cause `countdown`:
+ * a device has changed the deadline or raised an interrupt, or code was written that may be what runs. `at.countdown`
+ * and `at.deadline` may have changed; the instructions that the reading has completed were taken off before it
+ * called.
  */
 export interface Access {
   /** The host address where the bytes are (in RAM, or `at.bounce`), or `fault`. */
   readonly read: (lo: number, hi: number, width: number) => number
   /**
-   * The same for an instruction that will write to the same place: what forbids writing is a fault now. If the answer is
-   * `at.bounce`, the new value goes there and `write` is called; else the new value goes where the old one is.
+   * The same for an instruction that will write to the same place: what forbids writing is a fault now. If the answer
+   * is `at.bounce`, the new value goes there and `write` is called; else the new value goes where the old one is.
    */
   readonly modify: (lo: number, hi: number, width: number) => number
   /** The bytes in `at.bounce` are written. 0, or `fault`. */

@@ -1,5 +1,6 @@
 /**
- * Mmu: accesses to linear addresses. It looks in the translation caches, walks the tables where they have nothing, and finds who answers.
+ * Mmu: accesses to linear addresses. It looks in the translation caches, walks the tables where they have nothing,
+ * and finds who answers.
  */
 import { at } from "../processor/State.ts"
 import { type Access, fault, inStack, isCanonical } from "./Access.ts"
@@ -101,7 +102,10 @@ export class Mmu implements Access {
 
   // ---- accesses from any mode
 
-  /** As `read`. The processor's own accesses to its tables are `mode.supervisor`, whoever runs: "implicit supervisor-mode accesses". */
+  /**
+   * As `read`. The processor's own accesses to its tables are `mode.supervisor`, whoever runs: "implicit
+   * supervisor-mode accesses".
+   */
   readAs(from: AccessMode, lo: number, hi: number, width: number): number {
     return this.look(from, table.read, entry.slow, lo, hi, width)
   }
@@ -156,7 +160,9 @@ export class Mmu implements Access {
 
   // ---- parts
 
-  /** Where the bytes are; a copy in `at.bounce` if they lie in two pages, or in one whose entry has a flag of `apart`. */
+  /**
+   * Where the bytes are; a copy in `at.bounce` if they lie in two pages, or in one whose entry has a flag of `apart`.
+   */
   private look(from: AccessMode, which: Table, apart: number, lo: number, hi: number, width: number): number {
     const bytes = (width & 0xff) >> 3
     const first = this.translate(from, which, lo, hi, width & inStack)
@@ -192,7 +198,8 @@ export class Mmu implements Access {
     const { found } = this
     const kind = kindOf[which] | (from === mode.user ? access.user : 0)
     if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
-      // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that linear address".
+      // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that
+      // linear address".
       this.tlb.invalidate(this.pcid, lo, hi)
       return this.raise(vector.PF, found.errorCode, lo, hi)
     }

@@ -1,8 +1,8 @@
 /**
  * PhysicalMemory: what a physical address leads to.
  *
- * RAM begins at address 0. Outside it the bus says who answers; where nobody does, reads give ones and writes vanish. Addresses are
- * plain numbers below 2^`physicalBits`.
+ * RAM begins at address 0. Outside it the bus says who answers; where nobody does, reads give ones and writes vanish.
+ * Addresses are plain numbers below 2^`physicalBits`.
  */
 import { layout, pageBits, pageSize } from "./layout.ts"
 
@@ -74,7 +74,10 @@ export class PhysicalMemory {
     return this.u8.subarray(layout.ram + address, layout.ram + address + length)
   }
 
-  /** One access of at most 64 bits outside RAM, its bytes at the host address `to`. It may be unaligned, but stays in its page. */
+  /**
+   * One access of at most 64 bits outside RAM, its bytes at the host address `to`. It may be unaligned, but stays in
+   * its page.
+   */
   readBus(address: number, bytes: number, to: number): void {
     const rom = this.roms.find((page) => page.physicalPage === Math.floor(address / pageSize))
     if (rom) {

@@ -1,20 +1,22 @@
 /**
  * Tlb: the translation caches, as software can see them.
  *
- * A translation that was used stays in force until something invalidates it, whatever the tables in memory say by then: this is
- * the cache of SDM vol. 3A, "Caching Translation Information". It has one geometry for every reading, and is filled by the accesses that
- * instructions make, in program order; so what is stale in it is part of the machine's state and the same in every run.
+ * A translation that was used stays in force until something invalidates it, whatever the tables in memory say by
+ * then: this is the cache of SDM vol. 3A, "Caching Translation Information". It has one geometry for every reading,
+ * and is filled by the accesses that instructions make, in program order; so what is stale in it is part of the
+ * machine's state and the same in every run.
  *
- * A *context* holds what one address space (PCID) looks like from one access mode; changing ring, RFLAGS.AC or PCID just puts
- * other tables in force. Each context has three tables, for reads, writes and instruction fetches, of 4096 entries of 16 bytes at index
- * (address >> 12) & 4095:
+ * A *context* holds what one address space (PCID) looks like from one access mode; changing ring, RFLAGS.AC or PCID
+ * just puts other tables in force. Each context has three tables, for reads, writes and instruction fetches, of 4096
+ * entries of 16 bytes at index (address >> 12) & 4095:
  *
- *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline comparison fails and
- *                       the slow path looks closer: `entry.empty`, `entry.slow`, `entry.code`.
+ *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline
+ *                       comparison fails and the slow path looks closer: `entry.empty`, `entry.slow`, `entry.code`.
  *     8   addend  i32   host address of a byte = the lower half of its address + addend
  *     12  info    i32   the physical page number (bits 27:0), the size of the page in the tables, `entry.global`
  *
- * Inline: ((address + bytes - 1) & ~FFFH) == tag. An entry for fetches always leads to host memory: its low bits are 0, or it is empty.
+ * Inline: ((address + bytes - 1) & ~FFFH) == tag. An entry for fetches always leads to host memory: its low bits are
+ * 0, or it is empty.
  */
 import { contextBytes, layout, pageBits, tableBytes, translation } from "./layout.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"

@@ -1,9 +1,9 @@
 /**
  * Window: physical memory as the kernel reaches it, at `window` plus the physical address, with supervisor rights.
  *
- * Every access is the processor's own: what the page tables refuse raises a page fault (`raised`). What they allow is remembered for each page of RAM, so that
- * most accesses cost a look into one table of bytes. Only global translations are remembered: they are the same in all address
- * spaces. What is remembered goes when translations go.
+ * Every access is the processor's own: what the page tables refuse raises a page fault (`raised`). What they allow is
+ * remembered for each page of RAM, so that most accesses cost a look into one table of bytes. Only global
+ * translations are remembered: they are the same in all address spaces. What is remembered goes when translations go.
  */
 import { windowHigh } from "../../../types/x86_64/KernelSpace.ts"
 import type { MemoryService } from "../../Memory.ts"
@@ -149,6 +149,9 @@ export class Window implements MemoryService {
 
 const roomIn = (address: number): number => pageSize - (address % pageSize)
 
-/** The window begins at a multiple of 2^32: a physical address is the lower half, and what it has above 32 bits is added to the upper. */
+/**
+ * The window begins at a multiple of 2^32: a physical address is the lower half, and what it has above 32 bits is
+ * added to the upper.
+ */
 const low = (address: number): number => address | 0
 const high = (address: number): number => windowHigh + Math.floor(address / 2 ** 32)

@@ -5,7 +5,10 @@
  */
 import { type PhysicalMemory, physicalBits } from "./PhysicalMemory.ts"
 
-/** Bits of the lower half of an entry; XD is bit 63, the sign of the upper half. Figure "Formats of CR3 and Paging-Structure Entries". */
+/**
+ * Bits of the lower half of an entry; XD is bit 63, the sign of the upper half. Figure "Formats of CR3 and
+ * Paging-Structure Entries".
+ */
 // biome-ignore format: a table
 export const bit = {
   P:   1 << 0,
@@ -95,7 +98,10 @@ export interface Step {
 const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
 const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
 
-/** "Reserved bits in a paging-structure entry": above MAXPHYADDR, XD without NXE, PS where nothing is mapped, the address below a large page (bit 12 is its PAT). */
+/**
+ * "Reserved bits in a paging-structure entry": above MAXPHYADDR, XD without NXE, PS where nothing is mapped, the
+ * address below a large page (bit 12 is its PAT).
+ */
 const isReserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
   (high & reservedHigh) !== 0 ||
   (high < 0 && !rules.NXE) ||
@@ -110,10 +116,11 @@ const indexAt = (shift: number, lo: number, hi: number): number =>
   (shift >= 32 ? hi >>> (shift - 32) : shift > 23 ? (hi << (32 - shift)) | (lo >>> shift) : lo >>> shift) & 0x1ff
 
 /**
- * Walk to the page at a canonical address, for an access of this kind (`access` bits; `isOpen`: RFLAGS.AC = 1 lifts SMAP).
+ * Walk to the page at a canonical address, for an access of this kind (`access` bits; `isOpen`: RFLAGS.AC = 1 lifts
+ * SMAP).
  *
- * "The processor uses a paging-structure entry ... it sets the accessed flag in that entry": here in all entries of a walk that
- * succeeds, and in none of one that faults; the dirty flag of the last entry when the access is a write.
+ * "The processor uses a paging-structure entry ... it sets the accessed flag in that entry": here in all entries of a
+ * walk that succeeds, and in none of one that faults; the dirty flag of the last entry when the access is a write.
  *
  * @returns whether the page is accessible: `result` says where it is, or why not.
  */

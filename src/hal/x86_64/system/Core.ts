@@ -6,7 +6,7 @@ import type { Bus } from "../Bus.ts"
 import type { Clock } from "../Clock.ts"
 import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
-import { mode } from "../memory/Tlb.ts"
+import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
 import { at, modeNumber, segment, segments } from "../processor/State.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
@@ -94,8 +94,13 @@ export class Core {
   }
 
   accessModeChanged(): void {
+    this.mmu.setMode(this.privilege === 3 ? mode.user : this.supervisorMode())
+  }
+
+  /** How the supervisor reaches memory, as RFLAGS.AC says. */
+  supervisorMode(): AccessMode {
     const isOpen = (this.i32[at.rflags >> 2]! & RFLAGS.AC) !== 0 && (this.i32[at.cr4 >> 2]! & CR4.SMAP) !== 0
-    this.mmu.setMode(this.privilege === 3 ? mode.user : isOpen ? mode.open : mode.supervisor)
+    return isOpen ? mode.open : mode.supervisor
   }
 
   /** Control registers or IA32_EFER say something else about paging. */
@@ -191,20 +196,35 @@ export class Core {
     this.accessible(this.mmu.write(lo, hi, width))
   }
 
-  /** What the processor reads of its own tables, whatever its privilege. @throws `raised` */
-  readTable(lo: number, hi: number, width: number): number {
-    return this.accessible(this.mmu.readAs(mode.supervisor, lo, hi, width))
+  /**
+   * What the processor reads of its own tables, `by` bytes after the address at `base`, whatever its privilege.
+   * @throws `raised`
+   */
+  readTable(base: number, by: number, width: number): number {
+    const lo = this.low(base)
+    return this.accessible(this.mmu.readAs(mode.supervisor, lowOf(lo, by), highOf(lo, this.high(base), by), width))
   }
 
-  writeTable(lo: number, hi: number, width: number): void {
-    this.accessible(this.mmu.writeAs(mode.supervisor, lo, hi, width))
+  writeTable(base: number, by: number, width: number): void {
+    const lo = this.low(base)
+    this.accessible(this.mmu.writeAs(mode.supervisor, lowOf(lo, by), highOf(lo, this.high(base), by), width))
   }
 
-  /** The word `offset` bytes above RSP. @throws `raised` */
-  readStack(offset: number, width: number): number {
-    const lo = this.low(rspAt)
-    const sum = (lo >>> 0) + offset
-    return this.read(sum | 0, (this.high(rspAt) + (sum >= 2 ** 32 ? 1 : 0)) | 0, width | inStack)
+  /** The word `by` bytes above the address in a general register that points into the stack. @throws `raised` */
+  readStack(register: number, by: number, width: number): number {
+    const lo = this.low(register)
+    return this.read(lowOf(lo, by), highOf(lo, this.high(register), by), width | inStack)
+  }
+
+  writeStack(register: number, by: number, width: number): void {
+    const lo = this.low(register)
+    this.write(lowOf(lo, by), highOf(lo, this.high(register), by), width | inStack)
+  }
+
+  /** The halves of a word of 16, 32 or 64 bits in host memory. */
+  wordAt(host: number, width: number): readonly [lo: number, hi: number] {
+    const lo = width === 16 ? this.view.getUint16(host, true) : this.view.getInt32(host, true)
+    return [lo, width === 64 ? this.view.getInt32(host + 4, true) : 0]
   }
 
   private accessible(host: number): number {
@@ -213,11 +233,11 @@ export class Core {
   }
 }
 
-const rspAt = at.general + 4 * 8
-
-/** The rule whose input is the status flags themselves. It is the first: its numbers, for the four widths, are 0 to 3. */
+/**
+ * The rule whose input is the status flags themselves. It is the first: its numbers, for the four widths, are 0 to 3.
+ */
 const explicitRule = ruleNumber(explicit, 64)
 
-/** Whole numbers below 2^53 from halves, and back. */
-export const toNumber = (lo: number, hi: number): number => (hi >>> 0) * 2 ** 32 + (lo >>> 0)
-export const highOf = (value: number): number => Math.floor(value / 2 ** 32) | 0
+/** The halves of an address and `by`, which may be negative. */
+export const lowOf = (lo: number, by: number): number => (lo + by) | 0
+export const highOf = (lo: number, hi: number, by: number): number => (hi + Math.floor(((lo >>> 0) + by) / 2 ** 32)) | 0

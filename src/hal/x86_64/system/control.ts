@@ -1,5 +1,6 @@
 /**
- * Control and debug registers. SDM vol. 3A, "Control Registers"; vol. 2A and 2B, "MOV—Move to/from Control Registers", "MOV—Move to/from Debug Registers".
+ * Control and debug registers. SDM vol. 3A, "Control Registers"; vol. 2A and 2B, "MOV—Move to/from Control
+ * Registers", "MOV—Move to/from Debug Registers".
  */
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"

@@ -101,7 +101,10 @@ const answer = (leaf: number, subleaf: number): Answer => {
   return [words[0]!, words[1]!, words[2]!, words[3]!]
 }
 
-/** "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is returned." */
+/**
+ * "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is
+ * returned."
+ */
 export const cpuid = (core: Core): void => {
   const asked = core.low(at.general) >>> 0
   const isBasic = asked < 0x8000_0000

@@ -4,24 +4,25 @@
  * SDM vol. 3A, "Segment Descriptors", "System Descriptor Types"; the checks are those of vol. 2A, "MOV", "LLDT", "LTR".
  */
 import { at, segments } from "../processor/State.ts"
-import { type Core, highOf, toNumber } from "./Core.ts"
+import { type Core, highOf, lowOf } from "./Core.ts"
 import { CR4, system, vector } from "./registers.ts"
 
-/** A descriptor's halves, and where it lies. One object, reused. */
+/** A descriptor's halves, and where it lies. */
 export interface Descriptor {
   low: number
   high: number
-  /** Its linear address, halves. */
-  atLow: number
-  atHigh: number
+  /** Where the base of its table is in the state block, and how far it is from that. */
+  base: number
+  offset: number
 }
 
 /** Bits of a descriptor's upper half. Figure "Segment Descriptor". */
 // biome-ignore format: a table
 export const bits = {
   accessed:   1 << 8,
-  /** Of code: readable; of data: writable. */
+  /** Of code: readable; of data: writable. Of a TSS: busy. */
   permits:    1 << 9,
+  busy:       1 << 9,
   conforming: 1 << 10,
   code:       1 << 11,
   /** Code or data; 0: a system descriptor. */
@@ -51,9 +52,13 @@ const local = 4
 export const isNull = (selector: number): boolean => (selector & ~3) === 0
 const code = (selector: number): number => selector & ~3
 
-const found: Descriptor = { low: 0, high: 0, atLow: 0, atHigh: 0 }
+/** What `fetch` found last: it is good until the next. */
+const found: Descriptor = { low: 0, high: 0, base: 0, offset: 0 }
 
-/** The descriptor at a selector that is not null. Outside its table: `fault` with the selector (#GP, or #TS where the manual says so). */
+/**
+ * The descriptor at a selector that is not null. Outside its table: `fault` with the selector (#GP, or #TS where the
+ * manual says so).
+ */
 export const fetch = (core: Core, selector: number, fault: number = vector.GP, external = 0): Descriptor => {
   const isLocal = (selector & local) !== 0
   if (isLocal && isUnusable(core, segments.ldtr)) core.raise(fault, code(selector) | external)
@@ -64,16 +69,12 @@ export const fetch = (core: Core, selector: number, fault: number = vector.GP, e
   return fetchAt(core, base, offset)
 }
 
-/** The 8 bytes at an offset from the base in the state block. */
 const fetchAt = (core: Core, base: number, offset: number): Descriptor => {
-  const sum = (core.low(base) >>> 0) + offset
-  const lo = sum | 0
-  const hi = (core.high(base) + (sum >= 2 ** 32 ? 1 : 0)) | 0
-  const host = core.readTable(lo, hi, 64)
+  const host = core.readTable(base, offset, 64)
   found.low = core.view.getInt32(host, true)
   found.high = core.view.getInt32(host + 4, true)
-  found.atLow = lo
-  found.atHigh = hi
+  found.base = base
+  found.offset = offset
   return found
 }
 
@@ -89,16 +90,15 @@ const baseOf = (low: number, high: number): number => (low >>> 16) | ((high & 0x
 const accessOf = (high: number): number => (high >>> 8) & 0xf0ff
 
 /** "Set by the processor when the segment is accessed": at the descriptor, when it is loaded. */
-const markAccessed = (core: Core, descriptor: Descriptor): void => {
+export const markAccessed = (core: Core, descriptor: Descriptor): void => {
   if (descriptor.high & bits.accessed) return
   descriptor.high |= bits.accessed
   writeHigh(core, descriptor)
 }
 
-const writeHigh = (core: Core, { high, atLow, atHigh }: Descriptor): void => {
+const writeHigh = (core: Core, { high, base, offset }: Descriptor): void => {
   core.i32[at.bounce >> 2] = high
-  const lo = (atLow + 4) | 0
-  core.writeTable(lo, lo === 0 ? atHigh + 1 : atHigh, 32)
+  core.writeTable(base, offset + 4, 32)
 }
 
 const setFrom = (core: Core, of: number, selector: number, { low, high }: Descriptor, baseHigh = 0): void =>
@@ -125,25 +125,31 @@ const loadReadable = (core: Core, of: number, selector: number): void => {
 }
 
 /** SS, for a processor that runs with `privilege`. A null selector is allowed in 64-bit mode, but not in ring 3. */
-export const loadStack = (core: Core, selector: number, privilege: number): void => {
+export const loadStack = (core: Core, selector: number, privilege: Privilege): void =>
+  setStack(core, selector, fetchStack(core, selector, privilege))
+
+/** The same in two steps: nothing raises an exception after the first. Undefined if the selector is null. */
+export const fetchStack = (core: Core, selector: number, privilege: Privilege): Descriptor | undefined => {
   if (isNull(selector)) {
-    if (privilege === 3 || (selector & 3) !== privilege) core.raise(vector.GP)
-    makeNull(core, segments.ss, selector)
-    return
+    if (privilege === 3 || rplOf(selector) !== privilege) core.raise(vector.GP)
+    return undefined
   }
-  const descriptor = fetch(core, selector)
+  const descriptor = { ...fetch(core, selector) }
   const { high } = descriptor
-  if ((selector & 3) !== privilege || dplOf(high) !== privilege || !isWritableData(high))
+  if (rplOf(selector) !== privilege || dplOf(high) !== privilege || !isWritableData(high))
     core.raise(vector.GP, code(selector))
   if (!(high & bits.P)) core.raise(vector.SS, code(selector))
   markAccessed(core, descriptor)
-  setFrom(core, segments.ss, selector, descriptor)
+  return descriptor
 }
+
+export const setStack = (core: Core, selector: number, descriptor: Descriptor | undefined): void =>
+  descriptor ? setFrom(core, segments.ss, selector, descriptor) : makeNull(core, segments.ss, selector)
 
 /** A stack that an interrupt or a system call comes to: none in memory stands behind it. */
 export const setNullStack = (core: Core, privilege: number): void => makeNull(core, segments.ss, privilege)
 
-/** The code segment that an interrupt gate, IRET or a far transfer names: it is code, and present. */
+/** The code segment that an interrupt gate, IRET or a far transfer names: it is code. */
 export const fetchCode = (core: Core, selector: number, external = 0): Descriptor => {
   if (isNull(selector)) core.raise(vector.GP, external)
   const descriptor = fetch(core, selector, vector.GP, external)
@@ -155,9 +161,8 @@ export const checkPresent = (core: Core, high: number, selector: number, externa
   if (!(high & bits.P)) core.raise(vector.NP, code(selector) | external)
 }
 
-/** CS, from a descriptor that was checked, for code that runs with `privilege`. */
+/** CS, from a descriptor that was checked and marked, for code that runs with `privilege`. */
 export const setCode = (core: Core, selector: number, descriptor: Descriptor, privilege: Privilege): void => {
-  markAccessed(core, descriptor)
   setFrom(core, segments.cs, (selector & ~3) | privilege, descriptor)
   core.enterMode(sizeOf(descriptor.high), privilege)
 }
@@ -208,7 +213,7 @@ export const loadTask = (core: Core, selector: number): void => {
   checkPresent(core, high, selector)
   const baseHigh = upperBase(core, selector)
   const descriptor = fetch(core, selector)
-  descriptor.high |= 1 << 9
+  descriptor.high |= bits.busy
   writeHigh(core, descriptor)
   setFrom(core, segments.tr, selector, descriptor, baseHigh)
 }
@@ -222,38 +227,37 @@ const fetchSystem = (core: Core, selector: number): Descriptor => {
 
 /** The upper half of the base: system descriptors have 16 bytes in IA-32e mode. */
 const upperBase = (core: Core, selector: number): number => {
-  const [low, high, atLow, atHigh] = [found.low, found.high, found.atLow, found.atHigh]
+  const lower = { ...found }
   const upper = fetch(core, (selector & ~7) + 8)
   if (upper.high & 0x1f00) core.raise(vector.GP, code(selector))
   const base = upper.low
   core.checkCanonical(base)
-  Object.assign(found, { low, high, atLow, atHigh })
+  Object.assign(found, lower)
   return base
 }
 
 /** LGDT, LIDT: limit and base in memory. */
 export const loadTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
-  const limit = core.view.getUint16(core.read(lo, hi, 16), true)
-  const next = toNumber(lo, 0) + 2
-  const host = core.read(next | 0, hi + highOf(next), 64)
-  const [baseLow, baseHigh] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
-  core.checkCanonical(baseHigh)
-  core.set(baseAt, baseLow, baseHigh)
+  const [limit] = core.wordAt(core.read(lo, hi, 16), 16)
+  const base = core.wordAt(core.read(lowOf(lo, 2), highOf(lo, hi, 2), 64), 64)
+  core.checkCanonical(base[1])
+  core.set(baseAt, ...base)
   core.set(limitAt, limit, 0)
 }
 
 /** SGDT, SIDT. CR4.UMIP keeps them from programs. */
 export const storeTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
   if (core.privilege > 0 && core.low(at.cr4) & CR4.UMIP) core.raise(vector.GP)
-  core.i32[at.bounce >> 2] = core.low(limitAt)
-  const next = toNumber(lo, 0) + 2
-  core.set(at.bounce, core.low(limitAt), 0)
+  core.copy(limitAt, at.bounce)
   core.write(lo, hi, 16)
   core.copy(baseAt, at.bounce)
-  core.write(next | 0, hi + highOf(next), 64)
+  core.write(lowOf(lo, 2), highOf(lo, hi, 2), 64)
 }
 
-/** LAR, LSL, VERR, VERW: whether a selector leads to something that could be used so; then its descriptor. Never an exception. */
+/**
+ * LAR, LSL, VERR, VERW: whether a selector leads to something that could be used so; then its descriptor. Never an
+ * exception.
+ */
 export const look = (core: Core, selector: number, accepts: (high: number) => boolean): Descriptor | undefined => {
   if (isNull(selector)) return undefined
   const isLocal = (selector & local) !== 0

@@ -13,6 +13,7 @@ import {
   dplOf,
   fetchCode,
   isConforming,
+  markAccessed,
   setCode,
   setNullStack,
   systemType,
@@ -32,7 +33,8 @@ export type Source =
   | "interrupt"
 
 /**
- * Deliver `which` to its handler. A second exception on the way is delivered in its place, or becomes a double fault; delivery takes the time of one instruction.
+ * Deliver `which` to its handler. A second exception on the way is delivered in its place, or becomes a double fault;
+ * delivery takes the time of one instruction.
  *
  * @returns whether a handler was reached: if not, it was a triple fault, and the processor is shut down.
  */
@@ -79,7 +81,8 @@ const doubles = ({ which: first, source }: Event, second: number): boolean => {
 }
 
 const enter = (core: Core, { which, errorCode, source, flags }: Event): void => {
-  // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an earlier exception"
+  // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an
+  // earlier exception"
   const external = source === "software" ? 0 : 1
   const inIdt = (which << 3) | 2 | external
   const gate = readGate(core, which, inIdt)
@@ -102,6 +105,7 @@ const enter = (core: Core, { which, errorCode, source, flags }: Event): void => 
     ? [core.low(rsp), core.high(rsp)]
     : readTss(core, stack === 0 ? 4 + privilege * 8 : 0x1c + stack * 8, external)
   if (!isCanonical(gate.upper)) core.raise(vector.GP, external)
+  markAccessed(core, descriptor)
   const pushes = source === "fault" && pushesErrorCode(which)
   push(core, rspLow & ~15, rspHigh, flags, pushes ? errorCode : none, external)
 
@@ -120,9 +124,7 @@ const gateWords = { low: 0, high: 0, upper: 0 }
 const readGate = (core: Core, which: number, inIdt: number): typeof gateWords => {
   const offset = which * 16
   if (offset + 15 > core.low(system.idtrLimit)) core.raise(vector.GP, inIdt)
-  const sum = (core.low(system.idtrBase) >>> 0) + offset
-  const hi = core.high(system.idtrBase) + (sum >= 2 ** 32 ? 1 : 0)
-  const host = core.readTable(sum | 0, hi, 128)
+  const host = core.readTable(system.idtrBase, offset, 128)
   gateWords.low = core.view.getInt32(host, true)
   gateWords.high = core.view.getInt32(host + 4, true)
   gateWords.upper = core.view.getInt32(host + 8, true)
@@ -134,15 +136,15 @@ const readGate = (core: Core, which: number, inIdt: number): typeof gateWords =>
 /** A stack pointer in the TSS. Figure "64-Bit TSS Format". */
 const readTss = (core: Core, offset: number, external: number): readonly [lo: number, hi: number] => {
   if (offset + 7 > core.segmentLimit(segments.tr)) core.raise(vector.TS, (core.selector(segments.tr) & ~3) | external)
-  const base = core.segmentBase(segments.tr)
-  const sum = (core.low(base) >>> 0) + offset
-  const host = core.readTable(sum | 0, core.high(base) + (sum >= 2 ** 32 ? 1 : 0), 64)
-  const [lo, hi] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
-  if (!isCanonical(hi)) core.raise(vector.SS, external)
-  return [lo, hi]
+  const top = core.wordAt(core.readTable(core.segmentBase(segments.tr), offset, 64), 64)
+  if (!isCanonical(top[1])) core.raise(vector.SS, external)
+  return top
 }
 
-/** SS, RSP, `flags`, CS, RIP and the error code go below a top that is a multiple of 16. RSP itself changes once all are in memory. */
+/**
+ * SS, RSP, `flags`, CS, RIP and the error code go below a top that is a multiple of 16. RSP itself changes once all
+ * are in memory.
+ */
 const push = (
   core: Core,
   topLow: number,
@@ -151,8 +153,8 @@ const push = (
   errorCode: number,
   external: number
 ): void => {
-  const isOpen = core.privilege < 3 && (core.low(at.rflags) & RFLAGS.AC) !== 0
-  const from = isOpen ? mode.open : mode.supervisor
+  // They are the handler's accesses: supervisor's, and RFLAGS.AC counts unless it was a program's.
+  const from = core.privilege === 3 ? mode.supervisor : core.supervisorMode()
   let top = topLow >>> 0
   let hi = topHigh
   const word = (lo: number, high: number) => {

@@ -1,25 +1,29 @@
 /**
- * Far transfers within 64-bit mode, and ENTER. SDM vol. 2A, "CALL", "JMP", "ENTER"; vol. 2B, "RET": operation of far transfers in IA-32e mode.
+ * Far transfers within 64-bit mode, and ENTER. SDM vol. 2A, "CALL", "JMP", "ENTER"; vol. 2B, "RET": operation of far
+ * transfers in IA-32e mode.
  *
  * Through call gates nothing goes: a selector that names no code segment is #GP.
  */
 import { inStack } from "../memory/Access.ts"
 import { at, segments } from "../processor/State.ts"
-import type { Core } from "./Core.ts"
+import { type Core, highOf, lowOf } from "./Core.ts"
 import {
   bits,
   checkPresent,
   dplOf,
   dropPrivileged,
   fetchCode,
+  fetchStack,
   isConforming,
   isNull,
-  loadStack,
+  markAccessed,
   rplOf,
-  setCode
+  setCode,
+  setStack
 } from "./descriptors.ts"
 import { vector } from "./registers.ts"
 
+type Halves = readonly [lo: number, hi: number]
 const rsp = at.general + 4 * 8
 const rbp = at.general + 5 * 8
 
@@ -34,6 +38,7 @@ const transfer = (core: Core, selector: number, lo: number, hi: number): void =>
   if (!allowed || (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   checkPresent(core, high, selector)
   core.checkCanonical(hi)
+  markAccessed(core, descriptor)
   setCode(core, selector, descriptor, privilege)
   core.set(at.rip, lo, hi)
 }
@@ -63,13 +68,16 @@ export const return_ = (core: Core, width: number, release: number): void => {
   checkPresent(core, high, selector)
   core.checkCanonical(hi)
   if (privilege === core.privilege) {
+    markAccessed(core, descriptor)
     setCode(core, selector, descriptor, privilege)
     add(core, rsp, 2 * step + release)
   } else {
     const [rspLow, rspHigh] = load(core, rsp, 2 * step + release, width)
     const stack = load(core, rsp, 3 * step + release, width)[0] & 0xffff
     if (isNull(stack) && !(high & bits.L)) core.raise(vector.GP)
-    loadStack(core, stack, privilege)
+    const stackDescriptor = fetchStack(core, stack, privilege)
+    markAccessed(core, descriptor)
+    setStack(core, stack, stackDescriptor)
     setCode(core, selector, descriptor, privilege)
     core.set(rsp, rspLow, rspHigh)
     add(core, rsp, release)
@@ -97,20 +105,18 @@ export const enter = (core: Core, size: number, level: number, width: number): v
   core.set(rsp, lo, hi)
 }
 
-const offset = (core: Core, register: number, by: number): readonly [lo: number, hi: number] => {
-  const sum = (core.low(register) >>> 0) + by
-  return [sum | 0, (core.high(register) + Math.floor(sum / 2 ** 32)) | 0]
+/** The address in a register, and `by`. */
+const offset = (core: Core, register: number, by: number): Halves => {
+  const lo = core.low(register)
+  return [lowOf(lo, by), highOf(lo, core.high(register), by)]
 }
 
 const add = (core: Core, register: number, by: number): void => core.set(register, ...offset(core, register, by))
 
-const load = (core: Core, register: number, by: number, width: number): readonly [lo: number, hi: number] => {
-  const host = core.read(...offset(core, register, by), width | inStack)
-  if (width === 64) return [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
-  return [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
-}
+const load = (core: Core, register: number, by: number, width: number): Halves =>
+  core.wordAt(core.readStack(register, by, width), width)
 
 const store = (core: Core, register: number, by: number, lo: number, hi: number, width: number): void => {
   core.set(at.bounce, lo, hi)
-  core.write(...offset(core, register, by), width | inStack)
+  core.writeStack(register, by, width)
 }

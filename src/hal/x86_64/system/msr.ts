@@ -6,7 +6,10 @@ import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { CR0, EFER, system, vector } from "./registers.ts"
 
-/** What a write to a register may be. All but `mask` are checks on the whole of it; bits outside `mask` that are 1 are #GP. */
+/**
+ * What a write to a register may be. All but `mask` are checks on the whole of it; bits outside `mask` that are 1 are
+ * #GP.
+ */
 type Writable = "canonical" | "any" | "pat" | "nothing" | { readonly mask: readonly [hi: number, lo: number] }
 
 interface Row {
@@ -55,7 +58,10 @@ export const resetMsrs = (core: Core): void => {
   for (const { name, reset } of rows) core.set(msrAt[name], reset[1], reset[0])
 }
 
-/** Registers that are words of the state block by another name, or the local APIC's, or the time: with code of their own. */
+/**
+ * Registers that are words of the state block by another name, or the local APIC's, or the time: with code of their
+ * own.
+ */
 interface Special {
   readonly read: (core: Core) => readonly [lo: number, hi: number]
   readonly write: (core: Core, lo: number, hi: number) => void

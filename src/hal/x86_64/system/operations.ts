@@ -1,11 +1,13 @@
 /**
- * The operations of the whole machine that instructions end in: `systemInputs` in processor/Meaning.ts says what each is given.
+ * The operations of the whole machine that instructions end in: `systemInputs` in processor/Meaning.ts says what each
+ * is given.
  *
- * The instruction is counted and RIP is behind it. An operation that refuses raises (`raised`): the loop then puts RIP and the count back.
+ * The instruction is counted and RIP is behind it. An operation that refuses raises (`raised`): the loop then puts
+ * RIP and the count back.
  */
 import { type SystemName, systemNames } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
-import { type Core, highOf, toNumber } from "./Core.ts"
+import { type Core, highOf, lowOf } from "./Core.ts"
 import * as control from "./control.ts"
 import { cpuid } from "./cpuid.ts"
 import * as descriptors from "./descriptors.ts"
@@ -136,14 +138,11 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
     core.copy(at.inputs + 2 * 8, at.general + 4 * 8)
   },
   loadFarPointer: (core) => {
-    const width = input(core, 3)
-    const [lo, hi] = [input(core, 2), inputHigh(core, 2)]
-    const host = core.read(lo, hi, width)
-    const [low, high] = readWord(core, host, width)
-    const next = toNumber(lo, 0) + width / 8
-    const selector = core.view.getUint16(core.read(next | 0, hi + highOf(next), 16), true)
+    const [lo, hi, width] = [input(core, 2), inputHigh(core, 2), input(core, 3)]
+    const offset = core.wordAt(core.read(lo, hi, width), width)
+    const [selector] = core.wordAt(core.read(lowOf(lo, width / 8), highOf(lo, hi, width / 8), 16), 16)
     movToSegment(core, input(core, 0), selector)
-    core.setRegister(input(core, 1), width, low, high)
+    core.setRegister(input(core, 1), width, ...offset)
   },
   farJump: (core) => far.jump(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1)),
   farCall: (core) => far.call(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1), input(core, 2)),
@@ -180,11 +179,6 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   fxsave: undefinedHere,
   fxrstor: undefinedHere
 }
-
-const readWord = (core: Core, host: number, width: number): readonly [lo: number, hi: number] =>
-  width === 64
-    ? [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
-    : [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
 
 /** By the number that is in `at.detail`. */
 export const operationOf: readonly Operation[] = systemNames.map((name) => operations[name])

@@ -2,12 +2,15 @@
  * IN, OUT, INS, OUTS: who may use which IO port. SDM vol. 1, "I/O Privilege Level", "I/O Permission Bit Map".
  */
 import { at, segments } from "../processor/State.ts"
-import { type Core, highOf } from "./Core.ts"
+import { type Core, highOf, lowOf } from "./Core.ts"
 import { RFLAGS, vector } from "./registers.ts"
 
 type PortWidth = 8 | 16 | 32
 
-/** With CPL > IOPL, each port of the access needs a 0 in the bit map of the TSS: "two bytes are read, to span a boundary". */
+/**
+ * With CPL > IOPL, each port of the access needs a 0 in the bit map of the TSS: "two bytes are read, to span a
+ * boundary".
+ */
 const check = (core: Core, port: number, width: number): void => {
   if (core.privilege <= (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) return
   const limit = core.segmentLimit(segments.tr)
@@ -21,11 +24,8 @@ const check = (core: Core, port: number, width: number): void => {
 
 const mapBaseOffset = 102
 
-const inTask = (core: Core, offset: number, width: number): number => {
-  const base = core.segmentBase(segments.tr)
-  const sum = (core.low(base) >>> 0) + offset
-  return core.readTable(sum | 0, core.high(base) + highOf(sum), width)
-}
+const inTask = (core: Core, offset: number, width: number): number =>
+  core.readTable(core.segmentBase(segments.tr), offset, width)
 
 export const input = (core: Core, port: number, width: number): void => {
   check(core, port, width)
@@ -40,7 +40,10 @@ export const output = (core: Core, port: number, width: number): void => {
 
 const [rcx, rdx, rsi, rdi] = [1, 2, 6, 7] as const
 
-/** One iteration of INS. With `repeat` it is repeated until RCX is 0: a count of 0 to begin with is the meaning's business. */
+/**
+ * One iteration of INS. With `repeat` it is repeated until RCX is 0: a count of 0 to begin with is the meaning's
+ * business.
+ */
 export const inputString = (
   core: Core,
   lo: number,
@@ -89,8 +92,7 @@ const advance = (core: Core, register: number, width: number, addressWidth: numb
   if (!isDone) core.copy(at.stoppedAt, at.rip)
 }
 
-const addTo = (core: Core, register: number, addressWidth: number, step: number): void => {
-  const offset = at.general + register * 8
-  const sum = (core.low(offset) >>> 0) + step
-  core.setRegister(register, addressWidth, sum | 0, (core.high(offset) + Math.floor(sum / 2 ** 32)) | 0)
+const addTo = (core: Core, register: number, addressWidth: number, by: number): void => {
+  const [lo, hi] = [core.low(at.general + register * 8), core.high(at.general + register * 8)]
+  core.setRegister(register, addressWidth, lowOf(lo, by), highOf(lo, hi, by))
 }

@@ -16,7 +16,10 @@ export const system = {
   idtrLimit:  at.system + 0x58,
   /** TSC - count. */
   tscOffset:  at.system + 0x60,
-  /** The count (f64) before which no interrupt is taken: STI and MOV to SS inhibit them until the next instruction is done. */
+  /**
+   * The count (f64) before which no interrupt is taken: STI and MOV to SS inhibit them until the next instruction is
+   * done.
+   */
   shadow:     at.system + 0x68,
   /** The count (f64) at which RFLAGS.RF is 1: it is cleared by the first instruction that completes. */
   resume:     at.system + 0x70,
@@ -65,7 +68,8 @@ export const EFER = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as 
 /** The vectors that the processor itself has. SDM vol. 3A, "Exception and Interrupt Vectors". */
 // biome-ignore format: a table
 export const vector = {
-  DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, MC: 18, XM: 19
+  DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8,
+  TS: 10, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, MC: 18, XM: 19
 } as const
 
 /** The exceptions that push an error code. */

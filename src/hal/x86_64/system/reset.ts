@@ -1,9 +1,9 @@
 /**
- * Reset: the processor before its first instruction. SDM vol. 3A, "Processor State After Reset"; but in 64-bit mode, as a boot loader leaves it, with the
- * page tables that it was given.
+ * Reset: the processor before its first instruction. SDM vol. 3A, "Processor State After Reset"; but in 64-bit mode,
+ * as a boot loader leaves it, with the page tables that it was given.
  */
 import { at, segments } from "../processor/State.ts"
-import { type Core, highOf } from "./Core.ts"
+import type { Core } from "./Core.ts"
 import { resetDebug, useRoot } from "./control.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt, resetMsrs } from "./msr.ts"
@@ -21,7 +21,7 @@ export const reset = (
   resetDebug(core)
   core.set(at.cr0, CR0.PE | CR0.ET | CR0.NE | CR0.PG, 0)
   core.set(at.cr4, CR4.PAE, 0)
-  core.set(at.cr3, start.pml4 | 0, highOf(start.pml4))
+  core.set(at.cr3, start.pml4 | 0, Math.floor(start.pml4 / 2 ** 32))
   const efer = EFER.LME | EFER.LMA
   core.set(msrAt.IA32_EFER, efer, 0)
   core.view.setFloat64(system.shadow, -1, true)
@@ -33,7 +33,7 @@ export const reset = (
   core.setSegment(segments.ldtr, 0, 1 << 8, 0, 0, 0)
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)
-  core.set(at.rip, start.entry | 0, highOf(start.entry))
+  core.set(at.rip, start.entry | 0, Math.floor(start.entry / 2 ** 32))
   useRoot(core)
   core.rulesChanged(efer)
 }

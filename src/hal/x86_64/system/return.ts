@@ -2,30 +2,30 @@
  * IRET: back to what an exception or interrupt came from. SDM vol. 2A, "IRET/IRETD/IRETQ", operation, IA-32e mode.
  */
 import { at } from "../processor/State.ts"
-import { type Core, toNumber } from "./Core.ts"
+import type { Core } from "./Core.ts"
 import {
   bits,
   checkPresent,
   dplOf,
   dropPrivileged,
   fetchCode,
+  fetchStack,
   isConforming,
   isNull,
   limitOf,
-  loadStack,
+  markAccessed,
   rplOf,
-  setCode
+  setCode,
+  setStack
 } from "./descriptors.ts"
 import { RFLAGS, vector } from "./registers.ts"
 
+type Halves = readonly [lo: number, hi: number]
+const rspAt = at.general + 4 * 8
+
 export const interruptReturn = (core: Core, width: number): void => {
   if (core.low(at.rflags) & RFLAGS.NT) core.raise(vector.GP)
-  const step = width / 8
-  const pop = (n: number): readonly [lo: number, hi: number] => {
-    const host = core.readStack(n * step, width)
-    if (width === 64) return [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
-    return [width === 32 ? core.view.getInt32(host, true) : core.view.getUint16(host, true), 0]
-  }
+  const pop = (n: number): Halves => core.wordAt(core.readStack(rspAt, (n * width) / 8, width), width)
   const [rip, cs, flags] = [pop(0), pop(1), pop(2)]
   const selector = cs[0] & 0xffff
   const privilege = rplOf(selector)
@@ -42,16 +42,19 @@ export const interruptReturn = (core: Core, width: number): void => {
   if ((high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   const is64 = (high & bits.L) !== 0
   if (is64) core.checkCanonical(rip[1])
-  else if (toNumber(...rip) > limitOf(descriptor.low, high)) core.raise(vector.GP)
+  else if (rip[0] >>> 0 > limitOf(descriptor.low, high)) core.raise(vector.GP)
   const stack = ss[0] & 0xffff
   // A null SS goes only with 64-bit code; with what is not null, loading it says what is wrong.
   if (isNull(stack) && !is64) core.raise(vector.GP)
 
+  const stackDescriptor = fetchStack(core, stack, privilege)
+  markAccessed(core, descriptor)
+
   const changeable = changeableFlags(core, width)
-  loadStack(core, stack, privilege)
+  setStack(core, stack, stackDescriptor)
   setCode(core, selector, descriptor, privilege)
   core.set(at.rip, rip[0], is64 ? rip[1] : 0)
-  core.set(at.general + 4 * 8, rsp[0], rsp[1])
+  core.set(rspAt, ...rsp)
   core.setRflags((core.rflags() & ~changeable & ~RFLAGS.RF) | (flags[0] & changeable))
   if (isOuter) dropPrivileged(core)
 }

@@ -34,7 +34,9 @@ const RF = 0x1_0000n
 
 describe.each(Object.entries(readings))("an exception, read: %s", (_name, reading) => {
   const aBoard = () => new Board(reading).identity(0, stackTop)
-  /** Words from the top of a stack frame down: the frame of an exception begins with the error code, if there is one. */
+  /**
+   * Words from the top of a stack frame down: the frame of an exception begins with the error code, if there is one.
+   */
   const frame = (board: Board, words: number) =>
     Array.from({ length: words }, (_, n) => board.get64(Number(board.get("rsp")) + n * 8))
 
