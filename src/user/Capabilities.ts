@@ -240,7 +240,7 @@ const keeping = (source: AnyCap, rights: unknown): Rights.RightsWord => {
 }
 
 /** The word that marks a copy. */
-const markWord = (mark: unknown): bigint => {
+export const markWord = (mark: unknown): bigint => {
   if (typeof mark !== "object" || mark === null) throw new Error("a copy was marked that takes no mark")
   if ("badge" in mark && typeof mark.badge === "bigint") return mark.badge
   if ("guard" in mark && "guardBits" in mark && typeof mark.guard === "bigint" && typeof mark.guardBits === "number") {

@@ -33,6 +33,7 @@ export {
   Memory_Write,
   Untyped_Retype
 } from "./Memory.ts"
+export { type Plan, perform, plan } from "./Plan.ts"
 export { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
 export { isRootTask, type RootServices, type RootTask, rootTask } from "./RootTask.ts"
 export { reply, replyError, serve } from "./Server.ts"
