@@ -117,7 +117,7 @@ const RST_CNT = {
   RST_CNT: { offset: 0, width: 8, fields: { FULL_RST: rw(3), RST_CPU: rw(2), SYS_RST: rw(1) } }
 } as const satisfies Table
 
-/** Port CF9H. "When RST_CPU transitions from 0 to 1, the ICH initiates a hard or soft reset, as determined by SYS_RST and FULL_RST." */
+/** Port CF9H: a reset begins when RST_CPU goes from 0 to 1. Here all resets are hard ones. */
 export class ResetControl implements Target {
   private readonly registers = new RegisterFile(RST_CNT)
   private readonly reset: () => void

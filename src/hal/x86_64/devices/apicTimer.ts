@@ -38,8 +38,9 @@ export class ApicTimer {
   }
 
   /**
-   * A write to the LVT timer register: its mode, and whether an expiry is an interrupt. Between one-shot and periodic the count goes
-   * on. "Transitions between TSC-deadline mode and other timer modes also disarm the timer."
+   * A write to the LVT timer register: its mode, and whether an expiry is an interrupt. "A write to the LVT Timer Register that
+   * changes the timer mode disarms the local APIC timer": processors do so on the way into and out of TSC-deadline mode; between
+   * one-shot and periodic mode they count on.
    */
   configure(mode: number, isHeard: boolean): void {
     this.isHeard = isHeard

@@ -78,8 +78,10 @@ class Timer {
   private comparator = 2n ** 64n - 1n
   /** What is added to the comparator at each match, in periodic mode. */
   private period = 0n
-  /** VAL_SET_CNF: the next write of the comparator's half sets it itself, in periodic mode too. */
-  private readonly sets = [false, false]
+  /** VAL_SET_CNF: the next write sets the comparator itself, in periodic mode too. */
+  private sets = false
+  /** When the lower half was so written: the upper half of the same access goes with it. */
+  private setAt = -1
   private route: Route | undefined
 
   constructor(hpet: Hpet, n: number) {
@@ -91,7 +93,8 @@ class Timer {
     this.registers.reset()
     this.comparator = 2n ** 64n - 1n
     this.period = 0n
-    this.sets.fill(false)
+    this.sets = false
+    this.setAt = -1
     this.drive(false)
     this.route = undefined
   }
@@ -112,16 +115,20 @@ class Timer {
   }
 
   private configured(value: number): void {
-    this.sets.fill(this.isPeriodic() && get(timerTable.CONF.fields.VAL_SET_CNF, value) === 1)
+    this.sets = this.isPeriodic() && get(timerTable.CONF.fields.VAL_SET_CNF, value) === 1
+    this.setAt = -1
     if (this.is("32MODE_CNF")) this.comparator = BigInt.asUintN(32, this.comparator)
     this.reroute()
   }
 
   private writeComparator(half: 0 | 1, value: number): void {
     if (half === 1 && this.is("32MODE_CNF")) return
-    if (!this.isPeriodic() || this.sets[half]) this.comparator = withHalf(this.comparator, half, value)
+    const now = this.hpet.timers.now()
+    const isSet = this.sets || (half === 1 && this.setAt === now)
+    if (!this.isPeriodic() || isSet) this.comparator = withHalf(this.comparator, half, value)
     if (this.isPeriodic()) this.period = withHalf(this.period, half, value)
-    this.sets[half] = false
+    this.setAt = half === 0 && isSet ? now : -1
+    this.sets = false
   }
 
   /** Ask to be called at the next match. */
@@ -141,7 +148,7 @@ class Timer {
     this.await(true)
   }
 
-  /** "The main counter matches the comparator: the value in the comparator is increased by the value last written to it." */
+  /** Periodic mode: at a match the comparator is increased by "the last value written to that register". */
   private advance(): void {
     if (this.period === 0n) return
     const width = this.is("32MODE_CNF") ? 32 : 64
@@ -149,7 +156,7 @@ class Timer {
     this.comparator = BigInt.asUintN(width, this.comparator + (behind / this.period + 1n) * this.period)
   }
 
-  /** An edge is a rise: the line falls before the next. "If this bit is 0, the timer will still operate and generate appropriate status bits." */
+  /** An edge is a rise: the line falls before the next. A timer whose interrupts are not enabled still sets its status. */
   private signal(): void {
     if (this.is("INT_TYPE_CNF")) {
       this.hpet.setStatus(this.n)
@@ -222,7 +229,7 @@ export class Hpet implements Target {
     return ((value >>> ((offset & 3) * 8)) & (2 ** width - 1)) >>> 0
   }
 
-  /** "Software must not attempt to read or write across register boundaries"; an access narrower than 32 bits is none of the specification's. */
+  /** Accesses are of 32 or 64 bits: a narrower write is none of the specification's. */
   write(offset: number, width: number, value: number): void {
     if (width !== 32) return
     const timer = this.comparators[Math.floor((offset - firstTimer) / timerBytes)]
@@ -252,7 +259,7 @@ export class Hpet implements Target {
     }
   }
 
-  /** "Writes to this register should only be done while the counter is halted." */
+  /** Software is to write it while it is halted; if it counts, it goes on from there. */
   private setCounter(half: 0 | 1, value: number): void {
     this.base = withHalf(this.counter(), half, value)
     this.since = this.ticks()

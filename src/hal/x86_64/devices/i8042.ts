@@ -95,7 +95,7 @@ export class I8042 implements Target {
     if (offset === 4) this.perform(value & 0xff)
     else if (this.awaiting !== undefined) this.take(this.awaiting, value & 0xff)
     else {
-      // "A byte for the keyboard enables it."
+      // A byte for the keyboard enables its interface.
       this.commandByte &= ~COMMAND_BYTE.disableKeyboard
       this.toKeyboard(value & 0xff)
     }

@@ -35,7 +35,7 @@ export const wideDestination = (destination: number): number => (destination ===
 /** Where messages of any sender go: addresses FEEx_xxxxH. */
 export const isMessageAddress = (address: number): boolean => address >= 0xfee0_0000 && address < 0xfef0_0000
 
-/** "RH: when this bit is set, the message is directed to the processor with the lowest interrupt priority". */
+/** With the redirection hint set, the message goes to the processor with the lowest interrupt priority among those addressed. */
 export const interruptOf = (address: number, data: number): Interrupt => {
   const mode = (data >>> 8) & 7
   const redirected = (address & 8) !== 0 && mode === deliveryMode.fixed

@@ -46,7 +46,7 @@ const HIGH = { offset: 4, fields: { DEST: rw(31, 16) } } as const satisfies Regi
 
 const masked = set(LOW.fields.MASK, 0, 1)
 
-/** "SMI, NMI, INIT: treated as an edge triggered interrupt even if programmed as level." So is ExtINT. */
+/** SMI, NMI, INIT and ExtINT are edge-triggered, whatever the entry says. */
 const canBeLevel = (delivery: number): boolean =>
   delivery === deliveryMode.fixed || delivery === deliveryMode.lowestPriority
 
@@ -77,7 +77,7 @@ export class IoApic implements Target {
     return ((value >>> ((offset & 3) * 8)) & (2 ** width - 1)) >>> 0
   }
 
-  /** "All registers are accessed using 32-bit loads and stores"; the select and the EOI register take a byte too. */
+  /** Registers are written as doublewords; the select and the EOI register take a byte too. */
   write(offset: number, width: number, value: number): void {
     if (offset === IOREGSEL) this.select = value & 0xff
     else if (offset === EOIR) this.endOfInterrupt(value & 0xff)
@@ -124,7 +124,7 @@ export class IoApic implements Target {
     const half = this.select - firstEntry
     if (half < 0) {
       this.registers.write(this.select * 4, 32, value)
-      // "The arbitration ID is loaded whenever the IOAPICID register is written."
+      // The arbitration ID is loaded when the ID is written.
       if (this.select === 0) this.registers.set("IOAPICARB", "ARB", this.registers.get("IOAPICID", "ID"))
     } else if (half < 2 * pins) {
       this.entries[half] = afterWrite(half % 2 === 0 ? LOW : HIGH, this.entries[half]!, value)
@@ -143,7 +143,7 @@ export class IoApic implements Target {
     if (this.isAsserted(pin) && this.field(pin, "MASK") === 0 && this.field(pin, "RIRR") === 0) this.send(pin)
   }
 
-  /** "Remote IRR: set to 1 when local APIC(s) accept the level interrupt sent by the IOAPIC." */
+  /** Remote IRR "is set to 1 when local APIC(s) accept the level interrupt sent by the IOAPIC". */
   private send(pin: number): void {
     const level = this.isLevel(pin)
     const destination = get(HIGH.fields.DEST, this.entries[2 * pin + 1]!)

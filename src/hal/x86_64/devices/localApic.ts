@@ -242,7 +242,7 @@ export class LocalApic implements Receiver, Target {
   }
 
   private request(vector: number, level: boolean): void {
-    // "Illegal vectors": "the local APIC will never set an IRR bit in the range 0 to 15."
+    // Vectors 0 to 15 are illegal, and never set a bit of IRR.
     if (vector < 16) {
       this.note(ESR.receiveIllegalVector)
       return
@@ -268,7 +268,7 @@ export class LocalApic implements Receiver, Target {
     else if (rises) this.deliver(pin === 0 ? "LVT_LINT0" : "LVT_LINT1")
   }
 
-  /** An event of the processor: it has no pin. "When a performance-monitoring counters interrupt is generated, the mask bit for its entry is set." */
+  /** An event of the processor: it has no pin. The performance counters' interrupt masks its own entry. */
   signal(name: "LVT_CMCI" | "LVT_THERMAL" | "LVT_PERFORMANCE"): void {
     this.deliver(name)
     if (name === "LVT_PERFORMANCE") this.put(name, this.word(name) | LVT.mask)
@@ -281,7 +281,7 @@ export class LocalApic implements Receiver, Target {
     this.accept({ mode, vector: entry & 0xff, level: false, logical: false, destination: this.id() })
   }
 
-  /** A level-triggered pin: "Remote IRR is set when the local APIC accepts the interrupt for servicing and is reset when an EOI command is received." */
+  /** A level-triggered pin: remote IRR is set when its interrupt is accepted, and reset by the EOI. */
   private servePin(pin: 0 | 1): void {
     const name = pin === 0 ? "LVT_LINT0" : "LVT_LINT1"
     const entry = this.word(name)
@@ -369,7 +369,7 @@ export class LocalApic implements Receiver, Target {
 
   // ---- registers in memory: xAPIC
 
-  /** "All 32-bit registers should be accessed using 128-bit aligned 32-bit loads or stores." The other 12 bytes of each read as 0. */
+  /** Registers are accessed as doublewords on 16-byte steps. The other 12 bytes of each read as 0. */
   read(offset: number, width: number): number {
     if ((offset & 0xf) >= 4) return 0
     return ((this.readMemory((offset >>> 4) & 0xff) >>> ((offset & 3) * 8)) & ones(width)) >>> 0
@@ -384,7 +384,7 @@ export class LocalApic implements Receiver, Target {
     }
     const row: Row = registers[name]
     if (row.xApic === "RO") return
-    // "Bits 0 through 27 of the DFR are reserved and read as ones."
+    // The other bits of DFR read as ones.
     if (name === "DFR") this.put(name, value | 0x0fff_ffff)
     else if (isLvt(name)) this.writeLvt(name, value & row.bits!)
     else if (name === "ICR") this.command(value & row.bits!, wideDestination(this.word("ICR_HIGH") >>> 24))
@@ -434,7 +434,7 @@ export class LocalApic implements Receiver, Target {
     return this.deadline
   }
 
-  /** "When not in TSC-deadline mode, writes are ignored." 0 disarms. */
+  /** In another mode writes are ignored. 0 disarms. */
   writeDeadline(lo: number, hi: number): void {
     if (this.mode() !== timerMode.deadline) return
     this.deadline = [lo, hi]
@@ -530,7 +530,7 @@ export class LocalApic implements Receiver, Target {
     this.bus.send({ mode, vector, level: false, logical: (low & 0x800) !== 0, destination }, shorthand, this)
   }
 
-  /** "The logical x2APIC ID is derived from the 32-bit local x2APIC ID." */
+  /** "Deriving Logical x2APIC ID from the Local x2APIC ID". */
   private logicalId(): number {
     if (!this.isX2()) return this.word("LDR") >>> 24
     return (((this.initialId >>> 4) << 16) | (1 << (this.initialId & 0xf))) >>> 0

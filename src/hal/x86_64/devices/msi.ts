@@ -41,7 +41,7 @@ export class Msi {
     return (this.config.get(this.at + 2, 16) & 1) === 1
   }
 
-  /** "The low-order bits of the message data are the vector's", as many as software has allowed. */
+  /** The low bits of the data are the vector's, as many as software has allowed. */
   signal(vector: number): void {
     const allowed = 1 << ((this.config.get(this.at + 2, 16) >>> 4) & 7)
     const which = vector % allowed
@@ -97,7 +97,7 @@ export class Msix implements Target {
     this.reset()
   }
 
-  /** "The state of the Mask bit after reset is 1." */
+  /** Every vector is masked. */
   reset(): void {
     this.table.fill(0)
     this.pending.fill(0)
@@ -137,7 +137,7 @@ export class Msix implements Target {
     return ((word >>> ((offset & 3) * 8)) & ones(width)) >>> 0
   }
 
-  /** "Software must always perform DWORD or QWORD transactions"; the pending bits are read only. */
+  /** Entries are written as doublewords; the pending bits are read only. */
   write(offset: number, width: number, value: number): void {
     const index = offset >>> 2
     if (width !== 32 || index >= this.table.length) return

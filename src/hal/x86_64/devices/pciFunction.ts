@@ -146,7 +146,7 @@ export class PciFunction {
 
   // ---- upstream: memory and interrupts
 
-  /** "Bus Master: a value of 0 disables the device from generating PCI accesses." A write to FEEx_xxxxH is an interrupt. */
+  /** A function that may not be bus master reaches nothing. A write to FEEx_xxxxH is an interrupt. */
   readonly dma: Dma = {
     read: (address, bytes) => this.isMaster() && (this.upstream?.read(this.source, address, bytes) ?? false),
     write: (address, bytes) => {
@@ -176,7 +176,7 @@ export class PciFunction {
     this.drive()
   }
 
-  /** "While enabled for MSI or MSI-X operation, a function is prohibited from using its INTx# pin." */
+  /** A function that uses messages does not use its pin. */
   private drive(): void {
     const { STATUS, COMMAND } = header
     const status = this.config.get(STATUS.offset, 16) & ~mask(STATUS.fields.INTERRUPT)

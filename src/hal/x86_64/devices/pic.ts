@@ -86,7 +86,7 @@ class Chip {
     this.output = output
   }
 
-  /** "IR inputs must remain high until after the falling edge of the first INTA": a request that goes away is none. */
+  /** Edge-triggered or not, an input must stay high until INTA: a request that goes away is none. */
   setLine(level: number, isHigh: boolean): void {
     const bit = 1 << level
     if (isHigh && (this.lines & bit) === 0) this.edges |= bit
@@ -97,7 +97,7 @@ class Chip {
 
   /** The level that INT is for, or -1. */
   requested(): number {
-    // "In the Special Mask Mode, when a mask bit is set, it inhibits further interrupts at that level and enables interrupts from all other levels."
+    // "Special Mask Mode": a level whose mask bit is set inhibits itself only, and lets all other levels in.
     const serving = this.specialMask ? this.isr & ~this.imr : this.isr
     const waiting = this.irr() & ~this.imr
     for (let n = 1; n <= 8; n++) {
@@ -140,7 +140,7 @@ class Chip {
 
   read(a0: boolean): number {
     if (this.isPolled) {
-      // "The 8259A treats the next RD pulse as an interrupt acknowledge."
+      // "Poll Command": the read is an interrupt acknowledge.
       this.isPolled = false
       return this.requested() < 0 ? 0 : (1 << POLL.I.lo) | this.acknowledge()
     }
@@ -155,7 +155,7 @@ class Chip {
     this.update()
   }
 
-  /** ICW1: "the following automatically occur". */
+  /** ICW1 sets back everything but the level-triggered inputs. */
   private initialize(value: number): void {
     this.edges = 0
     this.imr = 0
@@ -230,7 +230,7 @@ class Chip {
     else if (get(OCW3.RR, value) === 1) this.readsIsr = get(OCW3.RIS, value) === 1
   }
 
-  /** "An IS bit that is masked by an IMR bit will not be cleared by a non-specific EOI if the 8259A is in the Special Mask Mode." */
+  /** Which level a non-specific EOI is for, or -1. In special mask mode a masked level is left out. */
   private highestServed(): number {
     const served = this.specialMask ? this.isr & ~this.imr : this.isr
     for (let n = 1; n <= 8; n++) if (served & (1 << ((this.lowest + n) & 7))) return (this.lowest + n) & 7

@@ -45,7 +45,7 @@ const NMI_SC = {
 /** RW of a control word. */
 const access = { latch: 0, least: 1, most: 2, both: 3 } as const
 
-/** "Mode 2 and mode 3 are periodic; modes 1 and 5 are started by a rising edge of GATE." */
+/** Modes 2 and 3 are periodic; modes 1 and 5 are started by a rising edge of GATE. */
 const isRepeating = (mode: number): boolean => mode === 2 || mode === 3
 const isTriggered = (mode: number): boolean => mode === 1 || mode === 5
 
@@ -101,7 +101,7 @@ class Counter {
 
   // ---- writes
 
-  /** "All control logic is immediately reset; no CLK pulses are required; OUT goes to a known initial state." */
+  /** A control word resets the counter's logic at once, and OUT goes to its initial state. */
   setControl(word: number): void {
     this.control = word & 0x3f
     this.mode = modeOf(get(CONTROL.M, word))
@@ -120,7 +120,7 @@ class Counter {
     if (how !== access.both) this.setCount(how === access.most ? byte << 8 : byte)
     else if (this.firstByte === undefined) {
       this.firstByte = byte
-      // Mode 0: "Writing the first byte disables counting. OUT is set low immediately."
+      // Mode 0: the first byte stops the counting, and OUT is low at once.
       if (this.mode === 0) this.count = undefined
     } else {
       const word = this.firstByte | (byte << 8)
@@ -141,7 +141,7 @@ class Counter {
     else if (this.elapsed() >= 0 && this.stopped === undefined) this.next = this.reload(this.count, this.elapsed())
   }
 
-  /** "Mode 3: the new count will be loaded at the end of the current half-cycle", mode 2: "at the end of the current counting cycle". */
+  /** A new count is loaded at the end of the cycle, in mode 3 "at the end of the current half-cycle". */
   private reload(count: number, elapsed: number): { count: number; at: number; isHalf: boolean } {
     const inCycle = elapsed % count
     const half = Math.ceil(count / 2)
@@ -186,7 +186,7 @@ class Counter {
     return isMost ? count >>> 8 : count & 0xff
   }
 
-  /** "If a Counter is latched and then, some time later, latched again before the count is read, the second Counter Latch Command is ignored." */
+  /** "Counter Latch Command": a count that is latched and not read yet stays. */
   latchCount(): void {
     this.latchedCount ??= this.encoded(this.element())
   }
@@ -248,11 +248,11 @@ class Counter {
     const elapsed = Math.max(this.elapsed(), 0)
     if (this.mode === 2) return this.count - (elapsed % this.count)
     if (this.mode === 3) {
-      // "Decremented by two on succeeding CLK pulses"; of an odd count, one less is loaded.
+      // It is loaded, an odd count as one less, and then "decremented by two on succeeding CLK pulses".
       const [inCycle, half] = [elapsed % this.count, Math.ceil(this.count / 2)]
       return (this.count & ~1) - 2 * (inCycle < half ? inCycle : inCycle - half)
     }
-    // "The Counter does not stop when it reaches zero": it "wraps around to the highest count".
+    // At zero it does not stop, but goes on from the highest count.
     const range = this.range()
     return (((this.count - elapsed) % range) + range) % range
   }

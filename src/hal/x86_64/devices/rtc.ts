@@ -50,7 +50,7 @@ const validRamAndTime = 0x80
 
 const second = 1_000_000_000
 
-/** "The UIP bit goes high 244 microseconds before the update cycle begins", which takes 1984 microseconds of a 32.768 kHz crystal. */
+/** UIP is 1 from 244 microseconds before an update cycle, which takes 1984 microseconds with a crystal of 32.768 kHz. */
 const updating = (244 + 1984) * 1000
 
 /** "A don't care code": any hexadecimal byte from C0H to FFH, in each of the three alarm bytes. */
@@ -140,11 +140,11 @@ export class Rtc implements Target {
     const wasRunning = this.isRunning()
     const before = this.fields()
     this.registers.write(at, 8, value)
-    // "Setting SET clears the UIE bit."
+    // SET clears UIE.
     if (this.registers.get("B", "SET") === 1) this.registers.set("B", "UIE", 0)
     if (wasRunning && !this.isRunning()) this.frozen = before
     if (!wasRunning && this.isRunning()) {
-      // "The first update cycle begins one-half second" after the divider is released, and a second after the clock was set.
+      // The first update comes half a second after the divider is released, and a second after the clock was set.
       this.start(this.frozen!, this.timers.now() - (at === address.A ? second / 2 : 0))
       this.frozen = undefined
     }
@@ -216,7 +216,7 @@ export class Rtc implements Target {
     return this.registers.get("B", "DM") === 1 ? code : (code >>> 4) * 10 + (code & 0xf)
   }
 
-  /** "The high-order bit of the hours byte represents PM when it is a 1", and 12 o'clock comes before 1. */
+  /** In 12-hour mode bit 7 is for PM, and 12 o'clock comes before 1. */
   private encodedHours(hours: number): number {
     if (this.registers.get("B", "24/12") === 1) return this.encoded(hours)
     return this.encoded(hours % 12 === 0 ? 12 : hours % 12) | (hours >= 12 ? 0x80 : 0)
@@ -229,7 +229,7 @@ export class Rtc implements Target {
 
   // ---- interrupts
 
-  /** "All interrupt flags are cleared when Register C is read by the program", and the IRQ with them. */
+  /** Reading register C clears all flags, and the IRQ with them. */
   private readC(): number {
     this.settle()
     const value = this.flags | (this.isInterrupting() ? 1 << C.IRQF.lo : 0)
@@ -263,7 +263,7 @@ export class Rtc implements Target {
     this.flags = set(C[name], this.flags, 1)
   }
 
-  /** "Periodic interrupt rate and square wave frequency" of a 32.768 kHz crystal, as a period in nanoseconds; 0: none. */
+  /** The rate of the periodic interrupt with a crystal of 32.768 kHz, as a period in nanoseconds; 0: none. */
   private period(): number {
     const [rate, divider] = [this.registers.get("A", "RS"), this.registers.get("A", "DV")]
     if (rate === 0 || divider !== 2) return 0

@@ -152,6 +152,23 @@ describe("a periodic timer", () => {
     assert.strictEqual(get(T0.comparator + 4), 1)
   })
 
+  it("of 64 bits has its halves set one after the other, each with its own VAL_SET_CNF", () => {
+    const { time, put, get } = anHpet()
+    const conf = enabled | periodic | valueSet | pin20
+    for (const [offset, value] of [
+      [T0.comparator, 100],
+      [T0.comparator + 4, 2]
+    ] as const) {
+      put(T0.conf, conf)
+      time.pass(7)
+      put(offset, value)
+    }
+    time.pass(7)
+    put(T0.comparator, 5)
+    assert.strictEqual(get(T0.comparator), 100)
+    assert.strictEqual(get(T0.comparator + 4), 2)
+  })
+
   it("with a period of 0 matches once", () => {
     const { time, events, put } = anHpet()
     put(CONF, 1)

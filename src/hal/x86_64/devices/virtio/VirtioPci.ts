@@ -195,7 +195,7 @@ export class VirtioPci implements Transport {
       this.interrupt(this.registers.value("config_msix_vector"), ISR.configuration)
   }
 
-  /** "The device SHOULD set DEVICE_NEEDS_RESET when it enters an error state that a reset is needed", with a configuration change notification. */
+  /** "Device Requirements: Device Status Field": DEVICE_NEEDS_RESET, and a configuration change notification if the driver is running. */
   fail = (): void => {
     this.registers.put("device_status", this.statusOf() | status.DEVICE_NEEDS_RESET)
     this.configurationChanged()
@@ -246,7 +246,7 @@ export class VirtioPci implements Transport {
     if (n < this.queues.length && this.isRunning() && this.queues[n]!.isEnabled) this.device.notified(n)
   }
 
-  /** "Reading the register resets it to 0 and causes the device to de-assert the interrupt." */
+  /** Reading it resets it to 0, and the interrupt pin with it. */
   private readIsr(): number {
     const value = this.isr
     this.isr = 0
@@ -261,7 +261,7 @@ export class VirtioPci implements Transport {
     registers.put("driver_feature", this.accepted[registers.value("driver_feature_select")] ?? 0)
     registers.put("num_queues", this.queues.length)
     registers.put("config_generation", this.generation)
-    // "A 0 means that the queue is unavailable."
+    // 0: there is no such queue.
     registers.put("queue_size", queue?.size ?? 0)
     registers.put("queue_msix_vector", queue?.vector ?? noVector)
     registers.put("queue_enable", queue?.isEnabled ? 1 : 0)
@@ -293,7 +293,7 @@ export class VirtioPci implements Transport {
 
   private writtenToQueue(queue: Virtqueue, name: Register, value: number): void {
     if (name === "queue_msix_vector") queue.vector = this.validVector(value)
-    // "The driver MUST configure the other virtqueue fields before enabling the virtqueue."
+    // A queue is configured before it is enabled.
     if (queue.isEnabled) return
     const { registers } = this
     switch (name) {
@@ -327,7 +327,7 @@ export class VirtioPci implements Transport {
     queue.isEnabled = true
   }
 
-  /** "If the device does not have a vector for it, it returns NO_VECTOR on read." */
+  /** A vector that is not there reads as NO_VECTOR. */
   private validVector(vector: number): number {
     return vector <= this.queues.length ? vector : noVector
   }
@@ -341,7 +341,7 @@ export class VirtioPci implements Transport {
       this.reset()
       return
     }
-    // "The device MUST NOT offer FEATURES_OK if the driver has accepted a feature that it does not offer", or has no VERSION_1.
+    // FEATURES_OK stays only if all features that were accepted were offered, and VERSION_1 is one of them.
     const isAcceptable =
       this.accepted.every((word, n) => (word & ~this.offered[n]!) === 0) && this.has(feature.VERSION_1)
     if (value & status.FEATURES_OK && !isAcceptable) this.registers.put("device_status", value & ~status.FEATURES_OK)

@@ -113,7 +113,7 @@ export class Virtqueue {
     this.told = 0
   }
 
-  /** "Queue Size value is always a power of 2." */
+  /** A size is a power of 2. */
   isValid(): boolean {
     return this.size > 0 && this.size <= this.maxSize && (this.size & (this.size - 1)) === 0
   }
@@ -161,7 +161,7 @@ export class Virtqueue {
     return flags === undefined ? "broken" : (flags & NO_INTERRUPT) === 0
   }
 
-  /** Follow the descriptors. "A driver MUST NOT create a descriptor chain longer than the Queue Size": so there is no loop. */
+  /** Follow the descriptors. A chain is at most as long as the queue: so there is no loop. */
   private chain(head: number): Chain | "broken" {
     const [readable, writable]: [Segment[], Segment[]] = [[], []]
     let [table, entries, index] = [this.descriptors, this.size, head]
@@ -172,7 +172,7 @@ export class Virtqueue {
       if (found === undefined) return "broken"
       const { address, length: bytes, flags, next } = found
       if (flags & F.INDIRECT) {
-        // "The driver MUST NOT set both INDIRECT and NEXT", nor INDIRECT within an indirect table.
+        // Not with a next, and not in an indirect table.
         const isAllowed = this.allowsIndirect && !isIndirect && (flags & F.NEXT) === 0
         if (!isAllowed || bytes === 0 || bytes % descriptor.bytes !== 0) return "broken"
         isIndirect = true
@@ -180,7 +180,7 @@ export class Virtqueue {
         continue
       }
       length++
-      // "The driver MUST place any device-writable descriptor elements after any device-readable descriptor elements."
+      // What is written comes after all that is read.
       if ((flags & F.WRITE) === 0 && writable.length > 0) return "broken"
       const list = flags & F.WRITE ? writable : readable
       list.push({ address, length: bytes })

@@ -127,7 +127,7 @@ export class BlockDevice implements VirtioDevice {
     }
   }
 
-  /** "The length of data MUST be a multiple of 512 bytes"; and it lies within the disk. */
+  /** Data is of whole sectors, and they are all on the disk. */
   private transfer(
     sector: number,
     length: number,
@@ -161,7 +161,7 @@ export class BlockDevice implements VirtioDevice {
       if (!readable.next(segment)) return undefined
       const sector = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
       const count = view.getUint32(8, true)
-      // "The device MUST set the status to UNSUPP if any flag that it does not know is set."
+      // A flag that is not known.
       if (view.getUint32(12, true) & ~knownFlags) return blockStatus.UNSUPP
       if (count > mostSectors) return blockStatus.IOERR
       const outcome = this.transfer(
