@@ -64,6 +64,11 @@ export class Guest {
     }
   }
 
+  /** What INVLPG does. */
+  forget(address: bigint) {
+    this.mmu.tlb.invalidate(0, Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n)))
+  }
+
   ram(physical: number, bytes: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, layout.ram + physical, bytes)
   }

@@ -94,7 +94,7 @@ const factsOf = (handler: Handler): Facts => {
   return {
     mayStop: steps.length + stores.length > 0,
     asksFlags,
-    sets: newFlags?.unless === undefined ? newFlags : undefined,
+    sets: newFlags?.unless === undefined ? newFlags && { rule: newFlags.rule, width: newFlags.width } : undefined,
     changesFlags: newFlags !== undefined,
     ends: target !== undefined || operation !== undefined,
     jumps:
