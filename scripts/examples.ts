@@ -30,7 +30,7 @@ for (const source of sources) {
   const options = [
     `-I${folder}`,
     "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-mgeneral-regs-only", "-fno-pie", "-no-pie",
-    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-n", "-s"
+    "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,noseparate-code", "-s"
   ]
   const { status } = spawnSync("gcc", [...options, "-o", program, source], { stdio: "inherit" })
   if (status !== 0) process.exit(1)

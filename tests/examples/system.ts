@@ -7,9 +7,14 @@ import type { Stop } from "../../src/hal/x86_64/Processor.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../src/hal/x86_64/processor/plain.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
+import { makeTranslator } from "../../src/hal/x86_64/processor/translator/Translator.ts"
 import { type RootServices, type RootTask, rootTask } from "../../src/user/RootTask.ts"
 
-export const readings: Readonly<Record<string, MakeReading>> = { plain: makePlain, interpret: makeInterpreter }
+export const readings: Readonly<Record<string, MakeReading>> = {
+  plain: makePlain,
+  interpret: makeInterpreter,
+  translate: makeTranslator
+}
 
 export interface Ran {
   readonly stop: Stop
