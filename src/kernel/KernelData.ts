@@ -31,6 +31,8 @@ export const KernelData = layout(0x100, {
   /** Threads whose next refill lies ahead, the earliest first. */
   releaseHead:    ref(0x24),
   currentDomain:  u32(0x28),
+  /** The words of `bitmap` that are not 0: 8 bits. */
+  readyWords:     u32(0x2c),
   /** The priorities whose ready queue has a thread: 256 bits. */
   bitmap:         word(0x40)
   // 0x48: the other 192

@@ -9,16 +9,7 @@
  */
 import { Charge } from "../hal/Charge.ts"
 import { Halt } from "../hal/Gates.ts"
-import {
-  Action,
-  bitmapAt,
-  idleContext,
-  idleThread,
-  KernelData,
-  priorities,
-  ReadyQueue,
-  readyQueue
-} from "./KernelData.ts"
+import { Action, bitmapAt, idleContext, idleThread, KernelData, ReadyQueue, readyQueue } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
 import type { State, View } from "./State.ts"
 import { isRunnable, Tcb, type ThreadState } from "./Tcb.ts"
@@ -103,18 +94,21 @@ const unlink = ({ memory }: State, thread: number): void => {
 }
 
 const mark = ({ memory, data }: State, priority: number, isReady: boolean): void => {
-  const word = data + bitmapAt + 4 * (priority >>> 5)
+  const index = priority >>> 5
+  const word = data + bitmapAt + 4 * index
   const bit = 1 << (priority & 31)
-  memory.store32(word, isReady ? memory.load32(word) | bit : memory.load32(word) & ~bit)
+  const ready = isReady ? memory.load32(word) | bit : memory.load32(word) & ~bit
+  memory.store32(word, ready)
+  const words = KernelData.readyWords.load(memory, data)
+  KernelData.readyWords.store(memory, data, ready === 0 ? words & ~(1 << index) : words | (1 << index))
 }
 
 /** The highest priority at which a thread is ready, -1 if none is. */
 export const highestPriority = ({ memory, data }: View): number => {
-  for (let word = priorities / 32 - 1; word >= 0; word--) {
-    const ready = memory.load32(data + bitmapAt + 4 * word)
-    if (ready !== 0) return 32 * word + 31 - Math.clz32(ready)
-  }
-  return -1
+  const words = KernelData.readyWords.load(memory, data)
+  if (words === 0) return -1
+  const index = 31 - Math.clz32(words)
+  return 32 * index + 31 - Math.clz32(memory.load32(data + bitmapAt + 4 * index))
 }
 
 // —— The release queue

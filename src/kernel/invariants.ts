@@ -377,6 +377,11 @@ const checkReadyQueues = (view: View, { objects }: World): ReadonlyArray<string>
   const { memory, data } = view
   const wrong: Array<string> = []
   const queued = new Set<number>()
+  for (let word = 0; word < priorities / 32; word++) {
+    const isMarked = ((KernelData.readyWords.load(memory, data) >>> word) & 1) !== 0
+    if (isMarked !== (memory.load32(data + bitmapAt + 4 * word) !== 0))
+      wrong.push(`the priorities from ${32 * word} on are marked wrongly`)
+  }
   for (let priority = 0; priority < priorities; priority++) {
     const queue = readyQueue(data, priority)
     const isMarked = ((memory.load32(data + bitmapAt + 4 * (priority >>> 5)) >>> (priority & 31)) & 1) !== 0
