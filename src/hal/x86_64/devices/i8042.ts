@@ -58,15 +58,19 @@ export interface Outputs {
   readonly reset: () => void
 }
 
+/** As firmware leaves them: tested, translating, interrupting; A20 on and no reset. */
+const firmwareCommandByte = COMMAND_BYTE.system | COMMAND_BYTE.translate | COMMAND_BYTE.interrupt
+const idleOutputPort = 0xcf
+
 /** So many bytes wait in the keyboard; more are lost, as the keyboard's overrun. */
 const keyboardBuffer = 16
 
 /** The controller with its keyboard. Bytes take no time on their way. */
 export class I8042 implements Target {
   private readonly outputs: Outputs
-  private commandByte = COMMAND_BYTE.system | COMMAND_BYTE.translate | COMMAND_BYTE.interrupt
+  private commandByte: number = firmwareCommandByte
   private readonly memory = new Uint8Array(32)
-  private outputPort = 0xcf
+  private outputPort: number = idleOutputPort
   private isFromCommand = false
   /** The command whose byte is awaited at port 60H. */
   private awaiting: number | undefined
@@ -83,6 +87,21 @@ export class I8042 implements Target {
 
   constructor(outputs: Outputs) {
     this.outputs = outputs
+  }
+
+  reset(): void {
+    this.commandByte = firmwareCommandByte
+    this.memory.fill(0)
+    this.outputPort = idleOutputPort
+    this.isFromCommand = false
+    this.awaiting = undefined
+    this.buffer = undefined
+    this.queue.length = 0
+    this.keyboardAwaiting = undefined
+    this.isScanning = true
+    this.scanCodeSet = 2
+    this.isBreak = false
+    this.update()
   }
 
   /** Port 60H is offset 0, port 64H offset 4. */

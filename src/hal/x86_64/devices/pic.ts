@@ -86,6 +86,14 @@ class Chip {
     this.output = output
   }
 
+  reset(): void {
+    this.initialize(0)
+    this.step = "ready"
+    this.vectorBase = 0
+    this.levelTriggered = 0
+    this.update()
+  }
+
   /** Edge-triggered or not, an input must stay high until INTA: a request that goes away is none. */
   setLine(level: number, isHigh: boolean): void {
     const bit = 1 << level
@@ -267,6 +275,11 @@ export class Pic {
       read: (offset) => (offset === 0 ? this.master : this.slave).readEdgeLevel(),
       write: (offset, _, value) => (offset === 0 ? this.master : this.slave).writeEdgeLevel(value)
     }
+  }
+
+  reset(): void {
+    this.master.reset()
+    this.slave.reset()
   }
 
   /** The level of an IRQ line, 0 to 15. Line 2 is the slave's. */

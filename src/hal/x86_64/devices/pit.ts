@@ -307,6 +307,12 @@ export class Pit {
     this.control = { read: this.readControl, write: this.writeControl }
   }
 
+  /** Counters have no defined state at power-on: here they stand. */
+  reset(): void {
+    for (const counter of this.counters) counter.setControl(0)
+    this.writeControl(0, 8, 0)
+  }
+
   private now = (): number => pitClock.ticksAt(this.timers.now())
 
   private read = (offset: number): number => this.counters[offset]?.read() ?? ones(8)

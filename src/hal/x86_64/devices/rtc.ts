@@ -56,7 +56,7 @@ const updating = (244 + 1984) * 1000
 /** "A don't care code": any hexadecimal byte from C0H to FFH, in each of the three alarm bytes. */
 const isAny = (code: number): boolean => code >= 0xc0
 
-export interface Date {
+export interface DateTime {
   readonly year: number
   readonly month: number
   readonly day: number
@@ -84,13 +84,21 @@ export class Rtc implements Target {
   private seen = 0
 
   /** `ramBytes`: the memory sizes that firmware leaves in the CMOS. */
-  constructor(timers: Timers, irq: Wire, start: Date, ramBytes: number) {
+  constructor(timers: Timers, irq: Wire, start: DateTime, ramBytes: number) {
     this.timers = timers
     this.irq = irq
     this.epoch = dayNumber(start) * 86_400 + start.hours * 3600 + start.minutes * 60 + start.seconds
     this.cmos.set(memorySizes(ramBytes))
     this.since = timers.now()
     this.seen = this.since
+  }
+
+  /** RESET: interrupts are off and their flags clear; the time and the memory stay. */
+  reset(): void {
+    this.settle()
+    for (const enable of ["PIE", "AIE", "UIE", "SQWE"] as const) this.registers.set("B", enable, 0)
+    this.flags = 0
+    this.await()
   }
 
   /** Memory of the CMOS as firmware leaves it. */
