@@ -40,7 +40,7 @@ const at = (view: View, thread: number): string => {
 const did = (fault: AnyFault): string => {
   switch (fault._tag) {
     case "CapFault": {
-      const use = fault.inReceivePhase ? "received from" : "sent to"
+      const use = fault.inReceivePhase ? "waited at" : "sent to"
       return `${use} capability ${hex(fault.address)}, which is not there (${fault.failure._tag})`
     }
     case "UnknownSyscall":

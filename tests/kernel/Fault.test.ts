@@ -98,7 +98,7 @@ describe("a fault", () => {
       () => world.kernel.handleFault({ _tag: "UserException", number: 13, code: 8 })
     ],
     [
-      "received from capability 3E7H, which is not there (MissingCapability)",
+      "waited at capability 3E7H, which is not there (MissingCapability)",
       () => world.syscall(alone(), "Wait", { capability: 999 })
     ]
   ])("says what the thread did: it %s", (what, act) => {
