@@ -8,8 +8,8 @@ export class Cursor {
   private readonly limit: number
   position: number
   missing = false
-  /** An operand names a register that does not exist. */
-  nonexistent = false
+  /** An operand names a register that does not exist, or VEX comes after what must not be before it. */
+  refused = false
 
   // Prefixes. Of 26, 2E, 36, 3E, 64, 65 the number of the segment, or -1.
   segment = -1
@@ -18,8 +18,12 @@ export class Cursor {
   address67 = false
   /** 0, F2 or F3: the one that came last. */
   repeat = 0
-  /** 0 if there is none, or it is not the last prefix. */
+  /** 0 if there is none, or it is not the last prefix. VEX leaves its bits as REX has them. */
   rex = 0
+
+  // What only VEX has: a register, and the length of vectors.
+  vvvv = 0
+  vectorLength = 0
 
   /** The opcode's last byte. */
   opcode = 0

@@ -8,6 +8,7 @@
  *     66, F2, F3     a prefix that is part of the opcode. Without any of these, F2 and F3 are ignored where no line claims them
  *     /digit         ModR/M; its reg field is part of the opcode
  *     /r             ModR/M; its reg field is an operand
+ *     VEX.LZ.66.0F38.W0  a VEX prefix with L = 0, the prefix that it stands for (or none), the opcode's map, and W: the operand size is 32, or 64
  *     CA (last byte of 0F 01 CA)  after an opcode that has ModR/M: that byte, whole
  *     +rb +rw +rd    the opcode's low three bits are an operand
  *     ib iw id io    an immediate of 1, 2, 4, 8 bytes, in the order of the operands; cb cd  a branch displacement
@@ -18,6 +19,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  * Operands, as in the instruction column, without the slash of "r/m".
  *
  *     r8             a general register: ModRM.reg; with +rb the opcode's; with /digit ModRM.rm, which is no memory
+ *     r32b           a general register: VEX.vvvv
  *     rm8            register or memory: ModRM.rm
  *     r32m16         a register of 32 bits, or memory of 16
  *     m8, m          memory: ModRM.rm may be no register
@@ -32,6 +34,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
 export type OperandName =
   | `${"r" | "rm" | "m" | "moffs" | "imm"}${Width}`
   | `m${Width}@${"rsi" | "rdi" | "rbx"}`
+  | `r${32 | 64}b`
   | `r${Width}#`
   | "R64"
   | "R64#"
@@ -91,7 +94,9 @@ export interface Form {
 /** The opcode column, taken apart. */
 export interface Encoding {
   readonly prefix: "any" | "NP" | "66" | "F2" | "F3"
+  /** REX.W or VEX.W is 1. */
   readonly rexW: boolean
+  readonly vex: boolean
   /** 0: one-byte opcodes. 1: 0F. 2: 0F 38. 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3
   readonly opcode: number
@@ -208,6 +213,24 @@ const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandNa
 const isOnlyLong = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>, { addressWidth }: Remarks): boolean =>
   rexW || addressWidth === 64 || operands.some((operand) => operand.includes("64"))
 
+/** The lines of W0 and W1 of an instruction with VEX, which has ".W" for them; "r", "rb" and "rm" get their size. */
+export const vexSized = (
+  opcode: string,
+  name: string,
+  operands: ReadonlyArray<SizedOperandName | "rb">,
+  meaning: Meaning,
+  remarks: Remarks = {}
+): ReadonlyArray<Form> =>
+  ([32, 64] as const).map((size) =>
+    inst(
+      opcode.replace(".W ", size === 64 ? ".W1 " : ".W0 "),
+      name,
+      operands.map((operand): OperandName => (operand === "rb" ? `r${size}b` : operandOfSize(operand, size))),
+      meaning,
+      remarks
+    )
+  )
+
 /** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
 const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {
   if (rexW) return [64]
@@ -221,25 +244,29 @@ const generalSize = (operand: OperandName): 16 | 32 | 64 | undefined => {
   return operand === "ax" ? 16 : operand === "eax" ? 32 : operand === "rax" ? 64 : undefined
 }
 
-const maps: Readonly<Record<string, Encoding["map"]>> = { "": 0, "0F": 1, "0F 38": 2, "0F 3A": 3 }
+const maps: Readonly<Record<string, Encoding["map"]>> = { "": 0, "0F": 1, "0F38": 2, "0F3A": 3 }
 
 /** @throws if the opcode column is not in the notation above. */
 const encodingOf = (column: string): Encoding => {
-  const [, prefix = "any", rexW, map = "", opcode, plusRegister, modrm] = column.match(columnPattern) ?? []
-  if (opcode === undefined) throw new Error(`"${column}" is not in the manual's notation`)
+  const vex = column.startsWith("VEX")
+  const parts = column.match(vex ? vexPattern : columnPattern)?.groups
+  if (parts === undefined) throw new Error(`"${column}" is not in the manual's notation`)
+  const { prefix = vex ? "NP" : "any", rexW, map = "", opcode, plusRegister, modrm } = parts
   return {
     prefix: prefix as Encoding["prefix"],
-    rexW: rexW !== undefined,
-    map: maps[map]!,
-    opcode: Number.parseInt(opcode, 16),
+    rexW: rexW === "REX.W" || rexW === "1",
+    vex,
+    map: maps[map.replace(" ", "")]!,
+    opcode: Number.parseInt(opcode!, 16),
     plusRegister: plusRegister !== undefined,
     modrm: modrmOf(modrm)
   }
 }
 
-// Prefix, REX.W, map, opcode, +r, ModR/M, immediates.
 const columnPattern =
-  /^(?:(NP|66|F2|F3) )?(?:(REX\.W) (?:\+ )?)?(?:(0F(?: 38| 3A)?) )?([0-9A-F]{2})(\+r[bwdo])?(?: (\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdo])*$/
+  /^(?:(?<prefix>NP|66|F2|F3) )?(?:(?<rexW>REX\.W) (?:\+ )?)?(?:(?<map>0F(?: 38| 3A)?) )?(?<opcode>[0-9A-F]{2})(?<plusRegister>\+r[bwdo])?(?: (?<modrm>\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdo])*$/
+const vexPattern =
+  /^VEX\.LZ\.(?:(?<prefix>66|F2|F3)\.)?(?<map>0F(?:38|3A)?)\.W(?<rexW>[01]) (?<opcode>[0-9A-F]{2}) (?<modrm>\/[r0-7])(?: ib)?$/
 
 const modrmOf = (text: string | undefined): Encoding["modrm"] => {
   if (text === undefined) return "none"

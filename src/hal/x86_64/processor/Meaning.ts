@@ -177,6 +177,8 @@ export type FunctionName =
   | "divide128Signed"
   | "remainder128Signed"
   | "quotient128SignedFits"
+  | "depositBits"
+  | "extractBits"
 
 /**
  * The operations of the whole machine, and what a meaning hands to each; numbered in this order. What each does: `system/operations`.

@@ -7,7 +7,7 @@ import { Cursor } from "./Cursor.ts"
 import type { Instruction } from "./Instruction.ts"
 import { forms } from "./instructions/index.ts"
 import type { Mode } from "./Meaning.ts"
-import { lineOf, OpcodeMap, slotOf } from "./opcodes.ts"
+import { lineOf, mapNumber, OpcodeMap, slotOf } from "./opcodes.ts"
 import { segments } from "./State.ts"
 
 /** Why bytes are no instruction: #UD; longer than 15 bytes, #GP(0); or the bytes that there are do not show it yet. */
@@ -27,14 +27,15 @@ export const decode = (bytes: Uint8Array, start: number, end: number, mode: Mode
 
 const instructionAt = (cursor: Cursor, start: number): Instruction | "invalid" => {
   const first = afterPrefixes(cursor)
-  const map = readOpcode(cursor, first)
+  const map = first === 0xc4 || first === 0xc5 ? readVex(cursor, first) : readOpcode(cursor, first)
   const opcode = opcodes.find(map, cursor.opcode)
   if (opcode === undefined) return "invalid"
   if (opcode.hasModrm) cursor.modrm = cursor.byte()
   const line = lineOf(opcode, slotOf(cursor), cursor)
   if (line === undefined || (line.rm === "memory" && cursor.mod === 3)) return "invalid"
+  if (cursor.vectorLength !== 0 || (cursor.vvvv !== 0 && !line.vvvv)) return "invalid"
   const operands = line.operands.map((read) => read(cursor))
-  if (cursor.nonexistent || (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem"))) return "invalid"
+  if (cursor.refused || (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem"))) return "invalid"
   return { form: line.form, length: cursor.position - start, operands, lock: cursor.lock }
 }
 
@@ -84,12 +85,31 @@ const readLegacyPrefix = (cursor: Cursor, byte: number): boolean => {
 }
 
 /** The number of the opcode's map; its last byte is left in the cursor. */
-const readOpcode = (cursor: Cursor, first: number): 0 | 1 | 2 | 3 => {
+const readOpcode = (cursor: Cursor, first: number): number => {
   cursor.opcode = first
-  if (first !== 0x0f) return 0
+  if (first !== 0x0f) return mapNumber(0, false)
   cursor.opcode = cursor.byte()
-  if (cursor.opcode !== 0x38 && cursor.opcode !== 0x3a) return 1
+  if (cursor.opcode !== 0x38 && cursor.opcode !== 0x3a) return mapNumber(1, false)
   const map = cursor.opcode === 0x38 ? 2 : 3
   cursor.opcode = cursor.byte()
-  return map
+  return mapNumber(map, false)
 }
+
+/** The same where a VEX prefix says it: C5 with one more byte, C4 with two. SDM vol. 2A, "VEX Encoding". */
+const readVex = (cursor: Cursor, first: number): number => {
+  // "Any VEX-encoded instruction with a LOCK prefix (66H, F2H, F3H, REX) preceding VEX will #UD."
+  if (cursor.lock || cursor.size66 || cursor.repeat !== 0 || cursor.rex !== 0) cursor.refused = true
+  const high = first === 0xc4 ? cursor.byte() : undefined
+  const low = cursor.byte()
+  // R, X, B and vvvv are inverted. C5 has R alone, where C4 has W.
+  const inverted = ~(high ?? (low & 0x80) | 0x61)
+  const w = high === undefined ? 0 : low >> 7
+  cursor.rex = 0x40 | (w << 3) | ((inverted >> 5) & 7)
+  cursor.vvvv = (~low >> 3) & 15
+  cursor.vectorLength = (low >> 2) & 1
+  cursor.size66 = (low & 3) === 1
+  cursor.repeat = impliedRepeats[low & 3]!
+  cursor.opcode = cursor.byte()
+  return mapNumber((high ?? 1) & 31, true)
+}
+const impliedRepeats = [0, 0, 0xf3, 0xf2] as const

@@ -207,6 +207,7 @@ export const rightRotation = keeping("rightRotation", 3, {
 
 // ---- one flag, and `status`
 
+export const overflowFlag = keeping("overflowFlag", 2, { OF: (x, _width, carry) => x.bit(carry, 0) })
 export const carryFlag = keeping("carryFlag", 2, { CF: (x, _width, carry) => x.bit(carry, 0) })
 export const zeroFlag = keeping("zeroFlag", 2, { ZF: (x, _width, zero) => x.bit(zero, 0) })
 
@@ -218,6 +219,14 @@ export const sourceZero: FlagRule = {
   inputs: 1,
   flag: (x, flag, _width, [source]) => (flag === "ZF" ? x.equal(source!, x.constant(0n)) : x.truth(false))
 }
+
+/** ANDN, BEXTR, BLSI and the like: of the result, and CF. AF and PF are undefined. */
+export const resultWithCarry = ofResult("resultWithCarry", 2, {
+  result: first,
+  CF: (x, _width, _r, carry) => x.bit(carry, 0),
+  OF: never,
+  AF: never
+})
 
 /** TZCNT, LZCNT: of the result, and the source, which CF says is 0. OF, SF, PF, AF are undefined. */
 export const zeroCount: FlagRule = {
@@ -272,7 +281,7 @@ export const rules: ReadonlyArray<FlagRule> = [
   explicit,
   addition, subtraction, additionWithCarry, subtractionWithBorrow, increment, decrement, logic, product,
   leftShift, rightShift, arithmeticShift, doubleShift, leftRotation, rightRotation,
-  carryFlag, zeroFlag, sourceZero, zeroCount
+  carryFlag, overflowFlag, zeroFlag, sourceZero, zeroCount, resultWithCarry
 ]
 
 const widths: ReadonlyArray<Width> = [8, 16, 32, 64]

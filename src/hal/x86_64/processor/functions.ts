@@ -6,7 +6,14 @@ const signed = (hi: bigint, lo: bigint): bigint => BigInt.asIntN(128, unsigned(h
 const int = (value: bigint): bigint => BigInt.asIntN(64, value)
 const word = (value: bigint): bigint => BigInt.asUintN(64, value)
 
-/** A dividend of 128 bits in halves, and a divisor that is not 0, except in `quotient128SignedFits`: 1 if the quotient exists and fits 64 bits. */
+/** The places of the ones, the lowest first. */
+const places = (mask: bigint): ReadonlyArray<bigint> =>
+  Array.from({ length: 64 }, (_, i) => BigInt(i)).filter((i) => (mask >> i) & 1n)
+
+/**
+ * Of division: a dividend of 128 bits in halves, and a divisor that is not 0, except in `quotient128SignedFits`: 1 if the quotient exists and
+ * fits 64 bits. `depositBits` puts the lowest bits of its first input where the ones of its second are; `extractBits` takes them from there.
+ */
 export const functions: Readonly<Record<FunctionName, (...inputs: ReadonlyArray<bigint>) => bigint>> = {
   divide128Unsigned: (hi, lo, divisor) => word(unsigned(hi, lo) / divisor),
   remainder128Unsigned: (hi, lo, divisor) => unsigned(hi, lo) % divisor,
@@ -16,5 +23,7 @@ export const functions: Readonly<Record<FunctionName, (...inputs: ReadonlyArray<
     if (divisor === 0n) return 0n
     const quotient = signed(hi, lo) / int(divisor)
     return quotient === int(quotient) ? 1n : 0n
-  }
+  },
+  depositBits: (source, mask) => places(mask).reduce((sum, at, i) => sum | (((source >> BigInt(i)) & 1n) << at), 0n),
+  extractBits: (source, mask) => places(mask).reduce((sum, at, i) => sum | (((source >> at) & 1n) << BigInt(i)), 0n)
 }

@@ -5,7 +5,7 @@
  * that looking one up is two steps.
  */
 import type { Cursor } from "./Cursor.ts"
-import type { Encoding, Form } from "./Form.ts"
+import type { Form } from "./Form.ts"
 import { operandReader, type ReadOperand } from "./operands.ts"
 
 /** A form, ready to be read from bytes. */
@@ -14,6 +14,8 @@ export interface Line {
   readonly operands: ReadonlyArray<ReadOperand>
   /** What ModRM.mod must say: 3 (`register`), not 3 (`memory`), or anything. */
   readonly rm: "register" | "memory" | "any"
+  /** VEX.vvvv is an operand; else it must say nothing. */
+  readonly vvvv: boolean
 }
 
 /** All that goes with one opcode. */
@@ -46,14 +48,19 @@ export const lineOf = (opcode: Opcode, slot: number, { rex, modrm }: Cursor): Li
 /** Whether mod is 3, and reg and rm without REX. */
 const selectorOfModrm = (modrm: number): number => (modrm >= 0xc0 ? 64 : 0) | (modrm & 63)
 
-/** The opcodes of a set of forms, by map (one-byte, 0F, 0F 38, 0F 3A) and number. Each is laid out when it is first asked for. */
+/** The number of an opcode's map: one-byte, 0F, 0F 38, 0F 3A, and the same with VEX. */
+export const mapNumber = (map: number, vex: boolean): number => (vex ? 4 : 0) + map
+const mapCount = 8
+
+/** The opcodes of a set of forms, by map and number. Each is laid out when it is first asked for. */
 export class OpcodeMap {
-  private readonly forms: ReadonlyArray<Array<Array<Form>>> = [[], [], [], []]
-  private readonly laidOut: ReadonlyArray<Array<Opcode | undefined>> = [[], [], [], []]
+  private readonly forms: ReadonlyArray<Array<Array<Form>>> = Array.from({ length: mapCount }, () => [])
+  private readonly laidOut: ReadonlyArray<Array<Opcode | undefined>> = Array.from({ length: mapCount }, () => [])
 
   constructor(forms: ReadonlyArray<Form>) {
     for (const form of forms) {
-      const { map, opcode, plusRegister } = form.encoding
+      const { opcode, plusRegister } = form.encoding
+      const map = mapNumber(form.encoding.map, form.encoding.vex)
       for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++)
         (this.forms[map]![i] ?? this.none(map, i)).push(form)
     }
@@ -65,10 +72,10 @@ export class OpcodeMap {
   }
 
   /** @throws if two lines claim the same encoding, and neither is more special than the other. */
-  find(map: Encoding["map"], opcode: number): Opcode | undefined {
-    const known = this.laidOut[map]![opcode]
+  find(map: number, opcode: number): Opcode | undefined {
+    const known = this.laidOut[map]?.[opcode]
     if (known !== undefined) return known
-    const forms = this.forms[map]![opcode]
+    const forms = this.forms[map]?.[opcode]
     if (forms === undefined) return undefined
     const laidOut = opcodeOf(forms)
     this.laidOut[map]![opcode] = laidOut
@@ -117,7 +124,8 @@ const lineFor = (form: Form): Line => {
   return {
     form,
     operands: operands.map((operand) => operandReader(form, operand)),
-    rm: isMemory ? "memory" : isRegister ? "register" : "any"
+    rm: isMemory ? "memory" : isRegister ? "register" : "any",
+    vvvv: operands.some((operand) => /^r\d+b$/.test(operand))
   }
 }
 

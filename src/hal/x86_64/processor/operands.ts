@@ -32,6 +32,7 @@ const widthOf = (text: string | undefined): Width => Number(text ?? 64) as Width
 // biome-ignore format: a notation, a line
 const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other: Width) => ReadOperand]> = [
   [/^r(\d+)$/,          (form, width) => general(form, width)],
+  [/^r(\d+)b$/,         (_form, width) => (cursor) => register(cursor, cursor.vvvv, width)],
   [/^R(\d+)$/,          (_form, width) => (cursor) => register(cursor, cursor.rm, width)],
   [/^rm(\d+)$/,         (form, width) => registerOrMemory(width, width, form.popped)],
   [/^r(\d+)m(\d+)$/,    (form, width, other) => registerOrMemory(width, other, form.popped)],
@@ -105,7 +106,7 @@ const controlRegisters = new Set([0, 2, 3, 4, 8])
 const debugRegisters = new Set([0, 1, 2, 3, 4, 5, 6, 7])
 
 const oneOf = (registers: ReadonlySet<number>, cursor: Cursor): Immediate => {
-  cursor.nonexistent ||= !registers.has(cursor.reg)
+  cursor.refused ||= !registers.has(cursor.reg)
   return immediate(8, cursor.reg, 0)
 }
 

@@ -25,7 +25,25 @@ export const encode = (form: Form, random: Random, aim: Aim): Uint8Array => {
 
 const hasMemory = (form: Form): boolean => form.operands.some((operand) => /^(?:rm|m|r\d+m)/.test(operand))
 
-const attemptAt = (form: Form, random: Random, aim: Aim): Array<number> => {
+const attemptAt = (form: Form, random: Random, aim: Aim): Array<number> =>
+  form.encoding.vex ? vexAttemptAt(form, random, aim) : plainAttemptAt(form, random, aim)
+
+const impliedPrefixes = { NP: 0, "66": 1, F3: 2, F2: 3, any: 0 } as const
+
+/** VEX of three bytes. */
+const vexAttemptAt = (form: Form, random: Random, aim: Aim): Array<number> => {
+  const { prefix, map, rexW, opcode } = form.encoding
+  const mod = modrmMod(form, random)
+  const usesV = form.operands.some((operand) => /^r\d+b$/.test(operand))
+  const addressing = random.oneIn(10) ? [0x67] : random.oneIn(8) ? [0x65] : []
+  const first = ((random.oneIn(2) ? random.below(8) : 7) << 5) | map
+  const vvvv = usesV ? random.below(16) : 15
+  const head = [...addressing, 0xc4, first, (rexW ? 0x80 : 0) | (vvvv << 3) | impliedPrefixes[prefix], opcode]
+  const tail = immediates(form, random)
+  return [...head, ...modrm(form, random, aim, mod, head.length, tail.length), ...tail]
+}
+
+const plainAttemptAt = (form: Form, random: Random, aim: Aim): Array<number> => {
   const { encoding, sizes, addressWidth, lock } = form
   const withModrm = encoding.modrm !== "none"
   const wantsMemory = withModrm && hasMemory(form)

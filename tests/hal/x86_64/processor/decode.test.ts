@@ -112,7 +112,7 @@ describe("every line of the opcode table", () => {
 
 /** Extensions of which nothing is here. */
 const otherFeatures =
-  /^(?!INTEL|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
+  /^(?!INTEL|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
 /** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. FWAIT is of the FPU. */
 const undecoded = /^(?:ud[01]|fwait|rsm)\b/
 
@@ -145,5 +145,7 @@ const randomBytes = (random: Random): Uint8Array => {
   let start = 0
   while (start < 4 && random.oneIn(2)) bytes[start++] = random.of(somePrefixes)
   if (random.oneIn(2)) bytes[start] = 0x0f
+  // VEX, mostly with the maps, lengths and opcodes that are in use.
+  else if (random.oneIn(8)) bytes.set([0xc4, random.oneIn(8) ? random.below(256) : 0xe0 | random.below(4)], start)
   return bytes
 }

@@ -1,9 +1,18 @@
-/** ADD, ADC, SUB, SBB, CMP, INC, DEC, NEG. SDM vol. 2, the pages of the same names. */
+/** ADD, ADC, ADCX, ADOX, SUB, SBB, CMP, INC, DEC, NEG. SDM vol. 2, the pages of the same names. */
 
 import type { Form } from "../Form.ts"
 import { inst, sized } from "../Form.ts"
-import { addition, additionWithCarry, decrement, increment, subtraction, subtractionWithBorrow } from "../flags.ts"
-import type { Machine, Meaning } from "../Meaning.ts"
+import {
+  addition,
+  additionWithCarry,
+  carryFlag,
+  decrement,
+  increment,
+  overflowFlag,
+  subtraction,
+  subtractionWithBorrow
+} from "../flags.ts"
+import type { Machine, Meaning, Width } from "../Meaning.ts"
 import { binary } from "./binary.ts"
 
 /** CF as 0 or 1. */
@@ -19,6 +28,25 @@ const adc: Meaning = (x, dest, src) => {
   const [a, b, c] = [x.read(dest), x.read(src), carry(x)]
   x.write(dest, x.add(x.add(a, b), c))
   x.flags(additionWithCarry, dest.width, [a, b, c])
+}
+
+/** a + b + carry, and the carry that comes of it. */
+const sumAndCarry = <V, B>(x: Machine<V, B>, width: Width, a: V, b: V, carry: B) => {
+  const sum = x.low(x.add(x.add(a, b), x.number(carry)), width)
+  return { sum, carry: x.number(x.either(x.below(sum, a), x.both(carry, x.equal(sum, a)))) }
+}
+
+/** ADC that changes no flag but CF. */
+const adcx: Meaning = (x, dest, src) => {
+  const { sum, carry } = sumAndCarry(x, dest.width, x.read(dest), x.read(src), x.condition("B"))
+  x.write(dest, sum)
+  x.flags(carryFlag, dest.width, [carry, x.status()])
+}
+/** The same with OF for CF. */
+const adox: Meaning = (x, dest, src) => {
+  const { sum, carry } = sumAndCarry(x, dest.width, x.read(dest), x.read(src), x.condition("O"))
+  x.write(dest, sum)
+  x.flags(overflowFlag, dest.width, [carry, x.status()])
 }
 
 const sub: Meaning = (x, dest, src) => {
@@ -62,6 +90,11 @@ export const forms: ReadonlyArray<Form> = [
   ...binary(3, "sbb", sbb, { lock: true }),
   ...binary(5, "sub", sub, { lock: true }),
   ...binary(7, "cmp", cmp),
+
+  inst("66 0F 38 F6 /r", "adcx", ["r32", "rm32"], adcx),
+  inst("66 REX.W + 0F 38 F6 /r", "adcx", ["r64", "rm64"], adcx),
+  inst("F3 0F 38 F6 /r", "adox", ["r32", "rm32"], adox, { sizes: [16, 32] }),
+  inst("F3 REX.W + 0F 38 F6 /r", "adox", ["r64", "rm64"], adox),
 
   inst("FE /0", "inc", ["rm8"], inc, { lock: true }),
   ...sized("FF /0", "inc", ["rm"], inc, { lock: true }),

@@ -2,6 +2,7 @@
 import type { Form } from "../Form.ts"
 import { forms as arithmetic } from "./arithmetic.ts"
 import { forms as bit } from "./bit.ts"
+import { forms as bmi } from "./bmi.ts"
 import { forms as doubleShift } from "./doubleShift.ts"
 import { forms as exchange } from "./exchange.ts"
 import { forms as far } from "./far.ts"
@@ -22,6 +23,7 @@ import { forms as system } from "./system.ts"
 export const forms: ReadonlyArray<Form> = [
   ...arithmetic,
   ...bit,
+  ...bmi,
   ...doubleShift,
   ...exchange,
   ...far,

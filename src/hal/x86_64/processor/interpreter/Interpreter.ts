@@ -280,7 +280,5 @@ export const makeInterpreter: MakeReading = (parts) => new Interpreter(parts)
 /** WebAssembly hands over signed numbers. */
 const applied =
   (name: (typeof functionNames)[number]) =>
-  (...inputs: ReadonlyArray<bigint>): bigint => {
-    const [hi, lo, divisor] = inputs.map((input) => BigInt.asUintN(64, input))
-    return functions[name](hi!, lo!, divisor!)
-  }
+  (...inputs: ReadonlyArray<bigint>): bigint =>
+    functions[name](...inputs.map((input) => BigInt.asUintN(64, input)))

@@ -9,7 +9,8 @@ import type { FunctionType } from "../../wasm/Module.ts"
 import { Module } from "../../wasm/Module.ts"
 import { Emitter } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
-import { type Condition, conditions } from "../Meaning.ts"
+import { functions } from "../functions.ts"
+import { type Condition, conditions, type FunctionName } from "../Meaning.ts"
 import { at } from "../State.ts"
 import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
@@ -20,7 +21,10 @@ import { builtIn, field, heat, jumpCache, link, outside, slot } from "./MicroOpe
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
 const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
-const applied: FunctionType = { parameters: ["i64", "i64", "i64"], results: ["i64"] }
+const applied = (name: FunctionName): FunctionType => ({
+  parameters: new Array<"i64">(functions[name].length).fill("i64"),
+  results: ["i64"]
+})
 
 export class Generator {
   private readonly wanted = new Map<number, number>()
@@ -64,7 +68,7 @@ export class Generator {
     const module = new Module()
     module.importMemory("machine", "memory")
     for (const name of accessNames) module.importFunction("access", name, slowImport)
-    for (const name of functionNames) module.importFunction("functions", name, applied)
+    for (const name of functionNames) module.importFunction("functions", name, applied(name))
     for (const name of accessNames) module.addFunction(slowFunction, [], slowCode(functionIndex.access(name)))
     for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)
     this.addFlagFunction(module, functionIndex.status(), "status")
