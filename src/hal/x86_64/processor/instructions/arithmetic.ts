@@ -1,7 +1,5 @@
 /** ADD, ADC, ADCX, ADOX, SUB, SBB, CMP, INC, DEC, NEG. SDM vol. 2, the pages of the same names. */
-
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import {
   addition,
   additionWithCarry,
@@ -13,6 +11,7 @@ import {
   subtractionWithBorrow
 } from "../flags.ts"
 import type { Machine, Meaning, Width } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 import { binary } from "./binary.ts"
 
 /** CF as 0 or 1. */

@@ -1,6 +1,6 @@
-import type { Form, Remarks } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
+import type { Form } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst, type Remarks, sized } from "../notation.ts"
 
 const hex = (opcode: number): string => opcode.toString(16).toUpperCase().padStart(2, "0")
 

@@ -1,9 +1,8 @@
 /** BT, BTS, BTR, BTC, BSF, BSR, TZCNT, LZCNT, POPCNT. SDM vol. 2, the pages of the same names. */
-
 import type { Form } from "../Form.ts"
-import { sized } from "../Form.ts"
 import { carryFlag, sourceZero, zeroCount } from "../flags.ts"
 import type { Machine, Meaning, Width } from "../Meaning.ts"
+import { sized } from "../notation.ts"
 
 type Change = <V, B>(x: Machine<V, B>, word: V, mask: V) => V
 

@@ -1,9 +1,9 @@
 /** ANDN, BEXTR, BLSI, BLSMSK, BLSR, BZHI, MULX, PDEP, PEXT, RORX, SARX, SHLX, SHRX. SDM vol. 2, the pages of the same names. */
 import type { Form } from "../Form.ts"
-import { vexSized } from "../Form.ts"
 import { resultWithCarry } from "../flags.ts"
 import { implied } from "../Instruction.ts"
 import type { FunctionName, Machine, Meaning, Operand, Width } from "../Meaning.ts"
+import { vexSized } from "../notation.ts"
 
 const andn: Meaning = (x, dest, inverted, src) => {
   const result = x.and(x.xor(x.read(inverted), x.constant((1n << BigInt(dest.width)) - 1n)), x.read(src))

@@ -1,7 +1,7 @@
 /** What shifts and rotations have in common: the count, and their six lines. */
-import type { Form, Remarks } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
+import type { Form } from "../Form.ts"
 import type { Machine, Meaning, Operand, Width } from "../Meaning.ts"
+import { inst, type Remarks, sized } from "../notation.ts"
 
 /** "The count is masked to 5 bits (or 6 bits with a 64-bit operand)." A count of 0 leaves the flags alone. */
 export const masked = <V, B>(x: Machine<V, B>, width: Width, count: Operand): V =>

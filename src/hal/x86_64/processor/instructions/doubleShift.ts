@@ -1,8 +1,8 @@
 /** SHLD, SHRD: shifts in which the bits of a second operand move in. SDM vol. 2, the pages of the same names. */
 import type { Form } from "../Form.ts"
-import { sized } from "../Form.ts"
 import { doubleShift } from "../flags.ts"
 import type { Machine, Meaning, Width } from "../Meaning.ts"
+import { sized } from "../notation.ts"
 import { bits, isZero, masked } from "./count.ts"
 
 /** The result, and the last bit that moved out. */

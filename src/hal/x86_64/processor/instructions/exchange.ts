@@ -1,10 +1,9 @@
 /** CMPXCHG, CMPXCHG8B, CMPXCHG16B, XADD. SDM vol. 2, the pages of the same names. */
-
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import { addition, subtraction, zeroFlag } from "../flags.ts"
 import { implied } from "../Instruction.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 
 /** Memory is always written, with what it held if the comparison failed. A register that does not change keeps its upper half. */
 const cmpxchg: Meaning = (x, dest, src) => {

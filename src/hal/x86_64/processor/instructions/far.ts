@@ -1,7 +1,7 @@
 /** Transfers that may change the code segment: SYSCALL, SYSRET, INT, IRET, and far JMP, CALL and RET. SDM vol. 2, the pages of the same names. */
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 import { does, doesAtSize, number, operandSizes, privileged } from "./operation.ts"
 
 const breakpoint: Meaning = (x) => x.system("int", number(x, 3))

@@ -1,10 +1,9 @@
 /** CLC, STC, CMC, CLD, STD, LAHF, SAHF. SDM vol. 2, the pages of the same names. CLI and STI: system.ts. */
-
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import { carryFlag, explicit } from "../flags.ts"
 import { ah } from "../Instruction.ts"
 import { flagPositions, type Meaning } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 
 const carry =
   (value: 0n | 1n): Meaning =>

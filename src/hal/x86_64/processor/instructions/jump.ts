@@ -1,8 +1,8 @@
 /** JMP, Jcc, JRCXZ, LOOP, CALL, RET. SDM vol. 2, the pages of the same names. Far transfers: far.ts. */
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import { implied } from "../Instruction.ts"
 import type { Condition, Machine, Meaning } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 import { conditionCodes, holding } from "./conditions.ts"
 import { popped, pushed } from "./stack.ts"
 

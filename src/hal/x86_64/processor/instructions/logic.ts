@@ -1,9 +1,8 @@
 /** AND, OR, XOR, TEST, NOT. SDM vol. 2, the pages of the same names. */
-
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import { logic } from "../flags.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 import { binary } from "./binary.ts"
 
 const bitwise =

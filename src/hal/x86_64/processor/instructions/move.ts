@@ -1,8 +1,8 @@
 /** MOV of general registers and memory, MOVZX, MOVSX, MOVSXD, XCHG, BSWAP, MOVBE, CMOVcc, SETcc, LEA, XLAT. SDM vol. 2, the pages of the same names. */
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import { al } from "../Instruction.ts"
 import type { Condition, Machine, Meaning, Width } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 import { conditionCodes, holding } from "./conditions.ts"
 
 const mov: Meaning = (x, dest, src) => x.write(dest, x.read(src))

@@ -1,10 +1,9 @@
 /** MUL, IMUL, DIV, IDIV, and the conversions that go with them: CBW, CWDE, CDQE, CWD, CDQ, CQO. SDM vol. 2, the pages of the same names. */
-
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import { product } from "../flags.ts"
 import { ah, al, implied } from "../Instruction.ts"
 import type { Machine, Meaning, Operand, Width } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 
 /** Where a double-width product or dividend lies: AX, or DX:AX, EDX:EAX, RDX:RAX. */
 const halves = (width: Width): { readonly lo: Operand; readonly hi: Operand } =>

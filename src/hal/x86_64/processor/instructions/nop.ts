@@ -3,8 +3,8 @@
  * flushes (it has no caches that memory could differ from). SDM vol. 2, the pages of the same names.
  */
 import type { Form } from "../Form.ts"
-import { inst, sized } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst, sized } from "../notation.ts"
 
 const nop: Meaning = () => {}
 

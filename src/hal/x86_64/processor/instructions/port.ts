@@ -1,7 +1,7 @@
 /** IN, OUT. SDM vol. 2, the pages of the same names. INS and OUTS: string.ts. */
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 import { number } from "./operation.ts"
 
 const input =

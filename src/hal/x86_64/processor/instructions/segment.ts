@@ -3,8 +3,8 @@
  * of the same names. PUSH and POP of FS and GS: stack.ts.
  */
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import type { Machine, Meaning } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 import { canonical } from "./jump.ts"
 import { anySize, does, number, operandSizes, privileged } from "./operation.ts"
 import { selectorForms, storeUnprotected } from "./selector.ts"

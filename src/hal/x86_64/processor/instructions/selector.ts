@@ -1,7 +1,7 @@
 /** Words of the system that programs may store: selectors, and the lower part of CR0. */
 import type { Form, OperandName } from "../Form.ts"
-import { inst } from "../Form.ts"
 import type { Meaning, StateWord } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 
 /** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). CPL is the privilege level in CS. */
 export const storeUnprotected =

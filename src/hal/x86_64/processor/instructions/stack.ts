@@ -1,8 +1,8 @@
 /** PUSH, POP, ENTER, LEAVE, PUSHF, POPF. SDM vol. 2, the pages of the same names. */
 import type { Form } from "../Form.ts"
-import { inst, stackSized } from "../Form.ts"
 import { frame, implied, rbp, rsp, stack } from "../Instruction.ts"
 import type { Machine, Meaning, StateWord, Width } from "../Meaning.ts"
+import { inst, stackSized } from "../notation.ts"
 
 const bytes = <V, B>(x: Machine<V, B>, width: Width): V => x.constant(BigInt(width / 8))
 

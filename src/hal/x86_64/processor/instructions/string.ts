@@ -4,12 +4,11 @@
  * What is said here is one iteration. A repeated one begins by asking whether RCX is 0, and ends by going on at itself: each iteration is an
  * instruction that can be interrupted, and what faults leaves RCX, RSI and RDI where the iterations before have brought them.
  */
-
-import type { Form, OperandName, Remarks } from "../Form.ts"
-import { inst } from "../Form.ts"
+import type { Form, OperandName } from "../Form.ts"
 import { subtraction } from "../flags.ts"
 import { implied } from "../Instruction.ts"
 import type { Machine, Meaning, Operand, Width } from "../Meaning.ts"
+import { inst, type Remarks } from "../notation.ts"
 
 type AddressWidth = 32 | 64
 /** One iteration. What it gives, if anything, is whether a repetition may go on. */

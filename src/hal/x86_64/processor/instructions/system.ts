@@ -1,7 +1,7 @@
 /** Instructions for those who run the machine. SDM vol. 3A, "System Instruction Summary"; vol. 2, the pages of the same names. Segments: segment.ts. */
 import type { Form } from "../Form.ts"
-import { inst } from "../Form.ts"
 import type { Meaning, SystemName } from "../Meaning.ts"
+import { inst } from "../notation.ts"
 import { anySize, does, number, privileged } from "./operation.ts"
 import { selectorForms, storeUnprotected } from "./selector.ts"
 
