@@ -137,6 +137,9 @@ export class Board {
 export const bytes = (value: bigint | number, count: number): number[] =>
   Array.from({ length: count }, (_, n) => Number((BigInt.asUintN(64, BigInt(value)) >> BigInt(8 * n)) & 0xffn))
 
+/** Bytes as they are printed: "48 8B 03". */
+export const hex = (text: string): number[] => text.split(" ").map((byte) => Number.parseInt(byte, 16))
+
 // ---- instructions that tests are made of
 
 /** MOV r64, imm64 of the registers 0 to 15. */
