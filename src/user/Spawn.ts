@@ -169,7 +169,7 @@ const giveSelf = Effect.fnUntraced(function* ({ cnode, tcb }: Started, slot: num
 /** The task's own CNode, and untyped memory, in the slots from `first` on. */
 const childAllocator = Effect.fnUntraced(function* ({ cnode }: Started, first: number, memory: number | undefined) {
   yield* give({ cnode, index: first, depth: cnodeBits }, cnode)
-  const slots = { cnode: BigInt(first), depth: 64, start: first + 1, end: 2 ** cnodeBits }
+  const slots = { cnode: BigInt(first), depth: cnodeBits, start: first + 1, end: 2 ** cnodeBits }
   if (memory === undefined) return Allocator.make(slots, [])
   yield* give({ cnode, index: first + 1, depth: cnodeBits }, yield* create("Untyped", memory))
   const region = { untyped: BigInt(first + 1), address: 0, bits: memory, isDevice: false }
