@@ -9,8 +9,8 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
+import { atInstruction, BS, hasInstructionBreakpoints, note } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
-import { noteSingleStep } from "./system/control.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { operationOf } from "./system/operations.ts"
 import { activity, RFLAGS, system, vector } from "./system/registers.ts"
@@ -91,27 +91,39 @@ export class Processor {
   /** Run, and deal with why the reading stopped. True if it was the countdown. */
   private goOn(single: boolean): boolean {
     const { core } = this
-    const traps = (core.low(at.rflags) & RFLAGS.TF) !== 0
-    if (single || traps) this.reading.step()
+    const stepped = core.low(at.rflags) & RFLAGS.TF ? BS : 0
+    const breaks = hasInstructionBreakpoints(core)
+    if (breaks && this.break()) return false
+    core.mmu.touched = 0
+    if (single || stepped || breaks) this.reading.step()
     else this.reading.run()
     switch (core.low(at.cause)) {
       case cause.fault:
         this.go(core.low(at.vector), core.low(at.errorCode), "fault")
         return false
-      case cause.system: {
-        const isThrough = this.operate()
-        if (traps && isThrough) this.trap()
+      case cause.system:
+        if (this.operate()) this.trap(stepped)
         return false
-      }
       default:
-        if (traps) this.trap()
+        this.trap(stepped)
         return core.low(at.attention) === 0
     }
   }
 
-  /** "Single-Step Exception Condition": #DB after an instruction that began with TF = 1. */
-  private trap(): void {
-    noteSingleStep(this.core)
+  /** "Instruction-Breakpoint Exception Condition": #DB before the instruction, unless RF says that it was handled. */
+  private break(): boolean {
+    const hits = this.core.isResuming() ? 0 : atInstruction(this.core)
+    if (hits === 0) return false
+    note(this.core, hits)
+    this.go(vector.DB, 0, "fault")
+    return true
+  }
+
+  /** #DB after an instruction that began with TF = 1, or touched what a breakpoint is on. */
+  private trap(stepped: number): void {
+    const why = stepped | this.core.mmu.touched
+    if (why === 0) return
+    note(this.core, why)
     this.go(vector.DB, 0, "trap")
   }
 

@@ -74,6 +74,8 @@ export class Gate {
   enter(core: Core, number: number): void {
     if (core.privilege === 0 && this.supervisor) {
       this.supervisor(number)
+      // Breakpoints are on what instructions do.
+      core.mmu.touched = 0
       return
     }
     if (core.privilege !== 3 || !isInRom(core)) core.raise(vector.UD)

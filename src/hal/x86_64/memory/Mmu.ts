@@ -10,7 +10,18 @@ import { type AddressSpace, access, fourLevel, newWalk, type Rules, walk } from 
 import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
 
 /** The exceptions that an access raises. SDM vol. 3A, "Exception and Interrupt Reference". */
-const vector = { SS: 12, GP: 13, PF: 14 } as const
+const vector = { SS: 12, GP: 13, PF: 14, AC: 17 } as const
+
+/** Bytes of which accesses are noticed: a breakpoint on data. SDM vol. 3B, "Debug Registers". */
+export interface Watchpoint {
+  readonly number: number
+  /** Halves of the address, a multiple of `bytes`. */
+  readonly lo: number
+  readonly hi: number
+  readonly bytes: 1 | 2 | 4 | 8
+  /** Reads as well as writes. */
+  readonly reads: boolean
+}
 
 export interface MmuWatcher extends Watcher {
   /** Something that was decoded from this page of code (host address >>> 12) changes now. */
@@ -42,6 +53,9 @@ export class Mmu implements Access {
   }
   private pcid = 0
   private inForce: AccessMode = mode.supervisor
+  private watchpoints: readonly Watchpoint[] = []
+  /** Bit n: something has touched watchpoint n since this was 0. */
+  touched = 0
 
   constructor(memory: PhysicalMemory, watcher: MmuWatcher) {
     this.memory = memory
@@ -76,6 +90,11 @@ export class Mmu implements Access {
     this.i32[at.readTable >> 2] = context
     this.i32[at.writeTable >> 2] = context + table.write * tableBytes
     this.i32[at.executeTable >> 2] = context + table.fetch * tableBytes
+  }
+
+  watch(watchpoints: readonly Watchpoint[]): void {
+    this.watchpoints = watchpoints
+    this.tlb.flushAll()
   }
 
   // ---- accesses of programs
@@ -117,11 +136,12 @@ export class Mmu implements Access {
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
     if (bytes <= room) {
+      if (this.i32[first >> 2]! & entry.checked && !this.check(from, table.write, lo, hi, bytes)) return fault
       this.put(first, lo, bytes, at.bounce)
       return 0
     }
     const second = this.second(from, table.write, lo, hi, width)
-    if (second === fault) return fault
+    if (second === fault || !this.check(from, table.write, lo, hi, bytes)) return fault
     this.put(first, lo, room, at.bounce)
     this.put(second, 0, bytes - room, at.bounce + room)
     return 0
@@ -169,15 +189,32 @@ export class Mmu implements Access {
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
     if (bytes <= room) {
-      if (!(this.i32[first >> 2]! & apart)) return this.host(first, lo)
+      const flags = this.i32[first >> 2]!
+      if (flags & entry.checked && !this.check(from, which, lo, hi, bytes)) return fault
+      if (!(flags & apart)) return this.host(first, lo)
       this.take(first, lo, bytes, at.bounce)
       return at.bounce
     }
     const second = this.second(from, which, lo, hi, width)
-    if (second === fault) return fault
+    if (second === fault || !this.check(from, which, lo, hi, bytes)) return fault
     this.take(first, lo, room, at.bounce)
     this.take(second, 0, bytes - room, at.bounce + room)
     return at.bounce
+  }
+
+  /** Notices what touches a watchpoint. False if the access had to be aligned. */
+  private check(from: AccessMode, which: Table, lo: number, hi: number, bytes: number): boolean {
+    if (from === mode.aligned && lo & (bytes - 1)) {
+      this.raise(vector.AC, 0, lo, hi)
+      return false
+    }
+    for (const point of this.watchpoints) {
+      if ((which === table.write || point.reads) && overlaps(point, lo, hi, bytes)) {
+        this.touched |= 1 << point.number
+        this.i32[at.attention >> 2] = 1
+      }
+    }
+    return true
   }
 
   /** The second page of an access that crosses into it. */
@@ -196,7 +233,7 @@ export class Mmu implements Access {
   private fill(context: number, from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
     if (!isCanonical(hi)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
     const { found } = this
-    const kind = kindOf[which] | (from === mode.user ? access.user : 0)
+    const kind = kindOf[which] | (from === mode.user || from === mode.aligned ? access.user : 0)
     if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
       // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that
       // linear address".
@@ -206,14 +243,24 @@ export class Mmu implements Access {
     const { page } = found
     const large = found.bits === 21 ? entry.large2M : found.bits === 30 ? entry.large1G : 0
     const info = page | large | (found.global ? entry.global : 0)
-    return this.tlb.fill(context, which, lo, hi, this.flagsOf(which, page), this.memory.hostPage(page), info)
+    return this.tlb.fill(
+      context,
+      which,
+      lo,
+      hi,
+      this.flagsOf(from, which, page, lo, hi),
+      this.memory.hostPage(page),
+      info
+    )
   }
 
   /** What keeps an inline access from this page. */
-  private flagsOf(which: Table, page: number): number {
+  private flagsOf(from: AccessMode, which: Table, page: number, lo: number, hi: number): number {
     if (which === table.fetch) return 0
-    if (!this.memory.isRam(page)) return entry.slow
-    return which === table.write && this.decoded[page] ? entry.code : 0
+    const isChecked = from === mode.aligned || this.watchpoints.some((point) => isOnPage(point, lo, hi))
+    const checked = isChecked ? entry.checked : 0
+    if (!this.memory.isRam(page)) return entry.slow | checked
+    return which === table.write && this.decoded[page] ? entry.code | checked : checked
   }
 
   private raise(vector: number, errorCode: number, lo: number, hi: number): number {
@@ -265,4 +312,13 @@ export class Mmu implements Access {
   physical(found: number, lo: number): number {
     return (this.i32[(found + entry.info) >> 2]! & entry.page) * pageSize + (lo & 0xfff)
   }
+}
+
+const isOnPage = (point: Watchpoint, lo: number, hi: number): boolean =>
+  (point.lo & ~0xfff) === (lo & ~0xfff) && point.hi === hi
+
+/** How far the access begins before or behind the point, modulo 2^64: only short distances matter. */
+const overlaps = (point: Watchpoint, lo: number, hi: number, bytes: number): boolean => {
+  const distance = (hi - point.hi) * 2 ** 32 + ((lo >>> 0) - (point.lo >>> 0))
+  return distance < point.bytes && distance > -bytes
 }

@@ -11,7 +11,7 @@
  * entries of 16 bytes at index (address >> 12) & 4095:
  *
  *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline
- *                       comparison fails and the slow path looks closer: `entry.empty`, `entry.slow`, `entry.code`.
+ *                       comparison fails and the slow path looks closer: `entry.empty` and the flags after it.
  *     8   addend  i32   host address of a byte = the lower half of its address + addend
  *     12  info    i32   the physical page number (bits 27:0), the size of the page in the tables, `entry.global`
  *
@@ -35,6 +35,8 @@ export const entry = {
   slow:   2,
   /** Of writes: something is decoded from this page. */
   code:   4,
+  /** Every access is looked at: its alignment matters, or a breakpoint is on the page. */
+  checked: 8,
 
   // In the info.
   page:   0x0fff_ffff,
@@ -48,8 +50,11 @@ export const entry = {
 export const table = { read: 0, write: 1, fetch: 2 } as const
 export type Table = (typeof table)[keyof typeof table]
 
-/** From where an address space is looked at. `open`: with RFLAGS.AC = 1, which lifts SMAP. */
-export const mode = { user: 0, supervisor: 1, open: 2 } as const
+/**
+ * From where an address space is looked at. RFLAGS.AC = 1 makes two more: it lifts SMAP for the supervisor (`open`),
+ * and with CR0.AM it asks a program's accesses to be aligned.
+ */
+export const mode = { user: 0, supervisor: 1, open: 2, aligned: 3 } as const
 export type AccessMode = (typeof mode)[keyof typeof mode]
 
 /** Who wants to know that translations are gone. */
@@ -61,6 +66,10 @@ export interface Watcher {
 }
 
 const none = -1
+const modes = Object.keys(mode).length
+const pcidOf = (key: number): number => (key === none ? none : Math.floor(key / modes))
+/** What a tag may have beside its page's address. */
+const flags = entry.slow | entry.code | entry.checked
 /** So many fills of a context are remembered: emptying it then costs no more than they did. */
 const logLength = 512
 
@@ -68,14 +77,14 @@ export class Tlb {
   private readonly i32: Int32Array
   private readonly u8: Uint8Array
   private readonly watcher: Watcher
-  /** PCID * 4 + mode of each context, or `none`. */
+  /** PCID * `modes` + mode of each context, or `none`. */
   private readonly keys = new Int32Array(translation.contexts).fill(none)
   /** When each was chosen last, as a count of choices: the one least recently chosen makes room. */
   private readonly chosen = new Float64Array(translation.contexts)
   private choices = 0
   private pcid = 0
   /** The contexts of the modes of the present PCID, once they were asked for. */
-  private readonly present = new Int32Array(3).fill(none)
+  private readonly present = new Int32Array(modes).fill(none)
   private readonly logs = new Int32Array(translation.contexts * logLength)
   /** Entries in each log; more than `logLength`: it is not complete. */
   private readonly logged = new Int32Array(translation.contexts)
@@ -102,7 +111,7 @@ export class Tlb {
   context(of: AccessMode): number {
     const known = this.present[of]!
     if (known !== none) return contextAt(known)
-    const key = this.pcid * 4 + of
+    const key = this.pcid * modes + of
     let n = this.keys.indexOf(key)
     if (n === -1) {
       n = this.leastChosen()
@@ -127,7 +136,7 @@ export class Tlb {
   find(context: number, which: Table, lo: number, hi: number): number {
     const at = entryAt(context, which, lo)
     const word = at >> 2
-    return (this.i32[word]! & ~(entry.slow | entry.code)) === (lo & ~0xfff) && this.i32[word + 1] === hi ? at : -1
+    return (this.i32[word]! & ~flags) === (lo & ~0xfff) && this.i32[word + 1] === hi ? at : -1
   }
 
   /** Put a translation in its place: the one that was there is gone. */
@@ -194,7 +203,7 @@ export class Tlb {
     for (let n = 0; n < translation.contexts; n++) {
       const key = this.keys[n]!
       if (key === none) continue
-      const everything = key >> 2 === pcid
+      const everything = pcidOf(key) === pcid
       for (const which of [table.read, table.write, table.fetch]) {
         const at = this.find(contextAt(n), which, lo, hi)
         if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
@@ -223,7 +232,7 @@ export class Tlb {
   /** Every translation of an address space, but for global ones. */
   flush(pcid: number): void {
     for (let n = 0; n < translation.contexts; n++) {
-      if (this.keys[n]! >> 2 === pcid) this.dropWhere(n, (info) => !(info & entry.global))
+      if (pcidOf(this.keys[n]!) === pcid) this.dropWhere(n, (info) => !(info & entry.global))
     }
   }
 

@@ -94,7 +94,12 @@ export class Core {
   }
 
   accessModeChanged(): void {
-    this.mmu.setMode(this.privilege === 3 ? mode.user : this.supervisorMode())
+    this.mmu.setMode(this.privilege === 3 ? this.userMode() : this.supervisorMode())
+  }
+
+  private userMode(): AccessMode {
+    const isAligned = (this.i32[at.rflags >> 2]! & RFLAGS.AC) !== 0 && (this.i32[at.cr0 >> 2]! & CR0.AM) !== 0
+    return isAligned ? mode.aligned : mode.user
   }
 
   /** How the supervisor reaches memory, as RFLAGS.AC says. */

@@ -3,6 +3,7 @@
  * Registers", "MOV—Move to/from Debug Registers".
  */
 import { at } from "../processor/State.ts"
+import { arm } from "./breakpoints.ts"
 import type { Core } from "./Core.ts"
 import { msrAt } from "./msr.ts"
 import { CR0, CR4, EFER, system, vector } from "./registers.ts"
@@ -71,6 +72,7 @@ const writeCr0 = (core: Core, lo: number, hi: number): void => {
   const old = core.low(at.cr0)
   core.set(at.cr0, (lo & writableCr0) | CR0.ET, 0)
   if ((old ^ lo) & CR0.WP) core.rulesChanged(core.low(msrAt.IA32_EFER))
+  if ((old ^ lo) & CR0.AM) core.accessModeChanged()
 }
 
 const pcidBits = 0xfff
@@ -153,15 +155,12 @@ export const writeDebug = (core: Core, number: number, lo: number, hi: number): 
   const fixed = debugBits.find((row) => row.number === of)
   if (fixed && hi !== 0) core.raise(vector.GP)
   core.set(debugAt(of), fixed ? (lo & fixed.writable) | fixed.ones : lo, hi)
+  if (of !== 6) arm(core)
 }
 
 export const resetDebug = (core: Core): void => {
   for (const { number, ones } of debugBits) core.set(debugAt(number), ones, 0)
-}
-
-/** DR6.BS: a single step. */
-export const noteSingleStep = (core: Core): void => {
-  core.i32[debugAt(6) >> 2]! |= 1 << 14
+  arm(core)
 }
 
 // ---- translations

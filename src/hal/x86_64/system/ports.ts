@@ -2,6 +2,7 @@
  * IN, OUT, INS, OUTS: who may use which IO port. SDM vol. 1, "I/O Privilege Level", "I/O Permission Bit Map".
  */
 import { at, segments } from "../processor/State.ts"
+import { touchPorts } from "./breakpoints.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import { RFLAGS, vector } from "./registers.ts"
 
@@ -29,11 +30,13 @@ const inTask = (core: Core, offset: number, width: number): number =>
 
 export const input = (core: Core, port: number, width: number): void => {
   check(core, port, width)
+  touchPorts(core, port, width / 8)
   core.setRegister(0, width, core.bus.readPort(port & 0xffff, width as PortWidth), 0)
 }
 
 export const output = (core: Core, port: number, width: number): void => {
   check(core, port, width)
+  touchPorts(core, port, width / 8)
   const mask = width === 32 ? -1 : (1 << width) - 1
   core.bus.writePort(port & 0xffff, width as PortWidth, (core.low(at.general) & mask) >>> 0)
 }
