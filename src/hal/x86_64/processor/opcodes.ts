@@ -89,18 +89,17 @@ const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
   const values = selectorValues[selector]
   const lines = new Array<Line | undefined>(slots * values).fill(undefined)
   const claims = new Array<number>(lines.length).fill(0)
-  for (const form of forms) {
-    const line = lineFor(form)
+  const matches = selector === "ModRM" ? matchesModrm : matchesRexB
+  for (const line of forms.map(lineFor)) {
+    const claimed = Array.from({ length: values }, (_, value) => value).filter((value) => matches(line, value) !== 0)
     for (let slot = 0; slot < slots; slot++) {
-      const special = matchesSlot(form, slot, has16)
-      if (special === 0) continue
-      for (let value = 0; value < values; value++) {
-        const more = selector === "ModRM" ? matchesModrm(line, value) : matchesRexB(form, value)
-        if (more === 0) continue
+      const ofSlot = matchesSlot(line.form, slot, has16)
+      if (ofSlot === 0) continue
+      for (const value of claimed) {
         const place = slot * values + value
-        const claim = special + more
+        const claim = ofSlot + matches(line, value)
         if (claim === claims[place])
-          throw new Error(`${form.opcode} ${form.name} is ${lines[place]?.form.name} as well`)
+          throw new Error(`${line.form.opcode} ${line.form.name} is ${lines[place]!.form.name} as well`)
         if (claim < claims[place]!) continue
         claims[place] = claim
         lines[place] = line
@@ -129,7 +128,8 @@ const lineFor = (form: Form): Line => {
   }
 }
 
-// How special a claim is: 0 is none. A prefix of the opcode's own counts most.
+/** What makes a line's claim to an encoding special: each counts more than all before it together. No worth at all: no claim. */
+const worth = { opcode: 1, rexW: 2, digit: 4, wholeByte: 8, ownPrefix: 16 } as const
 
 /** `has16`: the opcode has a line of 16 bits, so that 66 says the operand size. */
 const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number, has16: boolean): number => {
@@ -138,17 +138,16 @@ const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number, has1
   if (addressWidth !== undefined && addressWidth !== (address67 ? 32 : 64)) return 0
   const is66 = encoding.prefix === "66"
   if (!sizes.includes(rexW ? 64 : size66 && !is66 ? 16 : 32)) return 0
-  // REX.W in the opcode before a size of 64 by default.
-  const special = encoding.rexW ? 2 : 1
+  const special = worth.opcode + (encoding.rexW ? worth.rexW : 0)
   switch (encoding.prefix) {
     case "any":
       return special
     case "NP":
-      return repeat === "" && (!size66 || (has16 && sizes.length < 3)) ? special + 16 : 0
+      return repeat === "" && (!size66 || (has16 && sizes.length < 3)) ? special + worth.ownPrefix : 0
     case "66":
-      return repeat === "" && size66 ? special + 16 : 0
+      return repeat === "" && size66 ? special + worth.ownPrefix : 0
     default:
-      return repeat === encoding.prefix ? special + 16 : 0
+      return repeat === encoding.prefix ? special + worth.ownPrefix : 0
   }
 }
 
@@ -156,11 +155,12 @@ const matchesModrm = ({ form, rm }: Line, value: number): number => {
   const isRegister = value >= 64
   if ((rm === "memory" && isRegister) || (rm === "register" && !isRegister)) return 0
   const { modrm } = form.encoding
-  if (modrm === "/r") return 4
+  if (modrm === "/r") return worth.opcode
   if (modrm === "none") throw new Error(`${form.opcode} shares its opcode with lines that have ModR/M`)
-  if ("digit" in modrm) return modrm.digit === ((value >> 3) & 7) ? 8 : 0
-  return value === selectorOfModrm(modrm.byte) ? 12 : 0
+  if ("digit" in modrm) return modrm.digit === ((value >> 3) & 7) ? worth.digit : 0
+  return value === selectorOfModrm(modrm.byte) ? worth.wholeByte : 0
 }
 
 /** An opcode that is register 0 of a line with +r as well means its own line without REX.B: 90 is NOP, 41 90 is XCHG. */
-const matchesRexB = ({ encoding }: Form, rexB: number): number => (encoding.plusRegister ? 4 : rexB === 0 ? 8 : 0)
+const matchesRexB = ({ form }: Line, rexB: number): number =>
+  form.encoding.plusRegister ? worth.opcode : rexB === 0 ? worth.wholeByte : 0
