@@ -7,7 +7,7 @@
  */
 import type { Mapping } from "../Bus.ts"
 import { AcpiPm, ResetControl } from "./acpiPm.ts"
-import { irq, memoryMap, pciIrqs, pciPins, pitPin, portMap } from "./addresses.ts"
+import { irq, memoryMap, pciIrqs, pciPins, pitPin, portMap, requester } from "./addresses.ts"
 import { Hpet } from "./hpet.ts"
 import { I8042 } from "./i8042.ts"
 import { InterruptBus } from "./interruptMessages.ts"
@@ -27,8 +27,10 @@ export interface Board {
   readonly date: DateTime
   /** What each processor is to its local APIC; the first is the bootstrap processor. */
   readonly processors: readonly Omit<Surroundings, "externalVector">[]
-  /** Memory as PCI devices reach it. Interrupt messages are not asked for here: they go to `interrupts`, unless this remaps them. */
-  readonly memory: Pick<Upstream, "read" | "write"> & Partial<Pick<Upstream, "message">>
+  /** Memory as PCI devices reach it. */
+  readonly memory: Pick<Upstream, "read" | "write">
+  /** Interrupt messages of all senders, by requester ID, on their way to `interrupts`. If not said, they go there as they are. */
+  readonly remap?: Upstream["message"]
   readonly powerOff: () => void
   readonly reset: () => void
   /** Address line 20 is on, or masked. */
@@ -52,15 +54,19 @@ export class Pc {
   /** Which of the PCI lines are asserted. */
   private readonly pciLines = [false, false, false, false]
 
-  constructor({ timers, ramBytes, date, processors, memory, powerOff, reset, a20 }: Board) {
+  constructor({ timers, ramBytes, date, processors, memory, remap, powerOff, reset, a20 }: Board) {
     const { interrupts } = this
+    const message = remap ?? ((_, address, data) => interrupts.message(address, data))
     this.pic = new Pic((level) => {
       for (const apic of this.localApics) apic.setPin(0, level)
     })
     this.localApics = processors.map(
       (each, id) => new LocalApic(id, timers, interrupts, { ...each, externalVector: () => this.pic.acknowledge() })
     )
-    this.ioApic = new IoApic(interrupts.message, ((1 << pciPins.count) - 1) << pciPins.first)
+    this.ioApic = new IoApic(
+      (address, data) => message(requester.ioApic, address, data),
+      ((1 << pciPins.count) - 1) << pciPins.first
+    )
     interrupts.attachListener((vector) => {
       this.ioApic.endOfInterrupt(vector)
       this.ioApic.retry()
@@ -73,7 +79,7 @@ export class Pc {
       legacyReplacement: (isOn) => {
         this.isReplaced = isOn
       },
-      message: interrupts.message
+      message: (address, data) => message(requester.hpet, address, data)
     })
     this.pm = new AcpiPm(timers, { sci: (level) => this.setIrq(irq.sci, level), powerOff })
     this.keyboard = new I8042({ irq: (level) => this.setIrq(irq.keyboard, level), a20, reset })

@@ -40,5 +40,8 @@ export const pitPin = 2
 export const pciPins = { first: 16, count: 4 } as const
 export const pciIrqs = [10, 11, 10, 11] as const
 
+/** Bus, device and function by which chips that are not on the PCI bus send messages. The DMAR table says the same. */
+export const requester = { ioApic: 0xff00, hpet: 0xff08 } as const
+
 /** Which of the four lines a function's interrupt pin (0 is INTA#) is. */
 export const pciLine = (device: number, pin: number): number => (device + pin) % pciPins.count

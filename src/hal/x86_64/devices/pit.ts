@@ -80,7 +80,9 @@ class Counter {
   private register = 0
   /** The least significant byte of a count whose most significant one is awaited. */
   private firstByte: number | undefined
-  /** The count register was written, and the counting element has not got it. */
+  /** The count register was written since the control word. */
+  private isWritten = false
+  /** It was written, and the counting element has not got it. */
   private isNull = true
   /** The counting element got `count` at `start`; undefined: none yet. */
   private count: number | undefined
@@ -106,6 +108,7 @@ class Counter {
     this.control = word & 0x3f
     this.mode = modeOf(get(CONTROL.M, word))
     this.firstByte = undefined
+    this.isWritten = false
     this.isNull = true
     this.count = undefined
     this.stopped = undefined
@@ -134,7 +137,10 @@ class Counter {
   private setCount(word: number): void {
     this.settle()
     this.register = word
+    this.isWritten = true
     this.isNull = true
+    // What is about to be loaded is loaded as it is then.
+    if (this.count !== undefined && this.elapsed() < 0) this.count = this.decoded()
     if (isTriggered(this.mode)) return
     if (!isRepeating(this.mode) || this.count === undefined) this.load()
     else if (this.next) this.next.count = this.decoded()
@@ -162,9 +168,9 @@ class Counter {
     this.settle()
     this.gate = level
     const isLoaded = this.count !== undefined
-    if (level && (isTriggered(this.mode) || (isRepeating(this.mode) && isLoaded))) this.load()
+    if (level && (isTriggered(this.mode) ? this.isWritten : isRepeating(this.mode) && isLoaded)) this.load()
     else if (level && this.stopped !== undefined) {
-      this.start = this.now() - this.stopped
+      if (this.elapsed() >= 0) this.start = this.now() - this.stopped
       this.stopped = undefined
     } else if (!level && !isTriggered(this.mode) && isLoaded) this.stopped = Math.max(this.elapsed(), 0)
     this.changed()
@@ -228,12 +234,14 @@ class Counter {
     )
   }
 
+  /** Ticks since the counting element was loaded; less than 0 before, with or without GATE. */
   private elapsed(): number {
-    return this.stopped ?? this.now() - this.start
+    const elapsed = this.now() - this.start
+    return elapsed < 0 ? elapsed : (this.stopped ?? elapsed)
   }
 
   private settle(): void {
-    if (this.next === undefined || this.now() < this.next.at) return
+    if (this.next === undefined || this.stopped !== undefined || this.now() < this.next.at) return
     const { count, at, isHalf } = this.next
     this.count = count
     // A half-cycle that begins is the second of its cycle.
