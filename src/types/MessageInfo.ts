@@ -34,16 +34,19 @@ export interface MessageInfo {
   readonly length: number
 }
 
-export const toBigInt = (info: MessageInfo): bigint =>
-  (BigInt(info.label) << 12n) |
-  (BigInt(info.capsUnwrapped) << 9n) |
-  (BigInt(info.extraCaps) << 7n) |
-  BigInt(info.length)
+/** Words below this are exact as numbers, with which both ways are quick. All but the largest labels are. */
+const exact = 2 ** 53
+
+export const toBigInt = ({ label, capsUnwrapped, extraCaps, length }: MessageInfo): bigint => {
+  const low = (capsUnwrapped << 9) | (extraCaps << 7) | length
+  return label < exact / 2 ** 12 ? BigInt(label * 2 ** 12 + low) : (BigInt(label) << 12n) | BigInt(low)
+}
 
 export const fromBigInt = (word: bigint): MessageInfo => {
-  const lo = Number(BigInt.asIntN(32, word))
+  const number = Number(word)
+  const lo = number < exact ? (number % 2 ** 32) | 0 : Number(BigInt.asIntN(32, word))
   return {
-    label: Number(word >> 12n),
+    label: number < exact ? Math.floor(number / 2 ** 12) : Number(word >> 12n),
     capsUnwrapped: capsUnwrapped(lo),
     extraCaps: extraCaps(lo),
     length: length(lo)

@@ -87,19 +87,22 @@ class MessageTransaction implements Transaction<Arrived> {
 
   result(): Arrived {
     const { badge, info, mr0, mr1, mr2, mr3 } = this.#registers!
-    const lo = Number(info & 0xffff_ffffn)
-    const length = MessageInfo.length(lo)
-    const words = [mr0, mr1, mr2, mr3].slice(0, length)
+    const { label, capsUnwrapped, extraCaps, length } = MessageInfo.fromBigInt(info)
+    const buffer = this.#fromBuffer
+    const inRegisters = [mr0, mr1, mr2, mr3]
+    if (length < inRegisters.length) inRegisters.length = length
     return {
       badge,
-      label: Number(info >> 12n),
-      words: this.#fromBuffer === undefined ? words : [...words, ...bufferWords(this.#fromBuffer, length)],
-      extraCaps: MessageInfo.extraCaps(lo),
-      unwrapped: MessageInfo.capsUnwrapped(lo),
-      badges: this.#fromBuffer === undefined ? [] : bufferBadges(this.#fromBuffer, MessageInfo.extraCaps(lo))
+      label,
+      words: buffer === undefined ? inRegisters : [...inRegisters, ...bufferWords(buffer, length)],
+      extraCaps,
+      unwrapped: capsUnwrapped,
+      badges: buffer === undefined ? none : bufferBadges(buffer, extraCaps)
     }
   }
 }
+
+const none: ReadonlyArray<bigint> = []
 
 const inRegisters = ({ syscall, capability, label, words, caps, reply }: MessageCall): Request => ({
   _tag: "Syscall",
