@@ -37,7 +37,7 @@ export interface Values<V, B> {
   and(a: V, b: V): V
   or(a: V, b: V): V
   xor(a: V, b: V): V
-  /** Shifts and rotations by 0..63. */
+  /** Shifts and rotations by the count modulo 64. */
   shl(a: V, count: V): V
   shr(a: V, count: V): V
   sar(a: V, count: V): V
@@ -108,7 +108,8 @@ export interface Machine<V, B> extends Values<V, B> {
   raise(exception: Exception, when: B): void
   /**
    * The instruction ends in an operation of the whole machine: CPUID, WRMSR, IRET. Plain TypeScript does it on the state block, after everything
-   * written above is in place; RIP is the next instruction's, the count includes this one. What it refuses is raised at this instruction.
+   * written above is in place; RIP is the next instruction's, the count includes this one. What it refuses is raised at this instruction: so what
+   * must not have happened then is not written, but handed over.
    */
   system(name: SystemName, ...inputs: readonly V[]): void
 }
