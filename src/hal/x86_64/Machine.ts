@@ -1,8 +1,9 @@
 /**
  * Machine: the parts wired together, and what they offer a kernel.
  *
- * A machine is made with a kernel's image and its modules in memory, the processor at the kernel's entry. `run` goes
- * on from wherever it is.
+ * Where to read on: `Processor` is the loop, `processor/` what instructions mean and the ways to run them, `memory/` how
+ * an address leads to a byte, `system/` what privileged instructions, exceptions and interrupts do, `gate` where the
+ * processor hands over to the host. `Clock`, `Bus` and the chips are beside this file; `Loader` puts a kernel in memory.
  */
 import { Layer } from "effect"
 import type { Fiber } from "../../types/Gate.ts"

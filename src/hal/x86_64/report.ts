@@ -3,6 +3,7 @@ import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import { fourLevel, trace } from "./memory/paging.ts"
 import { at, registerNames, segments } from "./processor/State.ts"
 import type { Core } from "./system/Core.ts"
+import { vector } from "./system/registers.ts"
 
 const hex32 = (half: number): string => (half >>> 0).toString(16).toUpperCase().padStart(8, "0")
 const hex = (core: Core, offset: number): string => `${hex32(core.high(offset))}_${hex32(core.low(offset))}`
@@ -11,9 +12,17 @@ export const report = (core: Core): string =>
   [
     ...generalRegisters(core),
     ...systemRegisters(core),
+    lastException(core),
     ...walk(core, "RIP", at.rip),
     ...walk(core, "CR2", at.cr2)
   ].join("\n")
+
+/** What was refused last: of a triple fault, the exception that no handler could be reached for in the end. */
+const lastException = (core: Core): string => {
+  const number = core.low(at.vector)
+  const name = Object.entries(vector).find(([, of]) => of === number)?.[0] ?? number
+  return `the last exception was #${name} with error code ${core.low(at.errorCode)}`
+}
 
 const generalRegisters = (core: Core): readonly string[] => {
   const cells = registerNames.map((name, n) => `${name.toUpperCase().padEnd(3)} ${hex(core, at.general + n * 8)}`)

@@ -167,6 +167,8 @@ describe.each(Object.entries(readings))("an exception, read: %s", (_name, readin
 
     assert.deepStrictEqual(board.run(10), { _tag: "TripleFault" })
     assert.match(board.machine.report(), /RIP 00000000_00100000/)
+    assert.match(board.machine.report(), /the last exception was #GP with error code 67\n/, "the IDT has no entry 8")
+    assert.match(board.machine.report(), /PTE {3}at [0-9A-F]+H: 00000000_00100023/)
   })
 
   it("by INT n needs a gate that the program may call", () => {
