@@ -10,6 +10,7 @@ import { failure } from "./failure.ts"
 import * as Output from "./Output.ts"
 import { read } from "./Program.ts"
 import { boot, type System } from "./System.ts"
+import { run as watched } from "./Watch.ts"
 
 /** @returns the exit code, or what was wrong with what was typed. */
 export const start = async ({ arguments: [file], options }: Given): Promise<number | UsageError> => {
@@ -44,7 +45,7 @@ export const start = async ({ arguments: [file], options }: Given): Promise<numb
 /** A program that does what none should stops the machine. */
 const run = (system: System, limit: number): Stop | TaskDefect => {
   try {
-    return system.run(limit)
+    return watched(system, limit)
   } catch (cause) {
     if (cause instanceof TaskDefect) return cause
     throw cause

@@ -34,6 +34,9 @@ export const leave = (): void => {
   guard.running = undefined
 }
 
+/** The task that runs, if one does. */
+export const running = (): string | undefined => guard.running
+
 const install = (): void => {
   guard.installed = true
   for (const [owner, names, instead] of guarded) {
