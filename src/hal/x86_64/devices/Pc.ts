@@ -26,7 +26,7 @@ export interface Board {
   /** The date at time 0. */
   readonly date: DateTime
   /** What each processor is to its local APIC; the first is the bootstrap processor. */
-  readonly processors: readonly Omit<Surroundings, "externalVector">[]
+  readonly processors: readonly Surroundings[]
   /** Memory as PCI devices reach it. */
   readonly memory: Pick<Upstream, "read" | "write">
   /** Interrupt messages of all senders, by requester ID, on their way to `interrupts`. If not said, they go there as they are. */
@@ -61,7 +61,7 @@ export class Pc {
       for (const apic of this.localApics) apic.setPin(0, level)
     })
     this.localApics = processors.map(
-      (each, id) => new LocalApic(id, timers, interrupts, { ...each, externalVector: () => this.pic.acknowledge() })
+      (each, id) => new LocalApic(id, timers, interrupts, each, () => this.pic.acknowledge())
     )
     this.ioApic = new IoApic(
       (address, data) => message(requester.ioApic, address, data),
@@ -83,10 +83,12 @@ export class Pc {
     })
     this.pm = new AcpiPm(timers, { sci: (level) => this.setIrq(irq.sci, level), powerOff })
     this.keyboard = new I8042({ irq: (level) => this.setIrq(irq.keyboard, level), a20, reset })
-    this.pci = new PciBus(
-      { message: (_, address, data) => interrupts.message(address, data), ...memory },
-      (line, isAsserted) => this.setPciLine(line, isAsserted)
-    )
+    const upstream: Upstream = {
+      read: (source, address, bytes) => memory.read(source, address, bytes),
+      write: (source, address, bytes) => memory.write(source, address, bytes),
+      message
+    }
+    this.pci = new PciBus(upstream, (line, isAsserted) => this.setPciLine(line, isAsserted))
     this.configPorts = new ConfigPorts(this.pci, new ResetControl(reset))
   }
 

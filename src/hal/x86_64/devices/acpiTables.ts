@@ -292,7 +292,7 @@ const rootBridge = device(
       busNumbers(0, 256),
       ports(portMap.pciAddress.base, 8),
       portWindow(0, portMap.pciAddress.base),
-      portWindow(0x0d00, 0xf300),
+      portWindow(portMap.pci.base, portMap.pci.count),
       memoryWindow(memoryMap.pciLow.base, memoryMap.pciLow.bytes),
       memoryWindow(memoryMap.pciHigh.base, memoryMap.pciHigh.bytes)
     )

@@ -28,7 +28,7 @@ export const portMap = {
   resetControl: { base: 0xcf9, count: 1 },
   pciData:      { base: 0xcfc, count: 4 },
   /** PCI devices' ports. */
-  pci:          { base: 0x1000, count: 0xf000 }
+  pci:          { base: 0xc000, count: 0x4000 }
 } as const
 
 /** ISA interrupts. The 8254's comes to IOAPIC pin 2, every other one to the pin of its number. */

@@ -93,8 +93,6 @@ export interface Surroundings {
   readonly smi: () => void
   readonly init: () => void
   readonly startUp: (vector: number) => void
-  /** INTA: the vector of the 8259As. */
-  readonly externalVector: () => number
   /** The registers are in memory at this address, or (undefined) not in memory. */
   readonly mapped: (address: number | undefined) => void
   /** What IA32_TIME_STAMP_COUNTER is ahead of the time. */
@@ -105,6 +103,7 @@ export class LocalApic implements Receiver, Target {
   private readonly initialId: number
   private readonly bus: InterruptBus
   private readonly surroundings: Surroundings
+  private readonly externalVector: () => number
   private readonly timer: ApicTimer
   private readonly words = new Uint32Array(0x40)
   private readonly irr = new Int32Array(8)
@@ -119,11 +118,12 @@ export class LocalApic implements Receiver, Target {
   /** LINT0 and LINT1. */
   private readonly pins: [boolean, boolean] = [false, false]
 
-  /** The one with ID 0 is the bootstrap processor's. */
-  constructor(id: number, timers: Timers, bus: InterruptBus, surroundings: Surroundings) {
+  /** The one with ID 0 is the bootstrap processor's. `externalVector` is INTA as the 8259As answer it. */
+  constructor(id: number, timers: Timers, bus: InterruptBus, surroundings: Surroundings, externalVector: () => number) {
     this.initialId = id
     this.bus = bus
     this.surroundings = surroundings
+    this.externalVector = externalVector
     this.timer = new ApicTimer(timers, `local APIC ${id}`, this.timerExpired)
     this.base = [(BASE.address | BASE.EN | (id === 0 ? BASE.BSP : 0)) >>> 0, 0]
     bus.attach(this)
@@ -172,7 +172,7 @@ export class LocalApic implements Receiver, Target {
     const vector = this.pending()
     if (vector === external) {
       this.hasExternal = false
-      return this.surroundings.externalVector()
+      return this.externalVector()
     }
     if (vector < 0) return this.word("SVR") & 0xff
     clear(this.irr, vector)

@@ -4,7 +4,7 @@
  * PCI Local Bus Specification 3.0, "Configuration Mechanism #1"; PCI Express Base Specification, "PCI Express Enhanced
  * Configuration Access Mechanism (ECAM)"; the host bridge is the Intel 82Q35's.
  */
-import { memoryMap, pciIrqs, pciLine, pciPins } from "./addresses.ts"
+import { memoryMap, pciIrqs, pciLine, pciPins, portMap } from "./addresses.ts"
 import { BAR, header } from "./pciConfig.ts"
 import { PciFunction, type Upstream } from "./pciFunction.ts"
 import { mask, ro } from "./registers.ts"
@@ -157,13 +157,10 @@ export class ConfigPorts {
   }
 }
 
-/** Ports that firmware gives away, above those of the board. */
-const firstPort = 0xc000
-
 /** What firmware leaves behind: base addresses assigned in the order of the functions, decoding on, interrupt lines filled in. */
 export const assignResources = (bus: PciBus): void => {
   let memory: number = memoryMap.pciHigh.base
-  let port = firstPort
+  let port: number = portMap.pci.base
   const { COMMAND, INTERRUPT_LINE } = header
   for (const [at, each] of bus.entries()) {
     let enabled = 0

@@ -1,17 +1,18 @@
 import { assert, describe, it } from "vitest"
 import { Bus } from "../../../../src/hal/x86_64/Bus.ts"
+import { Clock } from "../../../../src/hal/x86_64/Clock.ts"
 import { memoryMap } from "../../../../src/hal/x86_64/devices/addresses.ts"
 import { Pc } from "../../../../src/hal/x86_64/devices/Pc.ts"
 import { slot } from "../../../../src/hal/x86_64/devices/pciBus.ts"
 import { BlockDevice } from "../../../../src/hal/x86_64/devices/virtio/block.ts"
 import { ConsoleDevice } from "../../../../src/hal/x86_64/devices/virtio/console.ts"
 import { VirtioPci } from "../../../../src/hal/x86_64/devices/virtio/VirtioPci.ts"
+import type { Timers } from "../../../../src/hal/x86_64/devices/Wires.ts"
 import { Time } from "./time.ts"
 
 const { ioApic, hpet, ecam } = memoryMap
 
-const aPc = () => {
-  const time = new Time()
+const aPc = <T extends Timers>(time: T) => {
   const events: string[] = []
   const pc = new Pc({
     timers: time,
@@ -58,7 +59,7 @@ const low = 1 << 13
 
 describe("the timer's interrupt", () => {
   it("comes to the processor by the 8259As and LINT0, as firmware leaves it", () => {
-    const { time, pc, apic } = aPc()
+    const { time, pc, apic } = aPc(new Time())
     pc.leaveFirmwareState()
     time.pass(55_000_000)
     assert.strictEqual(apic.acknowledge(), 8)
@@ -69,7 +70,7 @@ describe("the timer's interrupt", () => {
   })
 
   it("comes by IOAPIC pin 2", () => {
-    const { time, bus, route, delivered } = aPc()
+    const { time, bus, route, delivered } = aPc(new Time())
     route(2, 0x30)
     bus.writePort(0x43, 8, 0x34)
     bus.writePort(0x40, 8, 0xa9)
@@ -80,7 +81,7 @@ describe("the timer's interrupt", () => {
   })
 
   it("is the HPET's once that has replaced it", () => {
-    const { time, bus, route, delivered } = aPc()
+    const { time, bus, route, delivered } = aPc(new Time())
     route(2, 0x30)
     bus.write(hpet.base + 0x100, 32, 4)
     bus.write(hpet.base + 0x108, 32, 100)
@@ -96,7 +97,7 @@ describe("the timer's interrupt", () => {
 
 describe("other interrupts", () => {
   it("of the keyboard come by pin 1, of the clock by pin 8", () => {
-    const { time, pc, bus, route, delivered } = aPc()
+    const { time, pc, bus, route, delivered } = aPc(new Time())
     route(1, 0x31)
     route(8, 0x38)
     pc.keyboard.press([0x1c])
@@ -109,7 +110,7 @@ describe("other interrupts", () => {
   })
 
   it("of ACPI come by pin 9, level-triggered, until they are cleared", () => {
-    const { pc, bus, route, delivered } = aPc()
+    const { pc, bus, route, delivered } = aPc(new Time())
     route(9, level | 0x39)
     bus.writePort(0x602, 16, 0x100)
     pc.pm.pressPowerButton()
@@ -120,7 +121,7 @@ describe("other interrupts", () => {
   })
 
   it("of PCI come by pins from 16 on, low active, and by IRQ 10 and 11", () => {
-    const { pc, route, apic, delivered } = aPc()
+    const { pc, route, apic, delivered } = aPc(new Time())
     const { fn } = new VirtioPci(new ConsoleDevice(() => undefined))
     pc.pci.attach(slot(2), fn)
     route(18, level | low | 0x52)
@@ -139,7 +140,7 @@ describe("other interrupts", () => {
 
 describe("a PCI device", () => {
   it("is found by both mechanisms, and answers where firmware put it", () => {
-    const { pc, bus } = aPc()
+    const { pc, bus } = aPc(new Time())
     const store = { sectors: 8, isReadOnly: true, read: () => true, write: () => false, flush: () => true }
     pc.pci.attach(slot(3), new VirtioPci(new BlockDevice(store, "disk")).fn)
     pc.leaveFirmwareState()
@@ -153,7 +154,7 @@ describe("a PCI device", () => {
 
 describe("the machine", () => {
   it("is turned off by ACPI, and reset by port CF9H or the keyboard controller", () => {
-    const { bus, events } = aPc()
+    const { bus, events } = aPc(new Time())
     bus.writePort(0x604, 16, 0x2000)
     bus.writePort(0xcf9, 8, 6)
     bus.writePort(0x64, 8, 0xfe)
@@ -161,7 +162,7 @@ describe("the machine", () => {
   })
 
   it("is as at first after a reset, but for the time of day", () => {
-    const { time, pc, bus, apic } = aPc()
+    const { time, pc, bus, apic } = aPc(new Time())
     pc.leaveFirmwareState()
     pc.keyboard.press([0x1c])
     time.pass(5_000_000_000)
@@ -172,5 +173,26 @@ describe("the machine", () => {
     bus.writePort(0x70, 8, 0)
     assert.strictEqual(bus.readPort(0x71, 8), 5)
     assert.strictEqual(time.next(), Number.POSITIVE_INFINITY)
+  })
+})
+
+describe("the machine's clock", () => {
+  it("drives the chips: what is due happens when the processor has slept until then", () => {
+    const { time: clock, bus, apic, delivered } = aPc(new Clock(new Int32Array(0x400)))
+    apic.write(0x320, 32, 0x41)
+    apic.write(0x3e0, 32, 0xb)
+    apic.write(0x380, 32, 5000)
+    assert.strictEqual(clock.next(), 5000)
+    clock.skipTo(5000)
+    clock.runDue()
+    assert.deepStrictEqual(delivered(), [0x41])
+    bus.writePort(0x43, 8, 0x34)
+    bus.writePort(0x40, 8, 0)
+    bus.writePort(0x40, 8, 0x10)
+    for (let n = 0; n < 8; n++) {
+      clock.skipTo(clock.next())
+      clock.runDue()
+    }
+    assert.closeTo(clock.now(), 4 * 3_432_829, 10_000)
   })
 })

@@ -28,16 +28,21 @@ const aMachine = (processors = 1) => {
   const apics = Array.from(
     { length: processors },
     (_, id) =>
-      new LocalApic(id, time, bus, {
-        noticed: () => undefined,
-        nmi: () => events.push(`NMI ${id}`),
-        smi: () => events.push(`SMI ${id}`),
-        init: () => events.push(`INIT ${id}`),
-        startUp: (vector) => events.push(`SIPI ${id} ${vector}`),
-        externalVector: () => 0x68,
-        mapped: (address) => mapped.push(address),
-        tscOffset: () => 0
-      })
+      new LocalApic(
+        id,
+        time,
+        bus,
+        {
+          noticed: () => undefined,
+          nmi: () => events.push(`NMI ${id}`),
+          smi: () => events.push(`SMI ${id}`),
+          init: () => events.push(`INIT ${id}`),
+          startUp: (vector) => events.push(`SIPI ${id} ${vector}`),
+          mapped: (address) => mapped.push(address),
+          tscOffset: () => 0
+        },
+        () => 0x68
+      )
   )
   for (const apic of apics) apic.write(at.SVR, 32, 0x1ff)
   return { time, bus, events, mapped, ended, apics, apic: apics[0]! }

@@ -1,6 +1,12 @@
 import { assert, describe, it } from "vitest"
 import { FwCfg, fwCfgItems, fwCfgKey } from "../../../../src/hal/x86_64/devices/fwCfg.ts"
-import { debugConsole, debugExit } from "../../../../src/hal/x86_64/devices/qemuPorts.ts"
+import {
+  debugConsole,
+  debugExit,
+  testLatch,
+  testLines,
+  testMemory
+} from "../../../../src/hal/x86_64/devices/qemuPorts.ts"
 
 describe("the debug exit", () => {
   it("ends with twice what is written, plus one", () => {
@@ -19,6 +25,34 @@ describe("the debug console", () => {
     port.write(0, 8, 0x41)
     assert.deepStrictEqual(printed, [0x41])
     assert.strictEqual(port.read(0, 8), 0xe9)
+  })
+})
+
+describe("the test device", () => {
+  it("has a latch that is read in any width", () => {
+    const latch = testLatch()
+    latch.write(0, 32, 0x1234_5678)
+    latch.write(1, 8, 0xff)
+    latch.write(4, 32, 7)
+    assert.strictEqual(latch.read(0, 32), 0x1234_ff78)
+    assert.strictEqual(latch.read(2, 16), 0x1234)
+  })
+
+  it("raises and lowers interrupt lines", () => {
+    const changes: [number, boolean][] = []
+    const lines = testLines((line, level) => changes.push([line, level]))
+    lines.write(5, 8, 1)
+    lines.write(5, 8, 0)
+    assert.deepStrictEqual(changes, [
+      [5, true],
+      [5, false]
+    ])
+  })
+
+  it("has memory", () => {
+    const memory = testMemory()
+    memory.write(0xfffc, 32, 0xdead_beef)
+    assert.strictEqual(memory.read(0xfffe, 16), 0xdead)
   })
 })
 
