@@ -36,6 +36,8 @@ const command = {
   readOutputPort:     0xd0,
   writeOutputPort:    0xd1,
   writeKeyboardData:  0xd2,
+  writeAuxiliaryData: 0xd3,
+  writeToAuxiliary:   0xd4,
   disableA20:         0xdd,
   enableA20:          0xdf,
   readTestInputs:     0xe0,
@@ -190,6 +192,8 @@ export class I8042 implements Target {
         break
       case command.writeOutputPort:
       case command.writeKeyboardData:
+      case command.writeAuxiliaryData:
+      case command.writeToAuxiliary:
         this.awaiting = code
         break
       case command.disableA20:
@@ -201,13 +205,13 @@ export class I8042 implements Target {
     }
   }
 
-  /** The byte of a command of two bytes. */
+  /** The byte of a command of two bytes. One for the auxiliary device reaches nobody. */
   private take(code: number, value: number): void {
     this.awaiting = undefined
     if (code === command.writeOutputPort) this.drive(value)
     else if (code === command.writeKeyboardData) this.answer(value)
     else if (code === command.writeByte) this.commandByte = value
-    else this.memory[code & 0x1f] = value
+    else if (code < command.writeByte + 32) this.memory[code & 0x1f] = value
   }
 
   private readMemory(at: number): number {

@@ -278,31 +278,29 @@ export class Rtc implements Target {
     return (second / 32_768) * 2 ** ((rate < 3 ? rate + 7 : rate) - 1)
   }
 
-  /** When the first alarm after `from` is; at most a day later, or infinity. */
+  /** When the first alarm after `from` is, at most a day later; or infinity. Hours and minutes in which none is are passed over. */
   private nextAlarm(from: number): number {
-    const first = this.secondsPassed(from) + 1
-    const horizon =
-      this.registers.get("B", "AIE") === 1
-        ? 86_400
-        : Math.min(86_400, this.secondsPassed(this.timers.now()) - first + 1)
-    for (let n = 0; n < horizon; n++) {
-      if (this.isAlarm((this.epoch + first + n) % 86_400)) return this.since + (first + n) * second
+    if (!this.isPossible(address.minutesAlarm) || !this.isPossible(address.secondsAlarm))
+      return Number.POSITIVE_INFINITY
+    const first = this.epoch + this.secondsPassed(from) + 1
+    for (let at = first; at < first + 86_400; ) {
+      const inDay = at % 86_400
+      if (!this.matches(address.hoursAlarm, this.encodedHours(Math.floor(inDay / 3600)))) at += 3600 - (inDay % 3600)
+      else if (!this.matches(address.minutesAlarm, this.encoded(Math.floor(inDay / 60) % 60))) at += 60 - (inDay % 60)
+      else if (!this.matches(address.secondsAlarm, this.encoded(inDay % 60))) at++
+      else return this.since + (at - this.epoch) * second
     }
     return Number.POSITIVE_INFINITY
   }
 
-  private isAlarm(inDay: number): boolean {
-    const { cmos } = this
-    const [seconds, minutes, hours] = [
-      cmos[address.secondsAlarm]!,
-      cmos[address.minutesAlarm]!,
-      cmos[address.hoursAlarm]!
-    ]
-    return (
-      (isAny(seconds) || this.encoded(inDay % 60) === seconds) &&
-      (isAny(minutes) || this.encoded(Math.floor(inDay / 60) % 60) === minutes) &&
-      (isAny(hours) || this.encodedHours(Math.floor(inDay / 3600)) === hours)
-    )
+  /** Software may ask for a minute or a second that there is not. */
+  private isPossible(alarm: number): boolean {
+    for (let n = 0; n < 60; n++) if (this.matches(alarm, this.encoded(n))) return true
+    return false
+  }
+
+  private matches(alarm: number, code: number): boolean {
+    return isAny(this.cmos[alarm]!) || this.cmos[alarm] === code
   }
 
   private await(): void {

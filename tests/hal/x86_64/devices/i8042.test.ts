@@ -83,6 +83,9 @@ describe("the controller", () => {
     const { command, read } = aController()
     command(0xa9)
     assert.notDeepEqual(read(), [0])
+    command(0xd3, 0x5a)
+    command(0xd4, 0xff)
+    assert.deepStrictEqual(read(), [])
   })
 })
 

@@ -1,3 +1,4 @@
+import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { dayNumber, dayOf, weekday } from "../../../../src/hal/x86_64/devices/calendar.ts"
 import { Rtc } from "../../../../src/hal/x86_64/devices/rtc.ts"
@@ -205,6 +206,40 @@ describe("interrupts", () => {
     assert.strictEqual(get(C) & 0x20, 0)
     time.pass(20 * second)
     assert.strictEqual(get(C) & 0x20, 0x20)
+  })
+
+  it("of any alarm come at the seconds that match it, as a look at every second would find", () => {
+    const code = fc.oneof(fc.integer({ min: 0, max: 0x59 }), fc.constantFrom(0xc0, 0xff, 0x7f))
+    fc.assert(
+      fc.property(code, code, code, fc.constantFrom(0x20, 0x22, 0x26), (hours, minutes, seconds, control) => {
+        const { time, put, get, irq } = aClock()
+        put(A, 0x20)
+        for (const [at, value] of [
+          [5, hours],
+          [3, minutes],
+          [1, seconds]
+        ] as const)
+          put(at, value)
+        put(B, control)
+        const isMatch = (alarm: number, value: number) => alarm >= 0xc0 || alarm === value
+        for (let n = 1; n <= 20; n++) {
+          // Steps that reach every part of the hour and the day.
+          time.pass((n % 3 === 0 ? 3600 : n % 3 === 1 ? 60 : 1) * second)
+          const before = [4, 2, 0].map(get)
+          const isNow = [hours, minutes, seconds].every((alarm, part) => isMatch(alarm, before[part]!))
+          if (isNow) assert.isTrue(irq())
+          get(C)
+          time.pass(second)
+          const after = [4, 2, 0].map(get)
+          assert.strictEqual(
+            irq(),
+            [hours, minutes, seconds].every((alarm, part) => isMatch(alarm, after[part]!))
+          )
+          get(C)
+        }
+      }),
+      { numRuns: 200 }
+    )
   })
 
   it("of the end of updates are disabled by SET", () => {
