@@ -12,6 +12,7 @@ import {
   cptrOf,
   type Derived,
   derivedUnsafe,
+  elsewhereUnsafe,
   end,
   isCap,
   isGone,
@@ -231,6 +232,40 @@ const remove = (allocator: AllocatorService, slot: bigint) =>
     invoke(CNode.Delete, allocator.cnode, { index: slot, depth: allocator.depth }),
     Effect.sync(() => allocator.release(slot))
   )
+
+/** As `Cap_Copy` and `Cap_Mint`, of what the compiler knows only as a capability: the rights are some that the source has. */
+export const derive = (
+  source: AnyCap,
+  rights: ReadonlyArray<string>,
+  mark?: bigint
+): Effect.Effect<AnyCap, Refusal | OutOfSlots, Syscalls | Allocator> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.flatMap(allocator.slots(1), (slot) => {
+      const given = {
+        destIndex: slot,
+        destDepth: allocator.depth,
+        srcIndex: pointer(source),
+        srcDepth: allocator.depth,
+        rights: keeping(source, rights),
+        srcRoot: allocator.cnode
+      }
+      const put =
+        mark === undefined
+          ? invoke(CNode.Copy, allocator.cnode, given)
+          : invoke(CNode.Mint, allocator.cnode, { ...given, badge: mark })
+      return put.pipe(
+        Effect.map(() => elsewhereUnsafe(source, slot)),
+        Effect.onError(() => Effect.sync(() => allocator.release(slot)))
+      )
+    })
+  )
+
+/** As `Cap_Delete`, of what `derive` made. */
+export const discard = (cap: AnyCap): Effect.Effect<void, Refusal, Syscalls | Allocator> =>
+  Effect.flatMap(Allocator, (allocator) => {
+    const slot = cptrOf(inPlace(cap))
+    return Effect.map(remove(allocator, slot), () => end(cap))
+  })
 
 /** The rights word that keeps the rights named. What is made by it is a parent of its own, for revoke. */
 const keeping = (source: AnyCap, rights: unknown): Rights.RightsWord => {

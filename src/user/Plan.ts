@@ -19,12 +19,11 @@ import {
   cptrOf,
   elsewhereUnsafe,
   end,
-  kindOf,
   madeUnsafe,
   type Untyped,
   vouchedUnsafe
 } from "../types/Capability.ts"
-import type { Kind, RightOf } from "../types/Kind.ts"
+import type { RightOf } from "../types/Kind.ts"
 import { type At, addressOf, type MapRights, type SizeOf } from "../types/Mapping.ts"
 import type { Unfit, What } from "../types/Memory.ts"
 import * as CNode from "../types/methods/CNode.ts"
@@ -48,10 +47,9 @@ import type {
   Taken,
   Unmapped
 } from "../types/Plan.ts"
-import * as Rights from "../types/Rights.ts"
 import * as ASIDPool from "../types/x86_64/methods/ASIDPool.ts"
 import { Allocator, type AllocatorService, type NotMade } from "./Allocator.ts"
-import { type Mark, markWord } from "./Capabilities.ts"
+import { derive, type Mark, markWord } from "./Capabilities.ts"
 import { invoke } from "./Invocation.ts"
 import { AddressSpace_Map, type Attribute, Frame_Unmap } from "./Memory.ts"
 import { Spawner } from "./Spawn.ts"
@@ -312,24 +310,8 @@ const retype = Effect.fnUntraced(function* ({ memory, type, size, as }: StepOf<"
   yield* invoke(ASIDPool.Assign, cptrOf(asidPool), { vspace: slot })
 })
 
-const copy = Effect.fnUntraced(function* ({ source, rights, mark, as }: StepOf<"Copy">, space: Space) {
-  const { allocator } = space
-  const cap = space.cap(source)
-  const kind = kindOf(cap)
-  const slot = yield* allocator.slots(1)
-  const given = {
-    destIndex: slot,
-    destDepth: allocator.depth,
-    srcIndex: cptrOf(cap),
-    srcDepth: allocator.depth,
-    rights: Rights.wordKeeping(kind, Rights.fromNames(kind, rights as ReadonlyArray<RightOf<Kind>>), true),
-    srcRoot: allocator.cnode
-  }
-  yield* mark === undefined
-    ? invoke(CNode.Copy, allocator.cnode, given)
-    : invoke(CNode.Mint, allocator.cnode, { ...given, badge: mark })
-  space.put(as, elsewhereUnsafe(cap, slot), source)
-})
+const copy = ({ source, rights, mark, as }: StepOf<"Copy">, space: Space) =>
+  Effect.map(derive(space.cap(source), rights, mark), (cap) => space.put(as, cap, source))
 
 const move = Effect.fnUntraced(function* ({ source, as }: StepOf<"Move">, space: Space) {
   const { allocator } = space

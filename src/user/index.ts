@@ -19,7 +19,7 @@ export {
 export { ask, type NotAnswered } from "./Client.ts"
 export { Console, print, startConsole } from "./Console.ts"
 export { Endpoint_Create } from "./Endpoint.ts"
-export { Fault_Receive, type FaultReceived } from "./Fault.ts"
+export { Fault_Receive, Fault_Reply, type FaultReceived } from "./Fault.ts"
 export type { Refusal } from "./Invocation.ts"
 export { Call, Poll, Receive, Reply, ReplyReceive, Send, SendBlocking, Signal, Wait, Yield } from "./Ipc.ts"
 export {
@@ -37,9 +37,12 @@ export { type Plan, perform, plan } from "./Plan.ts"
 export { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
 export { isRootTask, type RootServices, type RootTask, rootTask } from "./RootTask.ts"
 export { reply, replyError, serve } from "./Server.ts"
+export { Shared_Read, Shared_Write } from "./Shared.ts"
 export { type Options, Spawner, type Started, spawn, spawnElf } from "./Spawn.ts"
 export { Syscalls } from "./Syscalls.ts"
+export { defineSystem, distribution, type System, show, startSystem, task } from "./System.ts"
 export {
+  Debug_NameThread,
   SchedContext_Bind,
   SchedContext_Consumed,
   SchedContext_Unbind,
