@@ -92,6 +92,8 @@ export class Tlb {
   private readonly large = Array.from({ length: translation.contexts }, () => new Set<number>())
   /** For each page of RAM the entry through which it can be written, 0 if there is none, or `several`. */
   private readonly writers: Int32Array
+  /** A translation for instruction fetches is gone, and nobody has been told. */
+  private isCodeDropped = false
 
   constructor(memory: PhysicalMemory, watcher: Watcher) {
     this.i32 = memory.i32
@@ -116,6 +118,7 @@ export class Tlb {
     if (n === -1) {
       n = this.leastChosen()
       this.empty(n)
+      this.tell()
       this.keys[n] = key
     }
     this.chosen[n] = ++this.choices
@@ -210,6 +213,7 @@ export class Tlb {
       }
       if (this.large[n]!.size > 0) this.invalidateLarge(n, lo, hi, everything)
     }
+    this.tell()
     if (hi < 0) this.watcher.globalsDropped()
   }
 
@@ -234,6 +238,7 @@ export class Tlb {
     for (let n = 0; n < translation.contexts; n++) {
       if (pcidOf(this.keys[n]!) === pcid) this.dropWhere(n, (info) => !(info & entry.global))
     }
+    this.tell()
   }
 
   /** The same of all address spaces. */
@@ -241,10 +246,12 @@ export class Tlb {
     for (let n = 0; n < translation.contexts; n++) {
       if (this.keys[n] !== none) this.dropWhere(n, (info) => !(info & entry.global))
     }
+    this.tell()
   }
 
   flushAll(): void {
     for (let n = 0; n < translation.contexts; n++) if (this.keys[n] !== none) this.empty(n)
+    this.tell()
     this.watcher.globalsDropped()
   }
 
@@ -266,7 +273,14 @@ export class Tlb {
 
   private drop(at: number, which: Table): void {
     this.i32.fill(-1, at >> 2, (at >> 2) + entry.bytes / 4)
-    if (which === table.fetch) this.watcher.codeMapChanged()
+    if (which === table.fetch) this.isCodeDropped = true
+  }
+
+  /** Whoever keeps what it found by an address of code hears of it, once. */
+  private tell(): void {
+    if (!this.isCodeDropped) return
+    this.isCodeDropped = false
+    this.watcher.codeMapChanged()
   }
 
   private empty(n: number): void {
@@ -279,7 +293,7 @@ export class Tlb {
         this.i32.fill(-1, word, word + entry.bytes / 4)
       }
     }
-    if (count > 0) this.watcher.codeMapChanged()
+    if (count > 0) this.isCodeDropped = true
     this.logged[n] = 0
     this.large[n]!.clear()
   }

@@ -43,16 +43,16 @@ export class Core {
   // ---- words of the state block
 
   low(offset: number): number {
-    return this.i32[offset >> 2]!
+    return this.i32[offset >>> 2]!
   }
 
   high(offset: number): number {
-    return this.i32[(offset + 4) >> 2]!
+    return this.i32[(offset + 4) >>> 2]!
   }
 
   set(offset: number, lo: number, hi: number): void {
-    this.i32[offset >> 2] = lo
-    this.i32[(offset + 4) >> 2] = hi
+    this.i32[offset >>> 2] = lo
+    this.i32[(offset + 4) >>> 2] = hi
   }
 
   copy(from: number, to: number): void {

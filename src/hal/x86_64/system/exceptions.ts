@@ -3,10 +3,10 @@
  *
  * SDM vol. 3A, "64-Bit Mode Exception and Interrupt Handling"; vol. 2A, "INT n", operation.
  */
-import { inStack, isCanonical, raised } from "../memory/Access.ts"
-import { mode } from "../memory/Tlb.ts"
+import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
+import { type AccessMode, mode, table } from "../memory/Tlb.ts"
 import { at, segments } from "../processor/State.ts"
-import type { Core } from "./Core.ts"
+import { type Core, highOf, lowOf } from "./Core.ts"
 import {
   bits,
   checkPresent,
@@ -142,8 +142,8 @@ const readTss = (core: Core, offset: number, external: number): readonly [lo: nu
 }
 
 /**
- * SS, RSP, `flags`, CS, RIP and the error code go below a top that is a multiple of 16. RSP itself changes once all
- * are in memory.
+ * SS, RSP, `flags`, CS, RIP and the error code go below a top that is a multiple of 16. RSP itself changes once all are
+ * in memory.
  */
 const push = (
   core: Core,
@@ -155,17 +155,43 @@ const push = (
 ): void => {
   // They are the handler's accesses: supervisor's, and RFLAGS.AC counts unless it was a program's.
   const from = core.privilege === 3 ? mode.supervisor : core.supervisorMode()
-  let top = topLow >>> 0
-  let hi = topHigh
-  const word = (lo: number, high: number) => {
-    if (top === 0) hi = (hi - 1) | 0
-    top = (top - 8) >>> 0
-    core.set(at.bounce, lo, high)
-    if (core.mmu.writeAs(from, top | 0, hi, 64 | inStack) !== 0) {
-      // A stack that is not canonical is #SS with EXT; #PF has its own error code.
-      if (core.low(at.vector) === vector.SS) core.raise(vector.SS, external)
-      throw raised
-    }
+  const bytes = errorCode === none ? frameBytes : frameBytes + 8
+  const [lo, hi] = [lowOf(topLow, -bytes), highOf(topLow, topHigh, -bytes)]
+  const host = core.mmu.cached(from, table.write, lo, hi, bytes)
+  if (host === fault) pushEach(core, from, topLow, topHigh, flags, errorCode, external)
+  else {
+    const frame = errorCode === none ? host : host + 8
+    core.copy(at.rip, frame)
+    core.set(frame + 8, core.selector(segments.cs), 0)
+    core.set(frame + 16, flags, 0)
+    core.copy(rsp, frame + 24)
+    core.set(frame + 32, core.selector(segments.ss), 0)
+    if (errorCode !== none) core.set(host, errorCode, 0)
+  }
+  core.set(rsp, lo, hi)
+}
+
+const frameBytes = 40
+
+/** The same by an access for each word: whichever is refused is the exception. */
+const pushEach = (
+  core: Core,
+  from: AccessMode,
+  topLow: number,
+  topHigh: number,
+  flags: number,
+  errorCode: number,
+  external: number
+): void => {
+  let pushed = 0
+  const word = (lo: number, hi: number) => {
+    pushed += 8
+    core.set(at.bounce, lo, hi)
+    const place = [lowOf(topLow, -pushed), highOf(topLow, topHigh, -pushed)] as const
+    if (core.mmu.writeAs(from, ...place, 64 | inStack) === 0) return
+    // A stack that is not canonical is #SS with EXT; #PF has its own error code.
+    if (core.low(at.vector) === vector.SS) core.raise(vector.SS, external)
+    throw raised
   }
   word(core.selector(segments.ss), 0)
   word(core.low(rsp), core.high(rsp))
@@ -173,5 +199,4 @@ const push = (
   word(core.selector(segments.cs), 0)
   word(core.low(at.rip), core.high(at.rip))
   if (errorCode !== none) word(errorCode, 0)
-  core.set(rsp, top | 0, hi)
 }
