@@ -17,6 +17,7 @@ import { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
 import { reply, serve } from "./Server.ts"
 import { type Spawner, spawn } from "./Spawn.ts"
 import type { Syscalls } from "./Syscalls.ts"
+import { task } from "./System.ts"
 
 export class Console extends protocol("console", {
   /** Print text. The reply comes when all of it has been given to the port. */
@@ -37,15 +38,28 @@ export const startConsole: Effect.Effect<
     port: yield* IOPort_Create(ioPortControl, com1, com1 + 7)
   }
   yield* spawn({ name: "console", priority: 200, gives }, ({ endpoint, reply: answering, port }) =>
-    Effect.andThen(
-      IOPort_Out8(port, com1 + FCR, enableFifos),
-      serve(endpoint, answering, {
-        write: (text, to) => Effect.andThen(put(port, text), reply(to, undefined))
-      })
-    )
+    program(endpoint, answering, port)
   )
   return yield* Cap_Copy(endpoint, ["write", "grantReply"])
 })
+
+const program = <E, A, P>(
+  endpoint: Endpoint<Console, "read", E>,
+  answers: Cap<"Reply", "send" | "receive", A>,
+  port: Cap<"IOPort", "in" | "out", P>
+) =>
+  Effect.andThen(
+    IOPort_Out8(port, com1 + FCR, enableFifos),
+    serve(endpoint, answers, {
+      write: (text, to) => Effect.andThen(put(port, text), reply(to, undefined))
+    })
+  )
+
+/** The console as a task of a system: `port` is of the IO ports that `com1Ports` says. */
+export const consoleTask = task(
+  { endpoint: Console, answers: "Reply", port: "IOPort" },
+  ({ endpoint, answers, port }) => program(endpoint, answers, port)
+)
 
 type Printing = "write" | "grantReply"
 
@@ -64,6 +78,8 @@ const pieces = (text: string): ReadonlyArray<string> => {
 }
 
 const com1 = 0x3f8
+/** The serial port's registers. */
+export const com1Ports = { ports: [com1, com1 + 7] } as const
 /** Offsets of registers: Transmitter Holding, FIFO Control, Line Status. */
 const [THR, FCR, LSR] = [0, 2, 5]
 /** FIFO Control: use the FIFOs, and empty both. */
@@ -74,12 +90,13 @@ const THRE = 1 << 5
 const fifoBytes = 16
 
 /** Give the bytes of a text to the port. */
-const put = Effect.fnUntraced(function* (port: Cap<"IOPort", "in" | "out">, text: string) {
-  const bytes = new TextEncoder().encode(text)
-  for (const [index, byte] of bytes.entries()) {
-    if (index % fifoBytes === 0) {
-      while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
+const put = <Q>(port: Cap<"IOPort", "in" | "out", Q>, text: string) =>
+  Effect.gen(function* () {
+    const bytes = new TextEncoder().encode(text)
+    for (const [index, byte] of bytes.entries()) {
+      if (index % fifoBytes === 0) {
+        while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
+      }
+      yield* IOPort_Out8(port, com1 + THR, byte)
     }
-    yield* IOPort_Out8(port, com1 + THR, byte)
-  }
-})
+  })

@@ -17,7 +17,7 @@ export {
   withRevocable
 } from "./Capabilities.ts"
 export { ask, type NotAnswered } from "./Client.ts"
-export { Console, print, startConsole } from "./Console.ts"
+export { Console, com1Ports, consoleTask, print, startConsole } from "./Console.ts"
 export { Endpoint_Create } from "./Endpoint.ts"
 export { Fault_Receive, Fault_Reply, type FaultReceived } from "./Fault.ts"
 export type { Refusal } from "./Invocation.ts"

@@ -6,6 +6,7 @@ import faults from "../../examples/faults.ts"
 import hello from "../../examples/hello.ts"
 import pingpong from "../../examples/pingpong.ts"
 import revoke from "../../examples/revoke.ts"
+import system from "../../examples/system.ts"
 import type { RootTask } from "../../src/user/RootTask.ts"
 import { readings, runRootTask } from "./system.ts"
 
@@ -41,7 +42,8 @@ const all: ReadonlyArray<Example> = [
       "The loan is revoked.",
       "The borrower tried again, and was told: InvalidCapability."
     ]
-  }
+  },
+  { name: "system", task: system, prints: ["The reader sees 7 7 7 7."] }
 ]
 
 describe.each(all)("$name", ({ name, task, prints }) => {
