@@ -12,10 +12,10 @@ import {
   Cap_Mint,
   create,
   Fault_Receive,
+  Fault_Reply,
   Memory_Read,
   Memory_Write,
   print,
-  Reply,
   rootTask,
   spawn,
   startConsole
@@ -42,7 +42,8 @@ export default rootTask(
       })
     )
 
-    const { badge, fault } = yield* Fault_Receive(faults, answering)
+    const received = yield* Fault_Receive(faults, answering)
+    const { badge, fault } = received
     if (fault._tag !== "VMFault") return yield* Effect.fail(fault)
     yield* print(
       console,
@@ -53,6 +54,6 @@ export default rootTask(
     const page = Number(fault.address) & ~0xfff
     yield* AddressSpace_Map(explorer.addressSpace, page, yield* create("Page4K"), ["read", "write"])
     yield* print(console, `It gets a frame at ${hex(page)}, and tries again.\n`)
-    yield* Reply(answering, {})
+    yield* Fault_Reply(answering, received)
   })
 )

@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import type { AnyCap, Using } from "../types/Capability.ts"
 import type { Need } from "../types/Need.ts"
-import { type FaultMessage, fromWords } from "../types/x86_64/FaultMessage.ts"
+import { type FaultMessage, fromWords, replied } from "../types/x86_64/FaultMessage.ts"
 import { pointer } from "./Invocation.ts"
 import { Syscalls } from "./Syscalls.ts"
+import type { Registers } from "./Threads.ts"
 
 /** A fault, and the badge of the capability that the thread was given for its handler. */
 export interface FaultReceived extends FaultMessage {
@@ -17,10 +18,7 @@ export interface NoFault {
   readonly label: number
 }
 
-/**
- * Wait for a fault. To answer it through the reply object (`Reply`, label 0) is to let the thread try again, with the registers
- * that the answer names.
- */
+/** Wait for a fault. The thread waits as well, until `Fault_Reply`. */
 export const Fault_Receive = <C extends AnyCap, P extends AnyCap>(
   endpoint: Need<C, "Fault_Receive", "Endpoint", "read">,
   reply: Need<P, "Fault_Receive", "Reply", "receive">
@@ -39,4 +37,23 @@ export const Fault_Receive = <C extends AnyCap, P extends AnyCap>(
     const message = fromWords(arrived.label, arrived.words)
     if (message === undefined) return yield* Effect.fail<NoFault>({ _tag: "NoFault", label: arrived.label })
     return { ...message, badge: arrived.badge }
+  })
+
+/**
+ * Let the thread go on from where it faulted, with these registers. Those that its fault told of stay as they were, if they are not
+ * named; what the fault did not tell of cannot be set here, but by `TCB_WriteRegisters`.
+ */
+export const Fault_Reply = <P extends AnyCap>(
+  reply: Need<P, "Fault_Reply", "Reply", "send">,
+  received: FaultReceived,
+  registers: Partial<Registers> = {}
+): Effect.Effect<void, never, Syscalls | Using<P, "send">> =>
+  Effect.flatMap(Syscalls, (syscalls) => {
+    const settable = replied[received.fault._tag].filter((name) => received.registers[name] !== undefined)
+    // As many are set as the message is long: none, if none is to be.
+    const words = settable.some((name) => name in registers)
+      ? settable.map((name) => registers[name] ?? received.registers[name]!)
+      : []
+    const capability = pointer(reply)
+    return Effect.asVoid(syscalls.call({ syscall: "Send", capability, label: 0, words, caps: [], reply: 0n }))
   })

@@ -14,6 +14,7 @@ import { AddressSpace_Create, AddressSpace_Map, create, Frame_Unmap } from "./Me
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
 import {
+  Debug_NameThread,
   type Registers,
   SchedControl_Configure,
   type SchedulingParameters,
@@ -140,7 +141,7 @@ const window = 0x6000_0000_0000
 const cnodeBits = 8
 
 /** The objects of a task, with what it was given in its slots from 1 on. */
-const prepare = Effect.fnUntraced(function* ({ gives, faultHandler }: Options<Caps>) {
+const prepare = Effect.fnUntraced(function* ({ name, gives, faultHandler }: Options<Caps>) {
   const { asidPool } = yield* Spawner
   const addressSpace = yield* AddressSpace_Create(asidPool)
   const cnode = yield* CNode_Create(cnodeBits)
@@ -150,6 +151,7 @@ const prepare = Effect.fnUntraced(function* ({ gives, faultHandler }: Options<Ca
     index++
   }
   const tcb = yield* TCB_Create(addressSpace, faultHandler)
+  yield* Debug_NameThread(tcb, name)
   const schedContext = yield* create("SchedContext", schedContextBits)
   return { tcb, addressSpace, cnode, schedContext }
 })

@@ -11,7 +11,7 @@ import { Allocator, type NotMade } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { invoke, pointer, pointerOrNull, type Refusal } from "./Invocation.ts"
 import { create } from "./Memory.ts"
-import type { Syscalls } from "./Syscalls.ts"
+import { Syscalls } from "./Syscalls.ts"
 
 type Handler = (typeof TCB.SetSpace)["caps"]["faultHandler"]
 
@@ -170,3 +170,21 @@ export const SchedContext_Consumed = <S extends AnyCap>(
   schedContext: Need<S, "SchedContext_Consumed", "SchedContext", "consume">
 ): Effect.Effect<number, Refusal, Syscalls | Using<S, "consume">> =>
   Effect.map(invoke(SchedContext.Consumed, pointer(schedContext), {}), ({ consumed }) => consumed)
+
+/** What reports call a thread. It is cut to what the kernel keeps of it. */
+export const Debug_NameThread = <C extends AnyCap>(
+  tcb: Need<C, "Debug_NameThread", "TCB">,
+  name: string
+): Effect.Effect<void, never, Syscalls | Using<C>> =>
+  Effect.flatMap(Syscalls, (syscalls) => {
+    const bytes = new Uint8Array(nameBytes)
+    // The last byte stays 0, and ends the name.
+    new TextEncoder().encodeInto(name, bytes.subarray(0, -1))
+    const words = [...new BigUint64Array(bytes.buffer)]
+    const capability = pointer(tcb)
+    return Effect.asVoid(
+      syscalls.call({ syscall: "DebugNameThread", capability, label: 0, words, caps: [], reply: 0n })
+    )
+  })
+
+const nameBytes = 64

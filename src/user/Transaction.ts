@@ -124,15 +124,19 @@ const numbers = Object.fromEntries(
 const firstBufferWord = messageWord(MessageInfo.registerWords)
 
 /** What is written before: the words that no register holds, the capabilities, and where one that arrives goes. Last comes first. */
-const writeBuffer = ({ words, caps, receiveInto }: MessageCall, buffer: bigint, asks: Array<Request>): void => {
+const writeBuffer = (
+  { syscall, words, caps, receiveInto }: MessageCall,
+  buffer: bigint,
+  asks: Array<Request>
+): void => {
   if (receiveInto !== undefined) {
     const { root, index, depth } = receiveInto
     asks.push(writeWords(buffer, IpcBuffer.receiveCNode.at, [root, index, BigInt(depth)]))
   }
   if (caps.length > 0) asks.push(writeWords(buffer, capOrBadge(0), caps))
-  if (words.length > MessageInfo.registerWords) {
-    asks.push(writeWords(buffer, firstBufferWord, words.slice(MessageInfo.registerWords)))
-  }
+  // The name of a thread is all in the buffer.
+  const inRegisters = syscall === "DebugNameThread" ? 0 : MessageInfo.registerWords
+  if (words.length > inRegisters) asks.push(writeWords(buffer, messageWord(inRegisters), words.slice(inRegisters)))
 }
 
 const writeWords = (buffer: bigint, offset: number, words: ReadonlyArray<bigint>): Request => ({
