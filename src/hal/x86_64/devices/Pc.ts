@@ -174,7 +174,22 @@ export class Pc {
     ]
   }
 
-  /** Memory, for a bus; the local APICs are where IA32_APIC_BASE says. */
+  /** The local APIC of the processor that runs: where its IA32_APIC_BASE says, or nowhere. The mapping moves with it. */
+  localApicMapping(running: () => LocalApic): Mapping {
+    return {
+      name: "local APIC",
+      get start() {
+        return running().window() ?? Number.NaN
+      },
+      bytes: memoryMap.localApic.bytes,
+      target: {
+        read: (offset, width) => running().read(offset, width),
+        write: (offset, width, value) => running().write(offset, width, value)
+      }
+    }
+  }
+
+  /** The rest of memory, for a bus. */
   memoryMappings(): readonly Mapping[] {
     const { pci } = this
     const window = (base: number): Target => ({

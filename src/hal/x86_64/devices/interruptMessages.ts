@@ -18,6 +18,9 @@ export const deliveryMode = {
   ExtINT:         0b111
 } as const
 
+/** The one that no sender has. */
+export const reserved = 0b011
+
 export interface Interrupt {
   readonly vector: number
   /** Of `deliveryMode`. */
@@ -73,7 +76,11 @@ export class InterruptBus {
     this.listeners.push(endOfInterrupt)
   }
 
-  message: Message = (address, data) => this.send(interruptOf(address, data))
+  /** Devices start no processors up. */
+  message: Message = (address, data) => {
+    const interrupt = interruptOf(address, data)
+    return interrupt.mode !== reserved && interrupt.mode !== deliveryMode.startUp && this.send(interrupt)
+  }
 
   /** False: no local APIC is addressed. */
   send(interrupt: Interrupt, shorthand: Shorthand = "none", from?: Receiver): boolean {

@@ -11,6 +11,7 @@ import {
   type Interrupt,
   type InterruptBus,
   type Receiver,
+  reserved,
   type Shorthand,
   wideDestination
 } from "./interruptMessages.ts"
@@ -278,7 +279,8 @@ export class LocalApic implements Receiver, Target {
     const entry = this.word(name)
     if ((entry & LVT.mask) !== 0 || !this.isEnabled()) return
     const mode = (entry >>> 8) & 7
-    this.accept({ mode, vector: entry & 0xff, level: false, logical: false, destination: this.id() })
+    if (localModes.has(mode))
+      this.accept({ mode, vector: entry & 0xff, level: false, logical: false, destination: this.id() })
   }
 
   /** A level-triggered pin: remote IRR is set when its interrupt is accepted, and reset by the EOI. */
@@ -488,7 +490,7 @@ export class LocalApic implements Receiver, Target {
         this.timer.divide(value)
         break
       case "SELF_IPI":
-        this.command((1 << 18) | value, 0)
+        this.send(deliveryMode.fixed, value, "self", false, everybody)
         break
       default:
         this.put(name, value)
@@ -512,22 +514,21 @@ export class LocalApic implements Receiver, Target {
     return (this.word("LVT_TIMER") >>> 17) & 3
   }
 
-  /** "Interrupt Command Register (ICR)". Delivery is at once: its status is always idle. */
+  /** "Interrupt Command Register (ICR)". Delivery is at once: its status is always idle. To itself a processor sends fixed interrupts only. */
   private command(low: number, destination: number): void {
     this.put("ICR", low)
     const shorthand = shorthands[(low >>> 18) & 3]!
-    // To itself a processor sends fixed interrupts only.
     const mode = shorthand === "self" ? deliveryMode.fixed : (low >>> 8) & 7
-    const vector = low & 0xff
-    const hasVector = mode === deliveryMode.fixed || mode === deliveryMode.lowestPriority
-    if (hasVector && vector < 16) {
-      this.note(ESR.sendIllegalVector)
-      return
-    }
-    // "INIT Level De-assert" is of no effect, and the two other modes are reserved.
+    // "INIT Level De-assert" is of no effect, and two modes are reserved.
     const isDeassert = mode === deliveryMode.INIT && (low & 0xc000) === 0x8000
-    if (isDeassert || mode === 0b011 || mode === deliveryMode.ExtINT) return
-    this.bus.send({ mode, vector, level: false, logical: (low & 0x800) !== 0, destination }, shorthand, this)
+    if (isDeassert || mode === reserved || mode === deliveryMode.ExtINT) return
+    this.send(mode, low & 0xff, shorthand, (low & 0x800) !== 0, destination)
+  }
+
+  private send(mode: number, vector: number, shorthand: Shorthand, logical: boolean, destination: number): void {
+    const hasVector = mode === deliveryMode.fixed || mode === deliveryMode.lowestPriority
+    if (hasVector && vector < 16) this.note(ESR.sendIllegalVector)
+    else this.bus.send({ mode, vector, level: false, logical, destination }, shorthand, this)
   }
 
   /** "Deriving Logical x2APIC ID from the Local x2APIC ID". */
@@ -558,6 +559,15 @@ export class LocalApic implements Receiver, Target {
     this.words[registers[name].n] = value
   }
 }
+
+/** Delivery modes of the LVT; the others are reserved. */
+const localModes: ReadonlySet<number> = new Set([
+  deliveryMode.fixed,
+  deliveryMode.SMI,
+  deliveryMode.NMI,
+  deliveryMode.INIT,
+  deliveryMode.ExtINT
+])
 
 /** "Destination Shorthand", bits 19:18 of the ICR. */
 const shorthands: readonly Shorthand[] = ["none", "self", "all", "others"]

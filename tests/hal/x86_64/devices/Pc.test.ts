@@ -38,6 +38,7 @@ const aPc = <T extends Timers>(time: T) => {
   for (const mapping of pc.portMappings()) bus.addPorts(mapping)
   for (const mapping of pc.memoryMappings()) bus.addMemory(mapping)
   const apic = pc.localApics[0]!
+  bus.addMemory(pc.localApicMapping(() => apic))
   apic.write(0xf0, 32, 0x1ff)
   const route = (pin: number, low: number) => {
     bus.write(ioApic.base, 32, 0x10 + 2 * pin)
@@ -135,6 +136,18 @@ describe("other interrupts", () => {
     pc.pic.commands[1].write(1, 8, 0)
     fn.setInterrupt(true)
     assert.strictEqual(apic.acknowledge(), 0x72)
+  })
+})
+
+describe("the local APIC", () => {
+  it("is where its base register says, and nowhere while it is disabled", () => {
+    const { bus, apic } = aPc(new Time())
+    assert.strictEqual(bus.read(0xfee0_0030, 32), 0x0106_0015)
+    apic.writeBase(0xfed1_0900, 0, 2 ** 40)
+    assert.strictEqual(bus.read(0xfee0_0030, 32), 0xffff_ffff)
+    assert.strictEqual(bus.read(0xfed1_0030, 32), 0x0106_0015)
+    apic.writeBase(0xfed1_0100, 0, 2 ** 40)
+    assert.strictEqual(bus.read(0xfed1_0030, 32), 0xffff_ffff)
   })
 })
 

@@ -188,7 +188,7 @@ describe("while software disabled, the local APIC", () => {
     put(apic, at.SVR, 0xff)
     assert.isFalse(bus.message(0xfee0_0000, 0x31))
     for (const mode of [deliveryMode.NMI, deliveryMode.INIT, deliveryMode.startUp, deliveryMode.SMI])
-      bus.message(0xfee0_0000, (mode << 8) | 9)
+      bus.send({ mode, vector: 9, level: false, logical: false, destination: 0 })
     assert.deepStrictEqual(events, ["NMI 0", "INIT 0", "SIPI 0 9", "SMI 0"])
     assert.strictEqual(apic.pending(), -1)
   })
@@ -540,6 +540,13 @@ describe("a device's message", () => {
     assert.strictEqual(apics[1]!.pending(), 0x40)
   })
 
+  it("cannot start a processor up, or be of the reserved mode", () => {
+    const { bus, events } = aMachine()
+    assert.isFalse(bus.message(0xfee0_0000, 0x608))
+    assert.isFalse(bus.message(0xfee0_0000, 0x308))
+    assert.deepStrictEqual(events, [])
+  })
+
   it("as ExtINT has its vector from the 8259As", () => {
     const { apic, bus } = aMachine()
     bus.message(0xfee0_0000, 0x700)
@@ -642,6 +649,7 @@ describe("in x2APIC mode the local APIC", () => {
     assert.isTrue(apics.every((apic) => delivered(apic).includes(0x42)))
     apic.writeMsr(0x83f, 0x43, 0)
     assert.deepStrictEqual(delivered(apic), [0x43])
+    assert.deepStrictEqual(apic.readMsr(0x830), [0x42, 0xffff_ffff])
   })
 
   it("keeps what it was serving when it comes from xAPIC mode", () => {
