@@ -4,6 +4,7 @@ import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
 import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import { bit } from "../../../../src/hal/x86_64/memory/paging.ts"
 import { mode } from "../../../../src/hal/x86_64/memory/Tlb.ts"
+import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import type { Reading, ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { cause, modeNumber, registerNames, at as state } from "../../../../src/hal/x86_64/processor/State.ts"
 
@@ -40,11 +41,16 @@ export class Guest {
     })
     this.mmu.setRules({ WP: true, SMEP: false, SMAP: false, NXE: true })
     this.mmu.setRoot(root, 0)
-    this.mmu.setMode(mode.supervisor)
     for (const page of pages) this.map(page)
-    this.view.setInt32(state.mode, modeNumber({ bits: 64, privilege: 0 }), true)
+    this.setPrivilege(0)
     this.view.setBigUint64(state.rflags, 2n, true)
     this.reading = make({ memory: this.memory, access: this.mmu })
+  }
+
+  /** 64-bit code at this privilege. All pages are everybody's. */
+  setPrivilege(privilege: Mode["privilege"]) {
+    this.mmu.setMode(privilege === 3 ? mode.user : mode.supervisor)
+    this.view.setInt32(state.mode, modeNumber({ bits: 64, privilege }), true)
   }
 
   map({ at: from, physical, bytes, writable = true }: Page) {
@@ -54,13 +60,13 @@ export class Guest {
       for (const shift of [39n, 30n, 21n]) {
         const entry = table + Number((address >> shift) & 511n) * 8
         if (this.physical.load32(entry) === 0) {
-          this.physical.store32(entry, this.tables | bit.P | bit.RW)
+          this.physical.store32(entry, this.tables | bit.P | bit.RW | bit.US)
           this.tables += pageSize
         }
         table = this.physical.load32(entry) & -pageSize
       }
       const entry = table + Number((address >> 12n) & 511n) * 8
-      this.physical.store32(entry, (physical + offset) | bit.P | (writable ? bit.RW : 0))
+      this.physical.store32(entry, (physical + offset) | bit.P | bit.US | (writable ? bit.RW : 0))
     }
   }
 

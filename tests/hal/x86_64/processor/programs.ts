@@ -1,8 +1,8 @@
 /** Random programs for readings to agree on, and what is compared of them. */
-import { layout, translation } from "../../../../src/hal/x86_64/memory/layout.ts"
+import { contextBytes, layout } from "../../../../src/hal/x86_64/memory/layout.ts"
+import type { MemoryBus } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import { entry } from "../../../../src/hal/x86_64/memory/Tlb.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
-import type { MemoryBus } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
 import { Chance } from "./chance.ts"
@@ -66,6 +66,7 @@ export interface Program {
   readonly bytes: Uint8Array
   readonly registers: ReadonlyArray<bigint>
   readonly status: bigint
+  readonly privilege: Mode["privilege"]
   /** After so many instructions the readings are compared, each time. */
   readonly stretches: ReadonlyArray<number>
 }
@@ -137,13 +138,15 @@ export const programsOf = (seed: number, count: number, kind: "straight" | "loop
       start,
       bytes,
       registers: registerNames.map(() => registerOf(chance, start)),
+      privilege: chance.oneIn(3) ? 3 : 0,
       status: BigInt(chance.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
       stretches: Array.from({ length: 3 }, () => 1 + chance.below(chance.of(kind === "loop" ? [20, 200] : [3, 20])))
     }
   })
 }
 
-export const prepare = (guest: Guest, { start, registers, status }: Program) => {
+export const prepare = (guest: Guest, { start, registers, status, privilege }: Program) => {
+  guest.setPrivilege(privilege)
   for (const [index, name] of registerNames.entries()) guest.set(name, registers[index]!)
   guest.view.setBigUint64(at.fsBase, data.at, true)
   guest.view.setBigUint64(at.gsBase, data.at + 0x800n, true)
@@ -185,10 +188,7 @@ export const memoryOf = (guest: Guest, programs: number): ReadonlyArray<Uint8Arr
 
 /** Tags and physical pages of all translations. Which pages are watched for code is not for programs to see. */
 export const translationsOf = (guest: Guest): Int32Array => {
-  const words = new Int32Array(
-    guest.memory.buffer,
-    layout.translations,
-    (3 * translation.entries * translation.entryBytes) / 4
-  )
+  const modes = 2
+  const words = new Int32Array(guest.memory.buffer, layout.translations, (modes * contextBytes) / 4)
   return words.map((word, index) => (index % 4 === 0 && word !== -1 ? word & ~entry.code : index % 4 === 2 ? 0 : word))
 }
