@@ -2,7 +2,7 @@
 import type { BootService, Region } from "../../hal/Boot.ts"
 import type { MemoryService } from "../../hal/Memory.ts"
 import { BootInfo, ChunkHeader, chunkIds, rootCNodeBits, UntypedEntry, untypedEntry } from "../../types/BootInfo.ts"
-import { overBytes } from "../../types/Layout.ts"
+import { layout, overBytes, u32, u64 } from "../../types/Layout.ts"
 import { pageBytes } from "./BootMemory.ts"
 import type { Block } from "./Regions.ts"
 
@@ -56,10 +56,10 @@ export const write = (memory: MemoryService, frame: number, contents: Contents):
 const tscMegahertz = 1000
 
 /** The chunks after the first frame: whole frames, the rest of the last one a chunk of padding. */
-export const extra = ({ descriptionTables }: BootService): Uint8Array => {
+export const extra = ({ descriptionTables, memory }: BootService): Uint8Array => {
   const frequency = new Uint8Array(4)
   overBytes(frequency).store32(0, tscMegahertz)
-  const chunks = [chunk(chunkIds.tscFrequency, frequency)]
+  const chunks = [chunk(chunkIds.tscFrequency, frequency), chunk(chunkIds.multibootMemoryMap, memoryMap(memory))]
   if (descriptionTables !== undefined) chunks.push(chunk(chunkIds.acpiRsdp, descriptionTables))
   const used = chunks.reduce((sum, { length }) => sum + length, 0)
   const whole = Math.ceil((used + headerBytes) / pageBytes) * pageBytes
@@ -74,6 +74,26 @@ export const extra = ({ descriptionTables }: BootService): Uint8Array => {
 }
 
 const headerBytes = 16
+
+/** An entry of a memory map. Multiboot Specification, "Boot information format": `size` does not count itself. */
+const mapEntryBytes = 24
+const MapEntry = layout(mapEntryBytes, { size: u32(0), base: u64(4), length: u64(12), type: u32(20) })
+const available = 1
+
+/** The bytes of the entries, then the entries: one for each region of memory. */
+const memoryMap = (regions: readonly Region[]): Uint8Array => {
+  const bytes = new Uint8Array(4 + regions.length * mapEntryBytes)
+  const memory = overBytes(bytes)
+  memory.store32(0, regions.length * mapEntryBytes)
+  for (const [index, { start, end }] of regions.entries()) {
+    const entry = 4 + index * mapEntryBytes
+    MapEntry.size.store(memory, entry, mapEntryBytes - 4)
+    MapEntry.base.store(memory, entry, start)
+    MapEntry.length.store(memory, entry, end - start)
+    MapEntry.type.store(memory, entry, available)
+  }
+  return bytes
+}
 
 const chunk = (id: number, contents: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(headerBytes + Math.ceil(contents.length / 4) * 4)

@@ -82,9 +82,19 @@ describe("the root task", () => {
     assert.strictEqual(memory.load32(extra + 8), 20)
     assert.strictEqual(memory.load32(extra + 16), 1000)
     assert.strictEqual(info("extraLength"), 0x1000)
+  })
+
+  it("is told which memory the machine has, as by a Multiboot loader", () => {
+    const map = Capability.address(state, slot(info("extraBIPagesStart"))) + 20
+    assert.strictEqual(memory.load32(map), 2)
+    const entries = memory.load32(map + 16)
+    assert.strictEqual(memory.load32(map + 8), 20 + entries)
+    let bytes = 0
+    for (let at = map + 20; at < map + 20 + entries; at += 24) bytes += memory.load32(at + 12)
+    assert.strictEqual(bytes, 16 * 2 ** 20 - 0x6_0000)
     // Padding fills the rest.
-    assert.strictEqual(memory.load32(extra + 20), 0)
-    assert.strictEqual(memory.load32(extra + 28), 0x1000 - 20)
+    assert.strictEqual(memory.load32(map + 20 + entries), 0)
+    assert.strictEqual(memory.load32(map + 28 + entries), 0x1000 - 40 - entries)
   })
 })
 

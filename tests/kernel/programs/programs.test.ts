@@ -1,0 +1,29 @@
+/**
+ * The interface as compiled programs see it: each program is the first task, checks what the kernel does, and prints a
+ * sentence for each thing that it checks, with the checks that failed below.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type { Options } from "../../examples/system.ts"
+import { run } from "./programs.ts"
+
+const programs = ["boot"]
+
+/** The program ends, and none of its checks failed. */
+const passes = (name: string, options?: Options): void => {
+  const { output, notes, stop } = run(name, options)
+  const lines = output.split("\n")
+  const failed = lines.filter((line, index) => [line, lines[index + 1]].some((each) => each?.startsWith("  ")))
+  assert.deepStrictEqual({ failed, notes, stop }, { failed: [], notes: [], stop: { _tag: "Idle" } }, output)
+  assert.isTrue(output.endsWith("done\n"), output)
+}
+
+describe("a program in C", () => {
+  for (const name of programs)
+    it(`finds the kernel to be as it expects: ${name}.c`, () => {
+      passes(name)
+    })
+
+  it("finds its boot information true on a machine of 256 MiB", () => {
+    passes("boot", { memoryBytes: 256 * 2 ** 20 })
+  })
+})
