@@ -65,8 +65,8 @@ const lvts = names.filter(isLvt)
 /** Arrays of 256 bits, a register for each 32. */
 const arrays = { ISR: 0x10, TMR: 0x18, IRR: 0x20 } as const
 
-/** "Local Vector Table (LVT)". */
-const LVT = { level: 1 << 15, remoteIrr: 1 << 14, mask: 1 << 16 } as const
+/** "Local Vector Table (LVT)". Delivery status is always idle. */
+const LVT = { mask: 1 << 16, level: 1 << 15, remoteIrr: 1 << 14, deliveryStatus: 1 << 12 } as const
 
 /** "Spurious-Interrupt Vector Register (SVR)". */
 const SVR = { enable: 1 << 8, suppressBroadcast: 1 << 12 } as const
@@ -425,7 +425,7 @@ export class LocalApic implements Receiver, Target {
     if (name === "ICR") {
       this.put("ICR_HIGH", hi)
       this.command(lo, hi >>> 0)
-    } else if (isLvt(name)) this.writeLvt(name, lo)
+    } else if (isLvt(name)) this.writeLvt(name, lo & row.bits!)
     else this.perform(name, lo >>> 0)
     return true
   }

@@ -652,6 +652,16 @@ describe("in x2APIC mode the local APIC", () => {
     assert.deepStrictEqual(apic.readMsr(0x830), [0x42, 0xffff_ffff])
   })
 
+  it("lets an entry of the LVT be written back as it was read", () => {
+    const { apic } = anX2Apic()
+    apic.writeMsr(0x835, level | 0x50, 0)
+    apic.setPin(0, true)
+    const [entry] = apic.readMsr(0x835)!
+    assert.strictEqual(entry, level | (1 << 14) | 0x50)
+    assert.isTrue(apic.writeMsr(0x835, entry, 0))
+    assert.deepStrictEqual(apic.readMsr(0x835), [entry, 0])
+  })
+
   it("keeps what it was serving when it comes from xAPIC mode", () => {
     const { apic } = aMachine()
     put(apic, at.ICR, toSelf(0x45))
