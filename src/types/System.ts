@@ -200,7 +200,7 @@ type Idle<S extends Spec, O extends string> = [Having<S, O, string>] extends [ne
   ? `⛔ no task is granted '${O}'`
   : KindOfObject<S["objects"][O]> extends "Endpoint" | "Notification"
     ? [Having<S, O, "read">] extends [never]
-      ? `⛔ nobody receives from '${O}'`
+      ? `⛔ nobody receives what is sent to '${O}'`
       : [Having<S, O, "write">] extends [never]
         ? `⛔ nobody sends to '${O}'`
         : never

@@ -73,7 +73,8 @@ const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
   return create(type, size)
 }
 
-const isProtocol = (object: Thing): object is ProtocolClass<Protocol> => typeof object === "function"
+/** Whether it is an endpoint where a protocol is spoken. */
+export const isProtocol = (object: Thing): object is ProtocolClass<Protocol> => typeof object === "function"
 
 const startTask = Effect.fnUntraced(function* (
   name: string,

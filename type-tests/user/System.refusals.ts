@@ -134,7 +134,7 @@ export const objects = [
   defineSystem({ objects: { irq: "Notification", spare: "Page4K" }, tasks: v }), //! TS2322 ⛔ no task is granted 'spare'
   defineSystem({ objects: { irq: "Notification" }, tasks: {} }), //! TS2322 ⛔ no task is granted 'irq'
   defineSystem({ objects: { irq: "Notification" }, tasks: { driver: d, hearing } }),
-  defineSystem({ objects: { irq: "Notification" }, tasks: { driver: d } }), //! TS2322 ⛔ nobody receives from 'irq'
+  defineSystem({ objects: { irq: "Notification" }, tasks: { driver: d } }), //! TS2322 ⛔ nobody receives what is sent to 'irq'
   defineSystem({ objects: { irq: "Notification" }, tasks: { hearing } }) //! TS2322 ⛔ nobody sends to 'irq'
 ]
 
