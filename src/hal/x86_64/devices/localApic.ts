@@ -420,8 +420,10 @@ export class LocalApic implements Receiver, Target {
     const name = byNumber.get(number - 0x800)
     if (!this.isX2() || name === undefined) return false
     const row: Row = registers[name]
-    if (row.x2Apic === "-" || row.x2Apic === "RO" || (lo & ~row.bits!) !== 0 || (hi !== 0 && name !== "ICR"))
-      return false
+    // What can only be read is not reserved: it may be written back.
+    const readable = isLvt(name) ? LVT.remoteIrr | LVT.deliveryStatus : 0
+    if (row.x2Apic === "-" || row.x2Apic === "RO" || (lo & ~row.bits! & ~readable) !== 0) return false
+    if (hi !== 0 && name !== "ICR") return false
     if (name === "ICR") {
       this.put("ICR_HIGH", hi)
       this.command(lo, hi >>> 0)
