@@ -10,6 +10,7 @@ import { type Core, highOf, lowOf } from "./Core.ts"
 import {
   bits,
   checkPresent,
+  type Descriptor,
   dplOf,
   dropPrivileged,
   fetchCode,
@@ -27,8 +28,8 @@ type Halves = readonly [lo: number, hi: number]
 const rsp = at.general + 4 * 8
 const rbp = at.general + 5 * 8
 
-/** CS and RIP become those of a code segment of the same privilege. */
-const transfer = (core: Core, selector: number, lo: number, hi: number): void => {
+/** A code segment of the same privilege, and a canonical address. */
+const check = (core: Core, selector: number, hi: number): Descriptor => {
   const descriptor = { ...fetchCode(core, selector) }
   const { high } = descriptor
   const { privilege } = core
@@ -38,20 +39,25 @@ const transfer = (core: Core, selector: number, lo: number, hi: number): void =>
   if (!allowed || (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   checkPresent(core, high, selector)
   core.checkCanonical(hi)
+  return descriptor
+}
+
+const go = (core: Core, selector: number, descriptor: Descriptor, lo: number, hi: number): void => {
   markAccessed(core, descriptor)
-  setCode(core, selector, descriptor, privilege)
+  setCode(core, selector, descriptor, core.privilege)
   core.set(at.rip, lo, hi)
 }
 
-export const jump = transfer
+export const jump = (core: Core, selector: number, lo: number, hi: number): void =>
+  go(core, selector, check(core, selector, hi), lo, hi)
 
 export const call = (core: Core, selector: number, lo: number, hi: number, width: number): void => {
   const step = width / 8
-  const [cs, ripLow, ripHigh] = [core.selector(segments.cs), core.low(at.rip), core.high(at.rip)]
-  // The return address is below the stack pointer until all is checked: only then the pointer moves.
-  store(core, rsp, -step, cs, 0, width)
-  store(core, rsp, -2 * step, ripLow, ripHigh, width)
-  transfer(core, selector, lo, hi)
+  const descriptor = check(core, selector, hi)
+  // The return address is below the stack pointer until all of it is there: only then the pointer moves.
+  store(core, rsp, -step, core.selector(segments.cs), 0, width)
+  store(core, rsp, -2 * step, core.low(at.rip), core.high(at.rip), width)
+  go(core, selector, descriptor, lo, hi)
   add(core, rsp, -2 * step)
 }
 

@@ -151,7 +151,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
 
   lar: (core) => {
     const found = descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.rights)
-    if (found) core.setRegister(input(core, 1), input(core, 2), found.high & 0x00f0_ff00, 0)
+    if (found) core.setRegister(input(core, 1), input(core, 2), found.high & 0x00ff_ff00, 0)
     answerZf(core, found !== undefined)
   },
   lsl: (core) => {

@@ -90,21 +90,27 @@ const suitDivision = (registers: Array<bigint>, random: Random): void => {
 }
 
 /** Where a jump may go: to code that stops at once, or to what cannot be executed. */
-const target = (random: Random): bigint =>
-  random.oneIn(4) ? random.interesting() : BigInt(place.code + 0x100 + random.below(0x600))
+const target = (random: Random): bigint => (random.oneIn(4) ? random.interesting() : codePointer(random))
+/** To INT3. */
+export const codePointer = (random: Random): bigint => BigInt(place.code + 0x100 + random.below(0x600))
 
-const setRegister = (registers: Array<bigint>, { offset, width }: Register, value: bigint): void => {
+export const setRegister = (registers: Array<bigint>, { offset, width }: Register, value: bigint): void => {
   if (offset >= at.rip || offset % 8 !== 0) return
   const number = offset / 8
   const kept = (registers[number]! >> BigInt(width)) << BigInt(width)
   registers[number] = kept | BigInt.asUintN(width, value)
 }
 
-/** Sets a register so that the operand lies somewhere interesting. */
-const point = (memory: Memory, registers: Array<bigint>, random: Random): void => {
+/** Sets a register so that the operand lies at an address: one that is interesting. */
+export const point = (
+  memory: Memory,
+  registers: Array<bigint>,
+  random: Random,
+  wanted = interestingAddress(random)
+): void => {
   const { base, index, scale, disp, addressWidth, segment } = memory
   const value = (offset: number) => (offset === at.zero ? 0n : registers[offset / 8]!)
-  const address = interestingAddress(random) - (segment === segments.gs ? gsBase : 0n) - BigInt(disp)
+  const address = wanted - (segment === segments.gs ? gsBase : 0n) - BigInt(disp)
   if (base === index && base !== at.zero) return
   if (base !== at.zero) {
     registers[base / 8] = upperOf(addressWidth, random, address - (value(index) << BigInt(scale)))

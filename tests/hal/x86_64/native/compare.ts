@@ -1,8 +1,11 @@
 /** The comparison with the native processor, as a library: any reading can be compared. */
+import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { type Case, comparableForms, initialData, makeCase } from "./cases.ts"
-import { runNative } from "./native.ts"
-import { differences } from "./outcome.ts"
+import { machineReader } from "./machine.ts"
+import { type Native, runNative } from "./native.ts"
+import { makeOperationCase, operationForms, withFrames } from "./operations.ts"
+import { differences, type Outcome } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { reader } from "./read.ts"
 
@@ -27,15 +30,32 @@ export const compareNatively = (
 ): Comparison => {
   const random = new Random(seed)
   const data = initialData(random)
-  const cases = comparableForms(random).flatMap((form) =>
-    Array.from({ length: casesOfEach }, () => makeCase(form, random))
-  )
-  const { selectors, outcomes } = runNative(cases, data)
-  const read = reader(make, data, selectors)
+  const cases = casesOf(comparableForms(random), makeCase, random, casesOfEach)
+  const native = runNative(cases, data)
+  const read = reader(make, data, native.selectors)
   if (again !== undefined) {
     for (const test of cases) read(test)
     again()
   }
+  return compare(cases, native, read)
+}
+
+/** The same for the system operations that user mode may try, on a whole machine. */
+export const compareOperations = (seed: number, casesOfEach: number): Comparison => {
+  const random = new Random(seed)
+  const data = withFrames(initialData(random), random)
+  const cases = casesOf(operationForms(random), makeOperationCase, random, casesOfEach)
+  return compare(cases, runNative(cases, data), machineReader(data))
+}
+
+const casesOf = (
+  forms: ReadonlyArray<Form>,
+  make: (form: Form, random: Random) => Case,
+  random: Random,
+  each: number
+): ReadonlyArray<Case> => forms.flatMap((form) => Array.from({ length: each }, () => make(form, random)))
+
+const compare = (cases: ReadonlyArray<Case>, { outcomes }: Native, read: (test: Case) => Outcome): Comparison => {
   const different = cases.flatMap((test, i) => {
     const found = differences(test, outcomes[i]!, read(test))
     return found.length === 0 ? [] : [`${describe(test)}: ${found.join(", ")}`]

@@ -46,6 +46,7 @@ struct outcome {
 
 static struct header header;
 static int running;
+static uint16_t selectors[6];
 
 static void read_all(void *into, size_t size) {
   if (fread(into, 1, size, stdin) != size) exit(2);
@@ -93,6 +94,9 @@ static void next(ucontext_t *context) {
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {
+  /* A case may leave RFLAGS.AC, NT and ID set, which the next would inherit, and segments that C does not expect. */
+  __asm__ volatile("subq $128, %%rsp; pushfq; andq $~0x244000, (%%rsp); popfq; addq $128, %%rsp" ::: "cc", "memory");
+  __asm__ volatile("mov %0, %%es; mov %1, %%ds" ::"r"(selectors[0]), "r"(selectors[3]));
   (void)signal;
   (void)info;
   if (running) finish(context);
@@ -128,7 +132,6 @@ int main(void) {
   sigaction(SIGALRM, &alarm_action, NULL);
   alarm(60);
 
-  uint16_t selectors[6];
   __asm__("mov %%es, %0" : "=r"(selectors[0]));
   __asm__("mov %%cs, %0" : "=r"(selectors[1]));
   __asm__("mov %%ss, %0" : "=r"(selectors[2]));

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest"
 import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
-import { type Comparison, compareNatively } from "./compare.ts"
+import { type Comparison, compareNatively, compareOperations } from "./compare.ts"
 import { isNative } from "./native.ts"
 
 const casesOfEach = Number(process.env.NATIVE_CASES ?? 6)
@@ -31,5 +31,11 @@ describe.runIf(isNative)("what the processor of this machine does", { timeout: 3
       return interpreter
     }
     agree(compareNatively(make, seed, casesOfEach, () => made[0]!.generate()))
+  })
+
+  it("the machine's system operations do, as far as user mode may try them", () => {
+    const { cases, exceptions, different } = compareOperations(seed, 5 * casesOfEach)
+    expect(different).toEqual([])
+    expect(cases - exceptions).toBeGreaterThan(cases / 10)
   })
 })

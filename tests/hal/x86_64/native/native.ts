@@ -4,14 +4,13 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Case, gsBase, place } from "./cases.ts"
-import type { Outcome } from "./outcome.ts"
+import { comparedFlags, type Outcome } from "./outcome.ts"
 
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
 
 const caseBytes = 16 + 16 * 8 + 8
 const outcomeBytes = 16 * 8 + 6 * 8
-const compared = 0xcd5n
 const [BP, GP, PF] = [3, 13, 14]
 
 export interface Native {
@@ -82,7 +81,7 @@ const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; 
   const registers = Array.from({ length: 16 }, (_, i) => word(i))
   const outcome: Outcome = {
     registers,
-    rflags: rflags & compared,
+    rflags: rflags & comparedFlags,
     changes,
     ...endOf(rip, Number(vector), Number(error), address)
   }

@@ -7,7 +7,7 @@ import type { Case } from "./cases.ts"
 
 export interface Outcome {
   readonly registers: ReadonlyArray<bigint>
-  /** The status flags and DF. */
+  /** `comparedFlags` of it. */
   readonly rflags: bigint
   readonly rip: bigint
   /** Undefined: the instruction was completed. */
@@ -16,7 +16,8 @@ export interface Outcome {
   readonly changes: ReadonlyMap<number, number>
 }
 
-const compared = 0xcd5n
+/** The status flags, DF, NT, AC and ID. */
+export const comparedFlags = 0x24_4cd5n
 
 /** Where two outcomes of a case differ in what the manual defines. */
 export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyArray<string> => {
@@ -29,11 +30,12 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
   registerNames.forEach((name, i) => {
     compare(name, one.registers[i], other.registers[i])
   })
-  const mask = compared & ~undefinedFlags
+  const mask = comparedFlags & ~undefinedFlags
   compare("flags", one.rflags & mask, other.rflags & mask)
   compare("rip", one.rip, other.rip)
   compare("vector", one.exception?.vector, other.exception?.vector)
-  if (one.exception?.vector === 14 && isUser(one.exception.address)) {
+  if (one.exception?.vector !== 14) compare("error code", one.exception?.errorCode, other.exception?.errorCode)
+  else if (isUser(one.exception.address)) {
     compare("error code", one.exception.errorCode, other.exception?.errorCode)
     compare("address", one.exception.address, other.exception?.address)
   }

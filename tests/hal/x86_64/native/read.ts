@@ -5,10 +5,9 @@ import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.t
 import { at, cause, modeNumber, segment } from "../../../../src/hal/x86_64/processor/State.ts"
 import { type Case, gsBase, place, userMode } from "./cases.ts"
 import { Flat } from "./Flat.ts"
-import type { Outcome } from "./outcome.ts"
+import { comparedFlags, type Outcome } from "./outcome.ts"
 
 const status = 0x8d5n
-const DF = 0x400n
 /** CR4.FSGSBASE: RDGSBASE is allowed. */
 const FSGSBASE = 0x1_0000n
 
@@ -65,7 +64,7 @@ export const reader = (
     if (ended === cause.countdown) throw new Error(`${test.instruction.form.name} does not end`)
     return {
       registers: Array.from({ length: 16 }, (_, i) => view.getBigUint64(at.general + 8 * i, true)),
-      rflags: BigInt(reading.status()) | (view.getBigUint64(at.rflags, true) & DF),
+      rflags: BigInt(reading.status()) | (view.getBigUint64(at.rflags, true) & comparedFlags),
       rip,
       exception:
         ended === cause.fault && rip === BigInt(place.start)
