@@ -18,7 +18,8 @@ import {
   builtIn,
   contextOf,
   field,
-  heat,
+  header,
+  headerBytes,
   jumpCache,
   link,
   microOperationBytes,
@@ -57,7 +58,6 @@ interface Place {
 /** Longer ones are cut: a block has to be covered by the countdown. */
 const longest = 64
 const longestInstruction = 15
-const headerBytes = -heat
 
 export class Blocks {
   private readonly access: Access
@@ -202,7 +202,8 @@ export class Blocks {
   private put(page: CodePage, offset: number, places: ReadonlyArray<Place>, second?: CodePage): number {
     const block = this.free + headerBytes
     this.free = block
-    this.i32[(block + heat) >> 2] = this.heatAtFirst
+    this.i32[(block + header.heat) >> 2] = this.heatAtFirst
+    this.i32[(block + header.crossing) >> 2] = Number(second !== undefined)
     if (places.length === 0) this.putPlain(offset)
     else this.putAll(second === undefined ? page : undefined, places)
     page.ends.push(this.free - microOperationBytes)

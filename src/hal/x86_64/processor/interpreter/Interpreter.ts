@@ -14,7 +14,7 @@ import { Blocks } from "./Blocks.ts"
 import { statusReader } from "./flagFunction.ts"
 import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
 import { Generator } from "./generate.ts"
-import { builtIn, field, heat, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
+import { builtIn, field, header, link, microOperationBytes, outside, slot } from "./MicroOperation.ts"
 import { Shapes } from "./Shape.ts"
 
 /** What runs in place of blocks that have become hot (translator/). */
@@ -42,11 +42,11 @@ export interface InterpreterOptions {
 const usualPatience = 1000
 const perHandlers = 256
 
+/** How often the status flags are asked for before there is a function for that. */
+const statusPatience = 100
+
 /** How plain execution leaves the flags that it sets. */
 const explicitly = ruleNumber(explicit, 8)
-
-/** The same for the status flags. */
-const statusPatience = 100
 
 /** More than any block is long: with this much taken away, no block is entered. */
 const debt = 2 ** 30
@@ -154,7 +154,7 @@ export class Interpreter implements Reading {
       return undefined
     }
     const block = this.blocks.locate()
-    if (regions !== undefined && block !== fault && --i32[(block + heat) >> 2]! === 0) regions.begin(block)
+    if (regions !== undefined && block !== fault && --i32[(block + header.heat) >> 2]! === 0) regions.begin(block)
     return block
   }
 
@@ -218,17 +218,11 @@ export class Interpreter implements Reading {
   /** The block at RIP, where a jump led; and next time the jump leads there by itself. */
   private linked(): number | undefined {
     const { blocks, i32 } = this
-    const from = i32[slot.link >> 2]!
     const { epoch } = blocks
+    const from = i32[slot.link >> 2]!
     const block = this.locate()
-    if (
-      from !== 0 &&
-      block !== undefined &&
-      block !== fault &&
-      epoch === blocks.epoch &&
-      i32[(from + link.block) >> 2] !== outside
-    )
-      i32[(from + link.block) >> 2] = block
+    if (from !== 0 && block !== undefined && block !== fault && epoch === blocks.epoch)
+      i32[(from + link.block) >> 2] = i32[(block + header.crossing) >> 2] === 1 ? outside : block
     return block
   }
 

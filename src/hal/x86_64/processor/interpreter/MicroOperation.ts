@@ -47,8 +47,15 @@ export const unlinked = 0
 /** In another page, or in none: ask the jump cache. */
 export const outside = -1
 
-/** Before the first micro-operation of a block: entries left until it is hot. */
-export const heat = -16
+/** What stands before the first micro-operation of a block. */
+// biome-ignore format: a table
+export const header = {
+  /** Entries left until it is hot. */
+  heat:     -16, // i32
+  /** 1 if its instruction goes on in another page: it is only found through the jump cache. */
+  crossing: -12  // i32
+} as const
+export const headerBytes = 16
 
 /** Handlers that no instruction has. */
 // biome-ignore format: a table

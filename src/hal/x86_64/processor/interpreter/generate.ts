@@ -16,7 +16,7 @@ import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
 import { HandlerCode, type Wanted } from "./HandlerCode.ts"
-import { builtIn, field, heat, jumpCache, link, outside, slot } from "./MicroOperation.ts"
+import { builtIn, field, header, jumpCache, link, outside, slot } from "./MicroOperation.ts"
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
@@ -146,7 +146,7 @@ export class Generator {
     leaveAt(code, () => inPage(code, block, field.here), reason.countdown)
     code.end()
     if (this.countsHeat) {
-      code.get(block).i32(-heat).numeric("i32.sub").get(block).i32(-heat).numeric("i32.sub")
+      code.get(block).i32(-header.heat).numeric("i32.sub").get(block).i32(-header.heat).numeric("i32.sub")
       code.load("i32.load").i32(1).numeric("i32.sub").tee(locals.why).store("i32.store")
       code.get(locals.why).numeric("i32.eqz").unlikely().if()
       refund(code, block)

@@ -69,16 +69,22 @@ describe("the interpreter", () => {
     assert.deepStrictEqual([guest.get("rax"), guest.get("rcx")], [110n, BigInt.asUintN(64, -10n)])
   })
 
-  it("runs an instruction that goes on in another page", () => {
+  it("runs an instruction that goes on in another page, as that page is now", () => {
     const guest = guestWith(...hlt)
-    // MOV EAX, 12345678H over the end of the first page.
-    guest.put(code.at + 0xffdn, code, Uint8Array.from([0xb8, 0x78, 0x56, 0x34, 0x12, ...jmpTo(-7)]))
-    guest.rip = code.at + 0xffdn
-    guest.run(200)
-    assert.deepStrictEqual([guest.get("rax"), guest.count], [0x1234_5678n, 200n])
+    // NOP; MOV EAX, 12345678H over the end of the first page; back.
+    guest.put(code.at + 0xffcn, code, Uint8Array.from([0x90, 0xb8, 0x78, 0x56, 0x34, 0x12, ...jmpTo(-8)]))
+    guest.rip = code.at + 0xffcn
+    guest.run(300)
+    assert.deepStrictEqual([guest.get("rax"), guest.count], [0x1234_5678n, 300n])
     guest.put(code.at + 0x1001n, code, Uint8Array.of(0xff))
-    guest.run(2)
+    guest.run(3)
     assert.strictEqual(guest.get("rax"), 0xff34_5678n)
+    const other = { at: code.at + 0x1000n, physical: 0x1a_0000, bytes: 0x1000 }
+    guest.map(other)
+    guest.forget(other.at)
+    guest.put(other.at, other, Uint8Array.from([0x34, 0x55, ...jmpTo(-8)]))
+    guest.run(3)
+    assert.strictEqual(guest.get("rax"), 0x5534_5678n)
   })
 
   it("counts each iteration of a repeated instruction", () => {
