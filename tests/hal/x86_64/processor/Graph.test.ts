@@ -4,7 +4,7 @@ import { Graph, type Truth, type Value } from "../../../../src/hal/x86_64/proces
 import type { Values, Width } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { words } from "../../../../src/hal/x86_64/processor/words.ts"
 import { Module } from "../../../../src/hal/x86_64/wasm/Module.ts"
-import { Chance } from "./chance.ts"
+import { Random } from "../native/Random.ts"
 
 /** The operations that divide are promised a divisor: one that is odd. */
 const divisions = ["divUnsigned", "remUnsigned"] as const
@@ -16,30 +16,30 @@ const connectives = ["both", "either", "differ"] as const
 const widths: ReadonlyArray<Width> = [8, 16, 32, 64]
 const telling = [0n, 1n, 2n, 31n, 63n, 0xffn, 0x80n, 0xffff_ffffn, 0x8000_0000n, 1n << 63n, (1n << 64n) - 1n]
 
-/** The same expression of the same inputs for the same chance, of whatever values are. */
-const expression = <V, B>(x: Exact<V, B>, inputs: ReadonlyArray<V>, chance: Chance): V => {
-  const values = [...inputs, x.constant(chance.of(telling)), x.constant(chance.word())]
-  const truths = [x.truth(chance.oneIn(2)), x.equal(values[0]!, values[1]!)]
-  const [value, truth] = [() => chance.of(values), () => chance.of(truths)]
-  for (let left = 4 + chance.below(16); left > 0; left--) {
-    const one = chance.below(12)
-    if (one < 3) values.push(x[chance.of(twofold)](value(), value()))
-    else if (one === 3) values.push(x[chance.of(shifts)](value(), x.and(value(), x.constant(63n))))
-    else if (one === 4) values.push(x[chance.of(divisions)](value(), x.or(value(), x.constant(1n))))
-    else if (one === 5) values.push(x[chance.of(onefold)](value()))
-    else if (one === 6) values.push(x[chance.of(["low", "signed"] as const)](value(), chance.of(widths)))
+/** The same expression of the same inputs by the same chance, of whatever values are. */
+const expression = <V, B>(x: Exact<V, B>, inputs: ReadonlyArray<V>, random: Random): V => {
+  const values = [...inputs, x.constant(random.of(telling)), x.constant(random.word())]
+  const truths = [x.truth(random.oneIn(2)), x.equal(values[0]!, values[1]!)]
+  const [value, truth] = [() => random.of(values), () => random.of(truths)]
+  for (let left = 4 + random.below(16); left > 0; left--) {
+    const one = random.below(12)
+    if (one < 3) values.push(x[random.of(twofold)](value(), value()))
+    else if (one === 3) values.push(x[random.of(shifts)](value(), x.and(value(), x.constant(63n))))
+    else if (one === 4) values.push(x[random.of(divisions)](value(), x.or(value(), x.constant(1n))))
+    else if (one === 5) values.push(x[random.of(onefold)](value()))
+    else if (one === 6) values.push(x[random.of(["low", "signed"] as const)](value(), random.of(widths)))
     else if (one === 7) values.push(x.choose(truth(), value(), value()))
     else if (one === 8) values.push(x.number(truth()))
-    else if (one === 9) truths.push(x[chance.of(comparisons)](value(), value()))
-    else if (one === 10) truths.push(chance.oneIn(2) ? x.bit(value(), chance.below(64)) : x.evenParity(value()))
-    else truths.push(chance.oneIn(2) ? x.not(truth()) : x[chance.of(connectives)](truth(), truth()))
+    else if (one === 9) truths.push(x[random.of(comparisons)](value(), value()))
+    else if (one === 10) truths.push(random.oneIn(2) ? x.bit(value(), random.below(64)) : x.evenParity(value()))
+    else truths.push(random.oneIn(2) ? x.not(truth()) : x[random.of(connectives)](truth(), truth()))
   }
   return x.xor(values.at(-1)!, x.number(truths.at(-1)!))
 }
 type Exact<V, B> = Omit<Values<V, B>, "apply">
 
-const inputsOf = (chance: Chance): ReadonlyArray<bigint> =>
-  Array.from({ length: 3 }, () => (chance.oneIn(2) ? chance.of(telling) : chance.word()))
+const inputsOf = (random: Random): ReadonlyArray<bigint> =>
+  Array.from({ length: 3 }, () => (random.oneIn(2) ? random.of(telling) : random.word()))
 
 describe("an expression as WebAssembly", () => {
   it("is what it is as bigints, in no more bits than it says", () => {
@@ -48,7 +48,7 @@ describe("an expression as WebAssembly", () => {
     const results = seeds.map((seed) => {
       const graph = new Graph()
       const locals = [0, 1, 2].map((index) => graph.local(index))
-      const result = expression<Value, Truth>(graph, locals, new Chance(seed))
+      const result = expression<Value, Truth>(graph, locals, new Random(seed))
       const emitter = new Emitter(3)
       emitter.begin([result])
       emitter.value(result)
@@ -58,8 +58,8 @@ describe("an expression as WebAssembly", () => {
     })
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()))
     for (const seed of seeds) {
-      const inputs = inputsOf(new Chance(seed + 7))
-      const expected = expression<bigint, boolean>(words, inputs, new Chance(seed))
+      const inputs = inputsOf(new Random(seed + 7))
+      const expected = expression<bigint, boolean>(words, inputs, new Random(seed))
       const found = (exports[seed] as (...inputs: ReadonlyArray<bigint>) => bigint)(...inputs)
       assert.strictEqual(BigInt.asUintN(64, found), expected, `seed ${seed}`)
       assert.strictEqual(expected >> BigInt(results[seed]!.bits), 0n, `bits, seed ${seed}`)

@@ -2,14 +2,13 @@
 import { contextBytes, layout } from "../../../../src/hal/x86_64/memory/layout.ts"
 import type { MemoryBus } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import { entry } from "../../../../src/hal/x86_64/memory/Tlb.ts"
+import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
 import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
-import { Chance } from "./chance.ts"
-import { encode } from "./encoding.ts"
+import { encode, little } from "../native/encode.ts"
+import { Random } from "../native/Random.ts"
 import type { Guest, Page } from "./guest.ts"
-
-const kernel: Mode = { bits: 64, privilege: 0 }
 
 /** Each program has a page of code, and may write it; the page after it is another's, or not there. */
 export const code = { at: 0x40_0000n, physical: 0x20_0000 }
@@ -71,21 +70,22 @@ export interface Program {
   readonly stretches: ReadonlyArray<number>
 }
 
-const straight = forms.filter((form) => form.long && !/^(j|loop|call|ret)/.test(form.name))
-const jumps = forms.filter((form) => form.long && /^(j|loop|call|ret)/.test(form.name))
+const valid = forms.filter((form) => form.long)
+const jumps = valid.filter((form) => /^(j|loop|call|ret)/.test(form.name))
+const straight = valid.filter((form) => !jumps.includes(form))
 
 /** A register, by its number, becomes an address in the data, or now and then of the device. */
-const pointerTo = (chance: Chance, register: number): ReadonlyArray<number> => {
+const pointerTo = (random: Random, register: number): ReadonlyArray<number> => {
   const bytes = new DataView(new ArrayBuffer(8))
-  const { at: place } = chance.oneIn(12) ? device : data
-  bytes.setBigUint64(0, place + BigInt(chance.below((dataPages - 1) * pageBytes)), true)
+  const { at: place } = random.oneIn(12) ? device : data
+  bytes.setBigUint64(0, place + BigInt(random.below((dataPages - 1) * pageBytes)), true)
   return [0x48, 0xb8 | register, ...new Uint8Array(bytes.buffer)]
 }
 
 /** A loop: R15 counts it down, and pointers are renewed each time, so that it is not soon over. */
-const loopOf = (chance: Chance): Uint8Array => {
-  const body = [3, 6, 7].flatMap((register) => pointerTo(chance, register))
-  body.push(...bytesOf(chance, 8))
+const loopOf = (random: Random, start: bigint): Uint8Array => {
+  const body = [3, 5, 6, 7].flatMap((register) => pointerTo(random, register))
+  body.push(...bytesOf(random, start))
   // DEC R15; JNZ to the beginning; HLT.
   body.push(0x49, 0xff, 0xcf, 0x0f, 0x85)
   const back = new DataView(new ArrayBuffer(4))
@@ -93,54 +93,57 @@ const loopOf = (chance: Chance): Uint8Array => {
   return Uint8Array.from([...body, ...new Uint8Array(back.buffer), 0xf4])
 }
 
-const bytesOf = (chance: Chance, most: number): Uint8Array => {
-  const bytes: Array<number> = []
-  for (let left = 3 + chance.below(most); left > 0; left--) {
-    const isJump = chance.oneIn(4)
-    const instruction = encode(chance.of(isJump ? jumps : straight), kernel, chance) ?? Uint8Array.of(0x90)
-    if (isJump && instruction.length >= 2) {
-      // Not far: over an instruction or two, or back.
-      const rel = instruction.length >= 5 ? instruction.length - 4 : instruction.length - 1
-      instruction.fill(0, rel)
-      instruction[rel] = chance.below(12)
-      if (chance.oneIn(6)) instruction.fill(0xff, rel + 1).fill(256 - chance.below(24), rel, rel + 1)
-    }
-    bytes.push(...instruction)
+/** Instructions with jumps among them, that are to lie around `start`. */
+const bytesOf = (random: Random, start: bigint): Uint8Array => {
+  const aim = { start: Number(start), data: (): number => Number(data.at) + random.below(dataPages * pageBytes) }
+  const instruction = (): ReadonlyArray<number> => {
+    const form = random.of(random.oneIn(4) ? jumps : straight)
+    return nearby(form, Array.from(encode(form, random, aim)), random)
   }
-  return Uint8Array.from(bytes)
+  return Uint8Array.from(Array.from({ length: 3 + random.below(8) }, instruction).flat())
 }
 
-const registerOf = (chance: Chance, start: bigint): bigint => {
-  switch (chance.below(10)) {
+const displacementBytes: Readonly<Record<string, number>> = { cb: 1, cd: 4 }
+
+/** A jump that does not go far: over an instruction or two, or back. */
+const nearby = ({ opcode }: Form, bytes: ReadonlyArray<number>, random: Random): ReadonlyArray<number> => {
+  const size = displacementBytes[opcode.slice(-2)]
+  if (size === undefined) return bytes
+  return [...bytes.slice(0, -size), ...little(random.oneIn(6) ? -random.below(24) : random.below(12), size)]
+}
+
+const registerOf = (random: Random, start: bigint): bigint => {
+  switch (random.below(10)) {
     case 0:
-      return chance.word()
+      return random.word()
     case 1:
-      return BigInt.asUintN(64, BigInt(chance.below(512) - 256))
+      return BigInt.asUintN(64, BigInt(random.below(512) - 256))
     case 2:
-      return start + BigInt(chance.below(48) - 8)
+      return start + BigInt(random.below(48) - 8)
     case 3:
-      return data.at + BigInt(pageBytes * (1 + chance.below(dataPages))) - BigInt(chance.below(20))
+      return data.at + BigInt(pageBytes * (1 + random.below(dataPages))) - BigInt(random.below(20))
     case 4:
-      return device.at + BigInt(chance.below(pageBytes + 8))
+      return device.at + BigInt(random.below(pageBytes + 8))
     default:
-      return data.at + BigInt(chance.below(dataPages * pageBytes))
+      return data.at + BigInt(random.below(dataPages * pageBytes))
   }
 }
 
 export const programsOf = (seed: number, count: number, kind: "straight" | "loop"): ReadonlyArray<Program> => {
-  const chance = new Chance(seed)
+  const random = new Random(seed)
   return Array.from({ length: count }, (_, index) => {
-    const bytes = kind === "loop" ? loopOf(chance) : bytesOf(chance, 8)
+    const page = code.at + BigInt(index * pageBytes)
+    const bytes = kind === "loop" ? loopOf(random, page) : bytesOf(random, page)
     const room = pageBytes - bytes.length
-    const offset = chance.oneIn(4) ? pageBytes - 1 - chance.below(bytes.length) : chance.below(room)
-    const start = code.at + BigInt(index * pageBytes + offset)
+    const offset = random.oneIn(4) ? pageBytes - 1 - random.below(bytes.length) : random.below(room)
+    const start = page + BigInt(offset)
     return {
       start,
       bytes,
-      registers: registerNames.map(() => registerOf(chance, start)),
-      privilege: chance.oneIn(3) ? 3 : 0,
-      status: BigInt(chance.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
-      stretches: Array.from({ length: 3 }, () => 1 + chance.below(chance.of(kind === "loop" ? [20, 200] : [3, 20])))
+      registers: registerNames.map(() => registerOf(random, start)),
+      privilege: random.oneIn(3) ? 3 : 0,
+      status: BigInt(random.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
+      stretches: Array.from({ length: 3 }, () => 1 + random.below(random.of(kind === "loop" ? [20, 200] : [3, 20])))
     }
   })
 }

@@ -7,12 +7,12 @@ import { assert, describe, it } from "vitest"
 import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
 import { cause } from "../../../../src/hal/x86_64/processor/State.ts"
-import { Chance } from "./chance.ts"
+import { Random } from "../native/Random.ts"
 import { Guest } from "./guest.ts"
 import {
   code,
-  data,
   Device,
+  data,
   dataPages,
   memoryOf,
   pageBytes,
@@ -36,13 +36,13 @@ const compare = (seed: number, count: number, kind: "straight" | "loop") => {
   const devices = Object.values(makers).map(() => new Device())
   const guests = Object.values(makers).map((make, n) => new Guest(make, 0x40_0000, pagesOf(count), devices[n]))
   for (const [n, device] of devices.entries()) device.guest = guests[n]
-  const chance = new Chance(seed + 1)
-  const random = Uint8Array.from({ length: dataPages * pageBytes }, () => chance.below(256))
+  const random = new Random(seed)
+  const contents = Uint8Array.from({ length: dataPages * pageBytes }, () => random.below(256))
   // First most instructions are left to plain execution; then all have handlers.
   for (const round of ["first", "second"]) {
     for (const device of devices) device.log.length = 0
     for (const guest of guests) {
-      guest.ram(data.physical, random.length).set(random)
+      guest.ram(data.physical, contents.length).set(contents)
       for (const program of programs) guest.put(program.start, code, program.bytes)
       if (guest.reading instanceof Interpreter) guest.reading.generate()
     }
