@@ -5,6 +5,7 @@ import { Context, Effect } from "effect"
 import { gateRom } from "../types/Architecture.ts"
 import { type AnyCap, type Cap, elsewhereUnsafe } from "../types/Capability.ts"
 import * as TCB from "../types/methods/TCB.ts"
+import type { NeedArgument } from "../types/Need.ts"
 import * as Allocator from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { Cap_Copy, CNode_Create, give } from "./Capabilities.ts"
@@ -14,12 +15,13 @@ import { AddressSpace_Create, AddressSpace_Map, create, Frame_Unmap } from "./Me
 import { Syscalls } from "./Syscalls.ts"
 import * as Task from "./Task.ts"
 import {
+  createThread,
   Debug_NameThread,
+  type Handler,
   type Registers,
   SchedControl_Configure,
   type SchedulingParameters,
   TCB_Configure,
-  TCB_Create,
   TCB_Resume,
   TCB_WriteRegisters
 } from "./Threads.ts"
@@ -39,7 +41,7 @@ export interface SpawnerService {
 export class Spawner extends Context.Service<Spawner, SpawnerService>()("skyscope/user/Spawner") {}
 
 /** What a task gets. */
-export interface Options<G> {
+export interface Options<G, H = unknown> {
   /** For reports. */
   readonly name: string
   /** Copies of these: a TypeScript task has them under these names, a compiled one in its slots from 1 on. */
@@ -49,7 +51,7 @@ export interface Options<G> {
   /** How much it may run. In turns of 5 ms with its equals, if left out. */
   readonly time?: SchedulingParameters
   /** Who hears of its faults. Without one, a fault stops it for ever. */
-  readonly faultHandler?: Cap<"Endpoint", "write" | "grant">
+  readonly faultHandler?: H
 }
 
 export type Caps = Readonly<Record<string, AnyCap>>
@@ -69,8 +71,8 @@ type Needed = Syscalls | Allocator.Allocator | Spawner
  * Start a task written in TypeScript. It has the capabilities that it was given, and an allocator of its own with `memory`: the
  * bits of the untyped memory that it gets, if any.
  */
-export const spawn = <G extends Caps, A, E>(
-  options: Options<G> & { readonly memory?: number },
+export const spawn = <G extends Caps, A, E, H extends AnyCap | undefined = undefined>(
+  options: Options<G, NeedArgument<H, "spawn", Handler>> & { readonly memory?: number },
   program: (caps: G) => Effect.Effect<A, E, Syscalls | Allocator.Allocator>
 ): Effect.Effect<Started, Allocator.NotMade, Needed> =>
   Effect.gen(function* () {
@@ -99,8 +101,11 @@ export const spawn = <G extends Caps, A, E>(
  * Start a compiled task. It begins at its entry point with the address of its IPC buffer in RDI, `argument` in RSI, the slot of its own
  * thread, which it can stop, in RDX, and a stack of `stackPages` pages.
  */
-export const spawnElf = <G extends Caps>(
-  options: Options<G> & { readonly argument?: bigint; readonly stackPages?: number },
+export const spawnElf = <G extends Caps, H extends AnyCap | undefined = undefined>(
+  options: Options<G, NeedArgument<H, "spawnElf", Handler>> & {
+    readonly argument?: bigint
+    readonly stackPages?: number
+  },
   file: Uint8Array
 ): Effect.Effect<Started, Allocator.NotMade | Elf.BadElf, Needed> =>
   Effect.gen(function* () {
@@ -150,7 +155,7 @@ const prepare = Effect.fnUntraced(function* ({ name, gives, faultHandler }: Opti
     yield* give({ cnode, index, depth: cnodeBits }, cap)
     index++
   }
-  const tcb = yield* TCB_Create(addressSpace, faultHandler)
+  const tcb = yield* createThread(addressSpace, faultHandler)
   yield* Debug_NameThread(tcb, name)
   const schedContext = yield* create("SchedContext", schedContextBits)
   return { tcb, addressSpace, cnode, schedContext }

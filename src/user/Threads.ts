@@ -13,7 +13,8 @@ import { invoke, pointer, pointerOrNull, type Refusal } from "./Invocation.ts"
 import { create } from "./Memory.ts"
 import { Syscalls } from "./Syscalls.ts"
 
-type Handler = (typeof TCB.SetSpace)["caps"]["faultHandler"]
+/** What a fault handler must be. */
+export type Handler = (typeof TCB.SetSpace)["caps"]["faultHandler"]
 
 /**
  * A new thread in an address space. What it does that it may not is a message to the fault handler; without one it stops
@@ -23,18 +24,21 @@ export const TCB_Create = <C extends AnyCap, H extends AnyCap | undefined = unde
   space: Need<C, "TCB_Create", "AddressSpace", "bind">,
   faultHandler?: NeedArgument<H, "TCB_Create", Handler>
 ): Effect.Effect<Full<"TCB">, NotMade, Syscalls | Allocator | Using<C, "bind"> | Using<H, "write" | "grantReply">> =>
-  Effect.gen(function* () {
-    const tcb = yield* create("TCB")
-    const { nothing } = yield* Allocator
-    yield* invoke(TCB.SetSpace, pointer(tcb), {
-      cspaceRootData: 0n,
-      vspaceRootData: 0n,
-      faultHandler: pointerOrNull(faultHandler),
-      cspaceRoot: yield* nothing,
-      vspaceRoot: pointer(space)
-    })
-    return tcb
+  createThread(space, faultHandler)
+
+/** What `TCB_Create` does, given what the compiler has judged. */
+export const createThread = Effect.fnUntraced(function* (space: unknown, faultHandler: unknown) {
+  const tcb = yield* create("TCB")
+  const { nothing } = yield* Allocator
+  yield* invoke(TCB.SetSpace, pointer(tcb), {
+    cspaceRootData: 0n,
+    vspaceRootData: 0n,
+    faultHandler: pointerOrNull(faultHandler),
+    cspaceRoot: yield* nothing,
+    vspaceRoot: pointer(space)
   })
+  return tcb
+})
 
 /** What a thread runs with. */
 export interface Configuration<S, N, B, A> {
