@@ -77,36 +77,38 @@ export const withFrames = (data: Uint8Array, random: Random): Uint8Array => {
   return changed
 }
 
+// ---- cases
+
 /** A case of one of `operationForms`. */
 export const makeOperationCase = (form: Form, random: Random): Case => {
-  const test = makeCase(form, random)
-  const operation = operationOf(form, random)
-  // Some processors look at the stack behind the parameters before they look at the selector: it is there.
-  if (
-    operation === "farReturn" &&
-    test.instruction.operands.some((operand) => operand.kind === "imm" && operand.lo > 0x400)
-  )
-    return makeOperationCase(form, random)
-  const registers = [...test.registers]
+  const operation = operationOf(form, random)!
+  for (;;) {
+    const test = makeCase(form, random)
+    if (!isFarOff(operation, test)) return { ...test, registers: suited(operation, test, random) }
+  }
+}
+
+/** RET and ENTER with a constant so large that it leads out of the data, where processors differ in what they look at first. */
+const isFarOff = (operation: SystemName, { instruction }: Case): boolean =>
+  (operation === "farReturn" || operation === "enter") &&
+  instruction.operands.some((operand) => operand.kind === "imm" && operand.lo > 0x400)
+
+const suited = (operation: SystemName, { instruction, registers: given }: Case, random: Random): Array<bigint> => {
+  const { form, operands } = instruction
+  const registers = [...given]
+  const n = random.below(each)
+  const isFar = operation === "farJump" || operation === "farCall"
   // Whether a repetition of nothing is refused differs.
   if (operation === "ins" || operation === "outs") registers[1] = 1n
-  if (random.oneIn(8)) return { ...test, registers }
-  if (operation === "enter") {
-    const [size] = test.instruction.operands
-    if (size?.kind === "imm" && size.lo > 0x400 && !random.oneIn(8)) return makeOperationCase(form, random)
-    registers[5] = BigInt(place.data + 0x800 + random.below(0x800))
-  }
-  const n = random.below(each)
   if (operation === "iret" || operation === "farReturn" || operation === "popf")
     registers[4] = BigInt(frameAt(random.oneIn(8) ? random.of(widths) : form.sizes[0]!, n))
-  if (operation === "farJump" || operation === "farCall") registers[4] = BigInt(place.data + 0x1000)
-  for (const operand of test.instruction.operands)
-    if (operation === "farJump" || operation === "farCall") {
-      if (operand.kind === "mem") point(operand, registers, random, BigInt(pointerAt(form.sizes[0]!, n)))
-    } else if (operand.width === 16) {
-      if (operand.kind === "mem") point(operand, registers, random, BigInt(selectorAt(random.below(selectors.length))))
-      else if (operand.kind === "reg" && !operand.implied)
-        setRegister(registers, operand, BigInt(random.of(selectors)) | (random.word() & ~0xffffn))
-    }
-  return { ...test, registers }
+  if (isFar) registers[4] = BigInt(place.data + 0x1000)
+  if (operation === "enter" && !random.oneIn(8)) registers[5] = BigInt(place.data + 0x800 + random.below(0x800))
+  for (const operand of operands)
+    if (operand.kind === "reg" && operand.width === 16 && !operand.implied)
+      setRegister(registers, operand, BigInt(random.of(selectors)) | (random.word() & ~0xffffn))
+    else if (operand.kind === "mem" && isFar) point(operand, registers, random, BigInt(pointerAt(form.sizes[0]!, n)))
+    else if (operand.kind === "mem" && operand.width === 16)
+      point(operand, registers, random, BigInt(selectorAt(random.below(selectors.length))))
+  return registers
 }
