@@ -57,6 +57,8 @@ const report = ({ machine }: System, stop: Stop | TaskDefect): number => {
   if (stop instanceof TaskDefect) return complain(stop.message, exitCodes.failed)
   switch (stop._tag) {
     case "Idle":
+    case "PowerOff":
+    case "Reset":
       return exitCodes.ok
     case "Exit":
       return stop.status

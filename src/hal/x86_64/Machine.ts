@@ -14,10 +14,14 @@ import { Paging } from "../Paging.ts"
 import { Ports } from "../Ports.ts"
 import { Processor as ProcessorTag } from "../Processor.ts"
 import { Time } from "../Time.ts"
-import { Apic } from "./apic.ts"
 import { Bus } from "./Bus.ts"
 import { Clock } from "./Clock.ts"
-import { ones } from "./devices/Wires.ts"
+import { irq, portMap } from "./devices/addresses.ts"
+import type { Surroundings } from "./devices/localApic.ts"
+import { type Board, Pc } from "./devices/Pc.ts"
+import { debugConsole, debugExit, helperPorts } from "./devices/qemuPorts.ts"
+import type { DateTime } from "./devices/rtc.ts"
+import type { Target } from "./devices/Wires.ts"
 import type { ElfError } from "./elf.ts"
 import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
@@ -33,6 +37,7 @@ import { at } from "./processor/State.ts"
 import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
+import { system } from "./system/registers.ts"
 import { reset } from "./system/reset.ts"
 import { Uart16550 } from "./uart16550.ts"
 
@@ -48,11 +53,12 @@ export interface Hardware {
   readonly memoryBytes: number
   readonly reading: MakeReading
   readonly console: Console
+  /** The date and time of day when the machine starts. */
+  readonly date?: DateTime
 }
 
-const COM1 = 0x3f8
-/** "isa-debug-exit": a byte written ends the run with status 2 * byte + 1. */
-const debugExit = 0xf4
+/** Runs are the same whenever they are made: the clock on the wall has no part in them. */
+const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0, seconds: 0 }
 
 /** A machine without software: the processor as `reset` leaves it. */
 export class Machine {
@@ -61,9 +67,10 @@ export class Machine {
   readonly bus = new Bus()
   readonly window: Window
   readonly gate = new Gate()
+  readonly pc: Pc
   private readonly processor: Processor
 
-  constructor({ memoryBytes, reading: makeReading, console }: Hardware) {
+  constructor({ memoryBytes, reading: makeReading, console, date = firstDay }: Hardware) {
     const memory = makeMemory(memoryBytes)
     this.memory = new PhysicalMemory(memory, this.bus, [{ physicalPage: gateRom / pageSize, host: layout.rom }])
     writeGateRom(this.memory.u8.subarray(layout.rom, layout.rom + pageSize))
@@ -82,26 +89,61 @@ export class Machine {
     listeners.reading = reading
 
     const clock = new Clock(this.memory.i32)
-    const apic = new Apic(clock, () => {
-      this.memory.i32[at.attention >> 2] = 1
+    this.pc = new Pc({
+      timers: clock,
+      ramBytes: memoryBytes,
+      date,
+      processors: [this.bootstrapProcessor()],
+      memory: dma(this.memory),
+      powerOff: () => this.processor.stop({ _tag: "PowerOff" }),
+      reset: () => this.processor.stop({ _tag: "Reset" }),
+      // Address line 20 is never masked: no software that runs here has wrapped at 1 MiB since the 80286.
+      a20: () => {}
     })
+    const apic = this.pc.localApics[0]!
     this.core = new Core(mmu, clock, this.bus, apic, {
       status: () => reading.status(),
       gate: (number) => this.gate.enter(this.core, number),
       interrupt: (vector, source) => this.processor.interrupt(vector, source)
     })
     this.processor = new Processor(this.core, reading)
-    this.bus.addPorts({ name: "COM1", start: COM1, bytes: 8, widest: 8, target: uart(console) })
-    this.bus.addPorts({
-      name: "debug exit",
-      start: debugExit,
-      bytes: 1,
-      target: {
-        read: (_offset, width) => ones(width),
-        write: (_offset, _width, value) => this.processor.stop({ _tag: "Exit", status: value * 2 + 1 })
-      }
-    })
+    for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
+    for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
+    this.bus.addMemory(this.pc.localApicMapping(() => apic))
+    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.uart(console), 8)
+    const exit = debugExit((status) => this.processor.stop({ _tag: "Exit", status }))
+    this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
+    for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
     reset(this.core)
+  }
+
+  private addPorts(name: string, start: number, bytes: number, target: Target, widest: 8 | 32 = 32): void {
+    this.bus.addPorts({ name, start, bytes, target, widest })
+  }
+
+  private uart({ write, read }: Console): Uart16550 {
+    return new Uart16550({
+      transmit: write,
+      receive: () => read?.(),
+      interrupt: (level) => this.pc.setIrq(irq.com1, level)
+    })
+  }
+
+  /** What the local APIC of the one processor does to it. */
+  private bootstrapProcessor(): Surroundings {
+    return {
+      noticed: () => {
+        this.memory.i32[at.attention >> 2] = 1
+      },
+      nmi: () => this.processor.nmi(),
+      // There is no system management mode to enter.
+      smi: () => {},
+      init: () => this.processor.stop({ _tag: "Reset" }),
+      // It does not wait for one.
+      startUp: () => {},
+      mapped: () => {},
+      tscOffset: () => this.core.high(system.tscOffset) * 2 ** 32 + (this.core.low(system.tscOffset) >>> 0)
+    }
   }
 
   /** Run until there is a reason to stop, at the latest when `limit` instructions have been retired since the start. */
@@ -160,10 +202,21 @@ export class Machine {
   }
 }
 
-const uart = ({ write, read }: Console): Uart16550 =>
-  new Uart16550({
-    transmit: write,
-    receive: () => read?.(),
-    // Its line goes to the interrupt controllers of the chipset; there are none.
-    interrupt: () => {}
-  })
+/** Devices reach RAM, and nothing else. What they write may be code. */
+const dma = (memory: PhysicalMemory): Board["memory"] => {
+  const isRam = (address: number, length: number) => address >= 0 && address + length <= memory.ramBytes
+  return {
+    read: (_source, address, bytes) => {
+      if (!isRam(address, bytes.length)) return false
+      bytes.set(memory.ram(address, bytes.length))
+      return true
+    },
+    write: (_source, address, bytes) => {
+      if (!isRam(address, bytes.length)) return false
+      for (let page = address - (address % pageSize); page < address + bytes.length; page += pageSize)
+        memory.written(page / pageSize)
+      memory.ram(address, bytes.length).set(bytes)
+      return true
+    }
+  }
+}

@@ -27,6 +27,9 @@ export type Stop =
   | { readonly _tag: "TripleFault" }
   /** Software has asked for the end, with a status. */
   | { readonly _tag: "Exit"; readonly status: number }
+  /** Software has turned the machine off, or has asked for a reset. */
+  | { readonly _tag: "PowerOff" }
+  | { readonly _tag: "Reset" }
 
 export class Processor {
   private readonly core: Core
@@ -34,6 +37,8 @@ export class Processor {
   private stopped: Stop | undefined
   /** The operation under way has gone to a handler. */
   private isGone = false
+  /** An NMI waits; and none is delivered before the IRET of the handler. */
+  private isNmiPending = false
 
   constructor(core: Core, reading: Reading) {
     this.core = core
@@ -58,6 +63,12 @@ export class Processor {
       core.clock.runDue()
       if (this.stopped) return this.stopped
       if (core.clock.now() >= limit) return { _tag: "Limit" }
+      if (this.isNmiPending && !core.inShadow() && core.low(system.nmiBlocked) === 0) {
+        this.isNmiPending = false
+        core.i32[system.nmiBlocked >> 2] = 1
+        this.go(vector.NMI, 0, "interrupt")
+        continue
+      }
       const waits = core.apic.pending() >= 0
       if (waits && this.isInterruptible()) {
         this.go(core.apic.acknowledge(), 0, "interrupt")
@@ -146,6 +157,12 @@ export class Processor {
     core.copy(at.stoppedAt, at.rip)
     core.clock.charge(-1)
     this.go(core.low(at.vector), core.low(at.errorCode), "fault")
+  }
+
+  /** A non-maskable interrupt arrives; while one waits, another is the same one. */
+  nmi(): void {
+    this.isNmiPending = true
+    this.core.i32[at.attention >> 2] = 1
   }
 
   /** What INT asks for. */

@@ -90,8 +90,8 @@ export const timer = (core: Core): TimeService => ({
   now: () => core.clock.now(),
   charge: (instructions) => core.clock.charge(instructions),
   // 0 would disarm it.
-  setDeadline: (time) => core.apic.writeDeadline(core, ...tscOf(core, Math.max(time, 1))),
-  clearDeadline: () => core.apic.writeDeadline(core, 0, 0),
+  setDeadline: (time) => core.apic.writeDeadline(...tscOf(core, Math.max(time, 1))),
+  clearDeadline: () => core.apic.writeDeadline(0, 0),
   interruptPending: () => core.apic.pending() >= 0 || core.clock.isDue(),
   endOfInterrupt: () => core.apic.endOfInterrupt()
 })

@@ -132,10 +132,10 @@ const aProgram = (seed: number, ring: Ring, reading: MakeReading): Board => {
   withTables(board)
   writeHandlers(board, 37 + (seed % 50))
   const { core } = board.machine
-  core.apic.writeBase(core, 0xfee0_0d00 | 0, 0)
-  core.apic.writeMsr(core, 0x80f, 0x1ff, 0)
-  core.apic.writeMsr(core, 0x832, (2 << 17) | timer, 0)
-  core.apic.writeDeadline(core, 50 + (seed % 100), 0)
+  core.apic.writeBase(0xfee0_0d00, 0, 2 ** 40)
+  core.apic.writeMsr(0x80f, 0x1ff, 0)
+  core.apic.writeMsr(0x832, (2 << 17) | timer, 0)
+  core.apic.writeDeadline(50 + (seed % 100), 0)
   writeControl(core, 4, CR4.PAE | CR4.PCIDE | CR4.PGE | (ring === 3 ? CR4.SMAP | CR4.SMEP : 0), 0)
   writeControl(core, 0, CR0.PG | CR0.PE | (seed & 1 ? CR0.WP : 0), 0)
   board

@@ -11,15 +11,14 @@ describe.each(Object.entries(readings))("the local APIC, with a processor that r
   const aSystem = (...program: number[]) => {
     const board = withTables(new Board(reading).identity(0, stackTop).start(...program))
     const { core } = board.machine
-    core.apic.writeBase(core, 0xfee0_0d00 | 0, 0)
+    core.apic.writeBase(0xfee0_0d00, 0, 2 ** 40)
     write(board, SVR, 0x1ff)
     write(board, TIMER, tscDeadline | vector)
     return board
   }
-  const write = (board: Board, register: number, value: number) =>
-    board.machine.core.apic.writeMsr(board.machine.core, register, value, 0)
-  const read = (board: Board, register: number) => board.machine.core.apic.readMsr(board.machine.core, register)[0]
-  const arm = (board: Board, count: number) => board.machine.core.apic.writeDeadline(board.machine.core, count, 0)
+  const write = (board: Board, register: number, value: number) => board.machine.core.apic.writeMsr(register, value, 0)
+  const read = (board: Board, register: number) => board.machine.core.apic.readMsr(register)![0]
+  const arm = (board: Board, count: number) => board.machine.core.apic.writeDeadline(count, 0)
 
   it.each([1, 2, 10, 100, 1000])("interrupts after exactly %s instructions", (count) => {
     const board = aSystem(...sti, ...jmpHere)

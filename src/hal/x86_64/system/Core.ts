@@ -1,9 +1,9 @@
 /**
  * Core: one processor's registers and what is wired to it, for the operations of this folder.
  */
-import type { Apic } from "../apic.ts"
 import type { Bus } from "../Bus.ts"
 import type { Clock } from "../Clock.ts"
+import type { LocalApic } from "../devices/localApic.ts"
 import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
@@ -25,12 +25,12 @@ export class Core {
   readonly mmu: Mmu
   readonly clock: Clock
   readonly bus: Bus
-  readonly apic: Apic
+  readonly apic: LocalApic
   readonly surroundings: Surroundings
   readonly i32: Int32Array
   readonly view: DataView
 
-  constructor(mmu: Mmu, clock: Clock, bus: Bus, apic: Apic, surroundings: Surroundings) {
+  constructor(mmu: Mmu, clock: Clock, bus: Bus, apic: LocalApic, surroundings: Surroundings) {
     this.mmu = mmu
     this.clock = clock
     this.bus = bus

@@ -2,6 +2,7 @@
  * Model-specific registers. SDM vol. 4, "Architectural MSRs". A number that is in no table is #GP.
  */
 import { isCanonical } from "../memory/Access.ts"
+import { physicalBits } from "../memory/PhysicalMemory.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { CR0, EFER, system, vector } from "./registers.ts"
@@ -75,12 +76,17 @@ const base = (offset: number): Special => ({
   }
 })
 
+/** What the local APIC does not accept is #GP. */
+const accepted = (core: Core, isAccepted: boolean): void => {
+  if (!isAccepted) core.raise(vector.GP)
+}
+
 // biome-ignore format: a register, a line
 const specials: ReadonlyMap<number, Special> = new Map([
   [0x0000_0010, { read: (core) => readTsc(core), write: (core, lo, hi) => writeTsc(core, lo, hi) }],
-  [0x0000_001b, { read: (core) => [core.apic.baseLow, 0], write: (core, lo, hi) => core.apic.writeBase(core, lo, hi) }],
+  [0x0000_001b, { read: (core) => core.apic.readBase(), write: (core, lo, hi) => accepted(core, core.apic.writeBase(lo, hi, 2 ** physicalBits)) }],
   [0x0000_003b, { read: (core) => [core.low(system.tscOffset), core.high(system.tscOffset)], write: (core, lo, hi) => core.set(system.tscOffset, lo, hi) }],
-  [0x0000_06e0, { read: (core) => core.apic.readDeadline(), write: (core, lo, hi) => core.apic.writeDeadline(core, lo, hi) }],
+  [0x0000_06e0, { read: (core) => core.apic.readDeadline(), write: (core, lo, hi) => core.apic.writeDeadline(lo, hi) }],
   [0xc000_0100, base(at.fsBase)],
   [0xc000_0101, base(at.gsBase)]
 ])
@@ -95,7 +101,7 @@ export const readMsr = (core: Core, number: number): readonly [lo: number, hi: n
   if (special) return special.read(core)
   const row = byNumber.get(number)
   if (row) return [core.low(msrAt[row.name as Name]), core.high(msrAt[row.name as Name])]
-  return core.apic.readMsr(core, number)
+  return core.apic.readMsr(number) ?? core.raise(vector.GP)
 }
 
 /** @throws `raised` #GP(0) if there is no such register, or the value is not for it. */
@@ -104,7 +110,7 @@ export const writeMsr = (core: Core, number: number, lo: number, hi: number): vo
   const row = byNumber.get(number)
   if (special) special.write(core, lo, hi)
   else if (row) writeRow(core, row, lo, hi)
-  else core.apic.writeMsr(core, number, lo, hi)
+  else accepted(core, core.apic.writeMsr(number, lo, hi))
 }
 
 const writeRow = (core: Core, row: Row, lo: number, hi: number): void => {

@@ -25,6 +25,8 @@ export const system = {
   resume:     at.system + 0x70,
   /** i32: `activity`. */
   activity:   at.system + 0x78,
+  /** i32: 1 from the delivery of an NMI to the next IRET. SDM vol. 3A, "Handling Multiple NMIs". */
+  nmiBlocked: at.system + 0x7c,
   /** Model-specific registers with no other place: msr.ts. */
   msrs:       at.system + 0x80
 } as const

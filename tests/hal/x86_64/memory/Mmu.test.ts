@@ -3,7 +3,7 @@ import { gateRom } from "../../../../src/hal/x86_64/gate.ts"
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { Board, hex, jmpHere, loadRbx, P, RW, readings, stackTop, sti, storeRbx, withTables } from "../board.ts"
 
-const deviceAt = 0xfed0_0000
+const deviceAt = 0xfed8_0000
 const address = 0x5000_0000n
 
 /** A board with a chip at `address` that notes what happens to it, and whose registers hold their own offsets. */
@@ -85,8 +85,8 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
         new Board(reading).identity(0, stackTop).start(...sti, 0x90, 0x90, ...hex("89 03"), ...jmpHere)
       )
       const { core, bus } = board.machine
-      core.apic.writeBase(core, 0xfee0_0d00 | 0, 0)
-      core.apic.writeMsr(core, 0x80f, 0x1ff, 0)
+      core.apic.writeBase(0xfee0_0d00, 0, 2 ** 40)
+      core.apic.writeMsr(0x80f, 0x1ff, 0)
       const times: number[] = []
       bus.addMemory({
         name: "timer",
@@ -98,7 +98,7 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
             times.push(core.clock.now())
             core.clock.schedule("timer", core.clock.now() + 10, () => {
               times.push(core.clock.now())
-              core.apic.raise(0x41)
+              core.apic.writeMsr(0x83f, 0x41, 0)
             })
           }
         }

@@ -220,10 +220,10 @@ describe("the processor's", () => {
     it("an instruction that loads SS keeps interrupts away from the next", () => {
       const board = aBoard(0xb8, 0x10, 0, 0, 0, 0xfb, 0x90, 0x8e, 0xd0, 0x90, 0x90)
       board.run(3)
-      board.machine.core.apic.writeBase(board.machine.core, 0xfee0_0d00 | 0, 0)
-      board.machine.core.apic.writeMsr(board.machine.core, 0x80f, 0x1ff, 0)
+      board.machine.core.apic.writeBase(0xfee0_0d00, 0, 2 ** 40)
+      board.machine.core.apic.writeMsr(0x80f, 0x1ff, 0)
       board.run(1)
-      board.machine.core.apic.raise(0x41)
+      board.machine.core.apic.writeMsr(0x83f, 0x41, 0)
       board.run(2)
       assert.strictEqual(wentTo(board), 0x41)
       assert.strictEqual(board.get64(Number(board.get("rsp"))), BigInt(code + 10))
