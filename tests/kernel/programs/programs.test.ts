@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Options } from "../../examples/system.ts"
 import { run } from "./programs.ts"
 
-const programs = ["boot"]
+const programs = ["boot", "cnode", "endpoint", "notification", "reply"]
 
 /** The program ends, and none of its checks failed. */
 const passes = (name: string, options?: Options): void => {

@@ -177,7 +177,7 @@ static void yield(void) {
 
 /* —— Threads */
 
-enum { stack_words = 512, most_threads = 24, first_priority = 255 };
+enum { stack_words = 512, most_threads = 48, first_priority = 255 };
 
 struct thread {
   /* Where FS points: the address of its IPC buffer. */
@@ -218,6 +218,7 @@ enum { turn = 1000 };
 
 /* A thread that is not resumed yet. */
 static struct thread *new_thread(word priority, word fault_handler, body *run, word argument) {
+  check(thread_count < most_threads);
   struct thread *thread = &threads[thread_count];
   thread->tcb = make(object_TCB);
   thread->context = make_sized(object_SchedContext, 8);
