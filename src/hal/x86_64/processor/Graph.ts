@@ -50,6 +50,16 @@ const opposites: Partial<Record<Operation, Numeric>> = {
   "i64.ge_s": "i64.lt_s"
 }
 
+/** Whose lower half is that of their operands' lower halves. */
+const halves: Partial<Record<Operation, Numeric>> = {
+  "i64.add": "i32.add",
+  "i64.sub": "i32.sub",
+  "i64.mul": "i32.mul",
+  "i64.and": "i32.and",
+  "i64.or": "i32.or",
+  "i64.xor": "i32.xor"
+}
+
 const loadBits: Partial<Record<Operation, number>> = {
   "i64.load8_u": 8,
   "i64.load16_u": 16,
@@ -287,8 +297,24 @@ export class Graph {
   /** The lower half, as an i32. */
   wrap(a: Value): Node {
     if (a.operation === "i64.extend_i32_u") return a.arguments[0]!
+    if (isConstant(a)) return this.half(Number(BigInt.asIntN(32, a.value)))
+    const narrow = halves[a.operation]
+    if (narrow !== undefined) {
+      const [left, right] = a.arguments.map((each) => this.wrap(each as Value))
+      return this.node(narrow, "i32", [left!, right!], 0, 32)
+    }
     return this.node("i32.wrap_i64", "i32", [a], 0, Math.min(32, a.bits))
   }
+
+  private half(value: number): Node {
+    let node = this.halfConstants.get(value)
+    if (node === undefined) {
+      node = this.make("const", "i32", [], 0, 32, BigInt(value))
+      this.halfConstants.set(value, node)
+    }
+    return node
+  }
+  private readonly halfConstants = new Map<number, Node>()
 
   // ---- truths
 
