@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } from "../types/Capability.ts"
 import { maxLength } from "../types/MessageInfo.ts"
+import * as CNode from "../types/methods/CNode.ts"
 import type { Need, ReplyArguments, UsingCaps } from "../types/Need.ts"
 import type {
   Answering,
@@ -14,7 +15,7 @@ import type {
   Refusal as Said
 } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
-import { held, pointer } from "./Invocation.ts"
+import { held, invoke, pointer } from "./Invocation.ts"
 import { type Arrived, type MessageCall, type SlotAddress, Syscalls } from "./Syscalls.ts"
 import { arrivedCap, capsNamed, labels, operationsOf, type WiredOperation } from "./Wire.ts"
 
@@ -130,18 +131,26 @@ const loop = Effect.fnUntraced(function* (
   allocator: AllocatorService | undefined
 ) {
   const syscalls = yield* Syscalls
-  const receiving = { capability, reply, ...(allocator && (yield* nextSlot(allocator))) }
-  let arrived = yield* syscalls.call({ syscall: "Recv", label: 0, words: [], caps: [], ...receiving })
+  let slot = allocator && (yield* nextSlot(allocator))
+  const receiving = () => ({ capability, reply, ...(slot && { receiveInto: slot }) })
+  let arrived = yield* syscalls.call({ syscall: "Recv", label: 0, words: [], caps: [], ...receiving() })
   for (;;) {
-    const answer = fitting(yield* handle(operations, arrived, receiving.receiveInto))
-    // A capability that came took the slot: the next needs another.
-    if (allocator !== undefined && arrived.extraCaps > 0) Object.assign(receiving, yield* nextSlot(allocator))
-    arrived = yield* syscalls.call({ syscall: "ReplyRecv", ...answer, ...receiving })
+    const call = understood(operations, arrived, slot)
+    const answer = call === undefined ? notUnderstood : fitting(yield* call.answer)
+    if (allocator !== undefined && slot !== undefined && cameInSlot(arrived)) {
+      // What the server has now stays where it is. What nobody asked for is thrown away.
+      if (call?.takesCap) slot = yield* nextSlot(allocator)
+      else yield* invoke(CNode.Delete, slot.root, slot)
+    }
+    arrived = yield* syscalls.call({ syscall: "ReplyRecv", ...answer, ...receiving() })
   }
 })
 
-const nextSlot = (allocator: AllocatorService) =>
-  Effect.map(allocator.slots(1), (index) => ({ receiveInto: { root: allocator.cnode, index, depth: allocator.depth } }))
+const nextSlot = (allocator: AllocatorService): Effect.Effect<SlotAddress, OutOfSlots> =>
+  Effect.map(allocator.slots(1), (index) => ({ root: allocator.cnode, index, depth: allocator.depth }))
+
+/** One capability, and not just its badge. */
+const cameInSlot = ({ extraCaps, unwrapped }: Arrived): boolean => extraCaps === 1 && unwrapped === 0
 
 const notUnderstood: Answer = { label: labels.notUnderstood, words: [], caps: [] }
 
@@ -149,19 +158,19 @@ const notUnderstood: Answer = { label: labels.notUnderstood, words: [], caps: []
 const fitting = (answer: Answer): Answer =>
   answer.words.length <= maxLength ? answer : { label: labels.tooLong, words: [BigInt(answer.words.length)], caps: [] }
 
-const handle = (
+/** The call that a message is: how it is answered, and whether the capability in the slot is part of it. Undefined if it is none. */
+const understood = (
   operations: ReadonlyArray<Served>,
   arrived: Arrived,
   slot: SlotAddress | undefined
-): Effect.Effect<Answer, unknown, Syscalls> => {
+): { readonly answer: Effect.Effect<Answer, unknown, Syscalls>; readonly takesCap: boolean } | undefined => {
   const wired = operations[arrived.label]
   const request = wired?.request.decode(arrived.words)
-  if (wired === undefined || request === undefined) return Effect.succeed(notUnderstood)
+  if (wired === undefined || request === undefined) return undefined
+  const token = { operation: wired.name, wired }
   const [name] = wired.sends
-  if (name !== undefined && (slot === undefined || arrived.extraCaps !== 1 || arrived.unwrapped !== 0)) {
-    return Effect.succeed(notUnderstood)
-  }
-  const caps =
-    name === undefined || slot === undefined ? {} : { [name]: arrivedCap(wired.operation.sends?.[name], slot.index) }
-  return wired.handler(request.value, { operation: wired.name, wired }, caps, arrived.badge)
+  if (name === undefined) return { answer: wired.handler(request.value, token, {}, arrived.badge), takesCap: false }
+  if (slot === undefined || !cameInSlot(arrived)) return undefined
+  const caps = { [name]: arrivedCap(wired.operation.sends?.[name], slot.index) }
+  return { answer: wired.handler(request.value, token, caps, arrived.badge), takesCap: true }
 }

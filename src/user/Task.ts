@@ -184,6 +184,7 @@ class Task implements Fiber {
   }
 
   #sleep(nanoseconds: number): Effect.Effect<void> {
+    if (nanoseconds === Number.POSITIVE_INFINITY) return Effect.never
     return Effect.callback<void>((resume) => {
       const sleeper: Sleeper = {
         until: this.#now + nanoseconds,

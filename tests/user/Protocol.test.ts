@@ -146,4 +146,17 @@ describe("a server", () => {
     )
     assert.deepStrictEqual(found, [17, 5])
   })
+
+  it("throws away a capability that nobody asked for, and has room for those that it did ask for", () => {
+    const { found } = asClient((files) =>
+      Effect.gen(function* () {
+        const notification = yield* create("Notification")
+        const bell = yield* Cap_Mint(notification, ["write"], { badge: 1n })
+        for (let times = 0; times < 300; times++) yield* Call(files, { label: 4, caps: [bell] })
+        yield* ask(files, "watch", undefined, { bell })
+        return yield* Wait(notification)
+      })
+    )
+    assert.strictEqual(found, 1n)
+  })
 })
