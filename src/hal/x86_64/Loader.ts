@@ -86,7 +86,7 @@ export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: P
 const toPage = (bytes: number, round: (n: number) => number = Math.ceil): number => round(bytes / pageSize) * pageSize
 
 /** Low 4 GiB at address 0 and at the window, by pages of 2 MiB. */
-const writeMap = (memory: PhysicalMemory, pml4: number): void => {
+export const writeMap = (memory: PhysicalMemory, pml4: number): void => {
   memory.ram(pml4, mapPages * pageSize).fill(0)
   const pdpt = pml4 + pageSize
   const directory = pdpt + pageSize

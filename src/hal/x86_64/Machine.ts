@@ -27,13 +27,14 @@ import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
 import { hash } from "./hash.ts"
 import { load, type Payload } from "./Loader.ts"
+import { type LinuxError, type LinuxPayload, loadLinux } from "./linux.ts"
 import { layout, makeMemory, pageSize } from "./memory/layout.ts"
 import { Mmu } from "./memory/Mmu.ts"
 import { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import { Window } from "./memory/Window.ts"
 import { Processor, type Stop } from "./Processor.ts"
 import type { MakeReading, Reading } from "./processor/Reading.ts"
-import { at } from "./processor/State.ts"
+import { at, registerNames } from "./processor/State.ts"
 import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
@@ -68,6 +69,7 @@ export class Machine {
   readonly window: Window
   readonly gate = new Gate()
   readonly pc: Pc
+  private readonly com1: Uart16550
   private readonly processor: Processor
 
   constructor({ memoryBytes, reading: makeReading, console, date = firstDay }: Hardware) {
@@ -110,7 +112,8 @@ export class Machine {
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
     this.bus.addMemory(this.pc.localApicMapping(() => apic))
-    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.uart(console), 8)
+    this.com1 = this.uart(console)
+    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
     const exit = debugExit((status) => this.processor.stop({ _tag: "Exit", status }))
     this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
     for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
@@ -194,6 +197,21 @@ export class Machine {
     if ("_tag" in loaded) return loaded
     this.start(loaded.entry, loaded.pml4)
     return loaded.boot
+  }
+
+  /** A Linux kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
+  loadLinux(payload: LinuxPayload): LinuxError | undefined {
+    const started = loadLinux(this.memory, payload)
+    if ("_tag" in started) return started
+    this.pc.leaveFirmwareState()
+    this.start(started.entry, started.pml4)
+    this.core.set(at.general + 8 * registerNames.indexOf("rsi"), started.rsi, 0)
+    return undefined
+  }
+
+  /** The console has bytes for COM1 that it did not have. */
+  consoleReady(): void {
+    this.com1.look()
   }
 
   /** 64-bit mode begins at this address, with these page tables. */

@@ -77,6 +77,12 @@ export class Uart16550 implements Target {
     this.signal()
   }
 
+  /** Something has arrived at the other end of the line. */
+  look(): void {
+    this.take()
+    this.signal()
+  }
+
   private get DLAB(): boolean {
     return (this.LCR & bits.LCR.DLAB) !== 0
   }

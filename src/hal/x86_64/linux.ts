@@ -1,0 +1,170 @@
+/**
+ * Linux: a bzImage in memory, started by the 64-bit boot protocol.
+ *
+ * Linux kernel documentation, "The Linux/x86 Boot Protocol", "64-bit Boot Protocol"; the zero page is struct boot_params,
+ * "Zero Page". The kernel is entered 200H bytes behind its load address in 64-bit mode, with memory mapped one to one,
+ * interrupts off, and the address of the zero page in RSI.
+ */
+import { Data } from "effect"
+import type { Region } from "../Boot.ts"
+import { leaveTables, memoryMap } from "./firmware.ts"
+import { writeMap } from "./Loader.ts"
+import { pageSize } from "./memory/layout.ts"
+import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+
+/** A file to be loaded. */
+export interface File {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+export interface LinuxPayload {
+  readonly kernel: File
+  readonly initrd?: File
+  readonly commandLine: string
+}
+
+export interface Started {
+  readonly entry: number
+  readonly pml4: number
+  /** The address of the zero page. */
+  readonly rsi: number
+}
+
+/** Why a kernel cannot be started. `at` is the offset in the file of what is wrong. */
+export type LinuxError = Data.TaggedEnum<{
+  NotLinux: { readonly name: string }
+  TooOld: { readonly name: string; readonly version: number }
+  Not64Bit: { readonly name: string }
+  Truncated: { readonly name: string; readonly needs: number; readonly has: number }
+  NoRoom: { readonly name: string; readonly needs: number; readonly memory: Region }
+  LongCommandLine: { readonly length: number; readonly most: number }
+}>
+export const LinuxError = Data.taggedEnum<LinuxError>()
+
+const hex = (n: number): string => `${n.toString(16).toUpperCase()}H`
+
+/** The error as a sentence for whoever gave the file. */
+export const describe = LinuxError.$match({
+  NotLinux: ({ name }) => `${name} is no Linux kernel: it has no setup header`,
+  TooOld: ({ name, version }) =>
+    `${name} speaks boot protocol ${version >>> 8}.${version & 0xff}; 64-bit kernels speak 2.12 or later`,
+  Not64Bit: ({ name }) => `${name} has no 64-bit entry: it is a kernel for another architecture`,
+  Truncated: ({ name, needs, has }) => `${name} is cut off: it says that it has ${needs} bytes, and has ${has}`,
+  NoRoom: ({ name, needs, memory }) =>
+    `${name} needs ${needs} bytes; the memory for it is ${hex(memory.start)} to ${hex(memory.end)}`,
+  LongCommandLine: ({ length, most }) => `the command line has ${length} characters; the kernel takes ${most}`
+})
+
+/** Fields of the setup header that are read, by their offsets in the file. "The Real-Mode Kernel Header". */
+// biome-ignore format: a table
+const header = {
+  setup_sects:      0x1f1,
+  syssize:          0x1f4,
+  jump:             0x200,
+  magic:            0x202,
+  version:          0x206,
+  xloadflags:       0x236,
+  cmdline_size:     0x238,
+  pref_address:     0x258,
+  init_size:        0x260
+} as const
+
+/** Fields that a loader writes: of the header, and of the rest of the zero page. */
+// biome-ignore format: a table
+const zeroPage = {
+  acpi_rsdp_addr:   0x070,
+  e820_entries:     0x1e8,
+  type_of_loader:   0x210,
+  loadflags:        0x211,
+  ramdisk_image:    0x218,
+  ramdisk_size:     0x21c,
+  cmd_line_ptr:     0x228,
+  e820_table:       0x2d0
+} as const
+
+const magic = 0x5372_6448 // "HdrS"
+const [firstWith64Bits, has64BitEntry] = [0x20c, 1]
+const sectorBytes = 512
+const entryOffset = 0x200
+/** "0xFF": a boot loader with no number of its own. */
+const undefinedLoader = 0xff
+/** LOADED_HIGH: the kernel is above 1 MiB. */
+const loadedHigh = 1
+
+/** What the loader keeps in conventional memory. */
+const low = { zeroPage: 0x1_0000, commandLine: 0x2_0000, map: 0x3_0000 } as const
+
+/** @returns where to begin, or what is wrong with the files. */
+export const loadLinux = (
+  memory: PhysicalMemory,
+  { kernel, initrd, commandLine }: LinuxPayload
+): Started | LinuxError => {
+  const { name, bytes: file } = kernel
+  if (file.length < header.init_size + 4) return LinuxError.NotLinux({ name })
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  if (view.getUint32(header.magic, true) !== magic) return LinuxError.NotLinux({ name })
+  const version = view.getUint16(header.version, true)
+  if (version < firstWith64Bits) return LinuxError.TooOld({ name, version })
+  if ((view.getUint16(header.xloadflags, true) & has64BitEntry) === 0) return LinuxError.Not64Bit({ name })
+
+  // "If it contains 0, the real value is 4."
+  const setupBytes = ((view.getUint8(header.setup_sects) || 4) + 1) * sectorBytes
+  const needs = setupBytes + view.getUint32(header.syssize, true) * 16
+  if (needs > file.length + 15) return LinuxError.Truncated({ name, needs, has: file.length })
+  const most = view.getUint32(header.cmdline_size, true)
+  if (commandLine.length > most) return LinuxError.LongCommandLine({ length: commandLine.length, most })
+
+  const start = view.getUint32(header.pref_address, true)
+  const room: Region = { start, end: memory.ramBytes }
+  const initBytes = view.getUint32(header.init_size, true)
+  if (start + initBytes > room.end) return LinuxError.NoRoom({ name, needs: initBytes, memory: room })
+  const image = file.subarray(setupBytes)
+  memory.ram(start, image.length).set(image)
+
+  const disk = initrd === undefined ? undefined : placeInitrd(memory, initrd, start + initBytes)
+  if (disk !== undefined && "_tag" in disk) return disk
+
+  const setup = file.subarray(header.setup_sects, header.magic + view.getUint8(header.jump + 1))
+  writeZeroPage(memory, setup, commandLine, disk)
+  writeMap(memory, low.map)
+  return { entry: start + entryOffset, pml4: low.map, rsi: low.zeroPage }
+}
+
+/** As high as it fits. */
+const placeInitrd = (memory: PhysicalMemory, { name, bytes }: File, above: number): Region | LinuxError => {
+  const start = Math.floor((memory.ramBytes - bytes.length) / pageSize) * pageSize
+  if (start < above)
+    return LinuxError.NoRoom({ name, needs: bytes.length, memory: { start: above, end: memory.ramBytes } })
+  memory.ram(start, bytes.length).set(bytes)
+  return { start, end: start + bytes.length }
+}
+
+/** "The setup header is copied"; all else that is not said is 0. */
+const writeZeroPage = (
+  memory: PhysicalMemory,
+  setup: Uint8Array,
+  commandLine: string,
+  initrd: Region | undefined
+): void => {
+  const line = new TextEncoder().encode(`${commandLine}\0`)
+  memory.ram(low.commandLine, line.length).set(line)
+
+  const page = memory.ram(low.zeroPage, pageSize).fill(0)
+  page.set(setup, header.setup_sects)
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
+  view.setUint8(zeroPage.type_of_loader, undefinedLoader)
+  view.setUint8(zeroPage.loadflags, view.getUint8(zeroPage.loadflags) | loadedHigh)
+  view.setUint32(zeroPage.cmd_line_ptr, low.commandLine, true)
+  view.setUint32(zeroPage.ramdisk_image, initrd?.start ?? 0, true)
+  view.setUint32(zeroPage.ramdisk_size, initrd === undefined ? 0 : initrd.end - initrd.start, true)
+  view.setUint32(zeroPage.acpi_rsdp_addr, leaveTables(memory, 1), true)
+  const map = memoryMap(memory.ramBytes)
+  view.setUint8(zeroPage.e820_entries, map.length)
+  for (const [n, { start, end, type }] of map.entries()) {
+    const at = zeroPage.e820_table + 20 * n
+    view.setUint32(at, start, true)
+    view.setUint32(at + 8, end - start, true)
+    view.setUint32(at + 16, type, true)
+  }
+}
