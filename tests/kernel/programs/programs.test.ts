@@ -6,10 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Options } from "../../examples/system.ts"
 import { run } from "./programs.ts"
 
-const programs = ["boot", "cnode", "endpoint", "notification", "reply"]
+const programs = ["boot", "cnode", "endpoint", "notification", "reply", "thread", "time", "paging", "fault"]
 
 /** The program ends, and none of its checks failed. */
-const passes = (name: string, options?: Options): void => {
+const passes = (name: string, options: Options = { memoryBytes: 32 * 2 ** 20 }): void => {
   const { output, notes, stop } = run(name, options)
   const lines = output.split("\n")
   const failed = lines.filter((line, index) => [line, lines[index + 1]].some((each) => each?.startsWith("  ")))

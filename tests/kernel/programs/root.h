@@ -52,8 +52,21 @@ static void check_equal(int line, const char *what, word value, word wanted) {
   put('\n');
 }
 
+static void check_range(int line, const char *what, word value, word least, word most) {
+  if (value >= least && value <= most) return;
+  failed(line, what);
+  print(" is ");
+  print_number(value);
+  print(", not from ");
+  print_number(least);
+  print(" to ");
+  print_number(most);
+  put('\n');
+}
+
 #define check(condition) check_true(__LINE__, #condition, (condition) ? 1 : 0)
 #define check_is(value, wanted) check_equal(__LINE__, #value, (word)(value), (word)(wanted))
+#define check_between(value, least, most) check_range(__LINE__, #value, value, least, most)
 /* A call that is not refused. */
 #define ok(call) check_is(call, error_none)
 
