@@ -9,8 +9,8 @@ import { run } from "./programs.ts"
 const programs = ["boot", "cnode", "endpoint", "notification", "reply", "thread", "time", "paging", "fault"]
 
 /** The program ends, and none of its checks failed. */
-const passes = (name: string, options: Options = { memoryBytes: 32 * 2 ** 20 }): void => {
-  const { output, notes, stop } = run(name, options)
+const passes = (name: string, options: Options = {}): void => {
+  const { output, notes, stop } = run(name, { memoryBytes: 32 * 2 ** 20, limit: 1e9, ...options })
   const lines = output.split("\n")
   const failed = lines.filter((line, index) => [line, lines[index + 1]].some((each) => each?.startsWith("  ")))
   assert.deepStrictEqual({ failed, notes, stop }, { failed: [], notes: [], stop: { _tag: "Idle" } }, output)
