@@ -3,8 +3,8 @@
  *
  * In comes a meaning; out come the steps that may stop the instruction, in their order, and what is written if none of them does.
  */
-import { Graph, type Node, type Truth, type Value } from "./Graph.ts"
-import type { Decoded, Immediate, Memory, Register, Relative } from "./Instruction.ts"
+import { Graph, loadOf, type Node, type Truth, type Value } from "./Graph.ts"
+import { type Decoded, type Immediate, type Memory, type Register, type Relative, segmentBase } from "./Instruction.ts"
 import type {
   Condition,
   Exception,
@@ -17,7 +17,7 @@ import type {
   SystemName,
   Width
 } from "./Meaning.ts"
-import { at } from "./State.ts"
+import { at, stateWords } from "./State.ts"
 
 /** An access to the guest's memory. `stack`: what is not canonical there is #SS(0). */
 interface Access {
@@ -105,13 +105,27 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   protected abstract relative(operand: Relative): Value
   /** Base, index and displacement, not cut to the address size. */
   protected abstract offset(operand: Memory): Value
-  protected abstract segmentBase(operand: Memory): Value
   protected abstract functionIndex(name: FunctionName): number
-  abstract get(word: StateWord): Value
   abstract condition(c: Condition): Truth
   abstract status(): Value
   abstract here(): Value
   abstract next(): Value
+
+  // ---- the state block
+
+  protected state(offset: number, width: Width): Value {
+    return this.loadValue(loadOf[width], this.truth(false), offset)
+  }
+
+  get(word: StateWord): Value {
+    const { offset, width } = stateWords[word]
+    return this.state(offset, width)
+  }
+
+  /** Of 64-bit mode: only FS and GS have one. */
+  private segmentBase(operand: Memory): Value {
+    return hasBase(operand) ? this.state(segmentBase(operand.segment), 64) : this.constant(0n)
+  }
 
   // ---- operands and memory
 
@@ -139,6 +153,9 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   linear(operand: Operand, by?: Value): Value {
     return this.add(this.address(operand, by), this.segmentBase(operand as Memory))
   }
+
+  /** What is lowered is code of 64-bit mode. */
+  reach() {}
 
   load(memory: Operand, width: Width, by?: Value): Value {
     const address = this.linear(memory, by)

@@ -58,6 +58,8 @@ interface Place {
 /** Longer ones are cut: a block has to be covered by the countdown. */
 const longest = 64
 const longestInstruction = 15
+/** `modeNumber` is less. */
+const modes = 64
 
 export class Blocks {
   private readonly access: Access
@@ -116,6 +118,8 @@ export class Blocks {
     const offset = lo & (pageSize - 1)
     const known = page.blocks.get(offset)
     if (known !== undefined) return known
+    // Segments with limits, and a stack of 16 bits: instruction by instruction, plainly.
+    if (page.mode.bits !== 64) return this.make(page, offset, [])
     const crossing = page.crossing.get(offset)
     if (crossing === undefined) {
       const places = this.places(page, host)
@@ -172,7 +176,7 @@ export class Blocks {
 
   private pageOf(page: number): CodePage {
     const mode = this.i32[at.mode >> 2]!
-    const key = page * 16 + mode
+    const key = page * modes + mode
     let found = this.pages.get(key)
     if (found === undefined) {
       found = { page, mode: modeOf(mode), blocks: new Map(), crossing: new Map(), crossedFrom: [], ends: [] }
@@ -328,10 +332,10 @@ export class Blocks {
 
   /** The bytes of a page change. What runs ends by itself, as it leaves its block. */
   codeWritten(page: number) {
-    for (let mode = 0; mode < 16; mode++) {
-      const dropped = this.pages.get(page * 16 + mode)
+    for (let mode = 0; mode < modes; mode++) {
+      const dropped = this.pages.get(page * modes + mode)
       if (dropped === undefined) continue
-      this.pages.delete(page * 16 + mode)
+      this.pages.delete(page * modes + mode)
       for (const microOperation of dropped.ends) this.unlink(microOperation)
       for (const { first, offset } of dropped.crossedFrom) first.crossing.delete(offset)
       this.codeMapChanged()

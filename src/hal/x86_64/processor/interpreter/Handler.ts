@@ -2,10 +2,9 @@ import { explicit, holds } from "../flags.ts"
 import type { Node, Truth, Value } from "../Graph.ts"
 import { loadOf } from "../Graph.ts"
 import type { Decoded, Immediate, Memory, Register, Relative } from "../Instruction.ts"
-import { segmentBase } from "../Instruction.ts"
-import { hasBase, isAbsent, Lowering } from "../lower.ts"
-import type { Condition, FlagRule, FunctionName, Meaning, Mode, StateWord, Width } from "../Meaning.ts"
-import { at, segment, stateWords } from "../State.ts"
+import { isAbsent, Lowering } from "../lower.ts"
+import type { Condition, FlagRule, FunctionName, Meaning, Mode, Width } from "../Meaning.ts"
+import { at } from "../State.ts"
 import { locals } from "./frame.ts"
 import { field } from "./MicroOperation.ts"
 
@@ -129,20 +128,9 @@ export class Handler extends Lowering {
     return this.shl(index, this.loadValue("i64.load8_u", this.pc, field.scale))
   }
 
-  protected segmentBase(operand: Memory): Value {
-    if (hasBase(operand)) return this.state(segmentBase(operand.segment), 64)
-    if (this.modeThere.bits === 64) return this.constant(0n)
-    return this.state(at.segment + operand.segment * segment.bytes + segment.base, 64)
-  }
-
   protected functionIndex(name: FunctionName): number {
     this.appliesFunctions = true
     return this.functions.apply(name)
-  }
-
-  get(word: StateWord): Value {
-    const { offset, width } = stateWords[word]
-    return this.state(offset, width)
   }
 
   condition(c: Condition): Truth {
@@ -173,10 +161,6 @@ export class Handler extends Lowering {
     return (
       this.inputs ?? Array.from({ length: rule?.inputs ?? 3 }, (_, index) => this.state(at.flagInput + 8 * index, 64))
     )
-  }
-
-  private state(offset: number, width: Width): Value {
-    return this.loadValue(loadOf[width], this.truth(false), offset)
   }
 
   private inPage(load: "i64.load32_s" | "i64.load16_u", offset: number): Value {

@@ -48,7 +48,10 @@ const statusPatience = 100
 /** How plain execution leaves the flags that it sets. */
 const explicitly = ruleNumber(explicit, 8)
 
-/** More than any block is long: with this much taken away, no block is entered. */
+/** An engine replaces a function by a better one only between calls: so many instructions at most in one. */
+const mostInstructions = 1_000_000
+
+/** More than that: with this much taken from the countdown, no block is entered. */
 const debt = 2 ** 30
 
 type Run = (microOperation: number) => number
@@ -73,8 +76,10 @@ export class Interpreter implements Reading {
   /** The micro-operation that `stop` stands in for, and its handler. */
   private stopAt = 0
   private stopped = 0
-  /** What was taken from the countdown to keep the next block from being entered. */
+  /** What was taken from the countdown, to be given back when the generated function returns. */
   private owed = 0
+  /** Nothing is run after the instruction that runs. */
+  private isStopping = false
 
   constructor({ memory, access }: ReadingParts, { patience = usualPatience, regions }: InterpreterOptions = {}) {
     this.memory = memory
@@ -123,8 +128,10 @@ export class Interpreter implements Reading {
           microOperation = i32[slot.stopped >> 2]!
           this.regions?.begin(microOperation)
           break
-        case reason.stop:
         case reason.countdown:
+          microOperation = this.locate()
+          break
+        case reason.stop:
           return cause.countdown
         case reason.fault:
           return cause.fault
@@ -198,21 +205,21 @@ export class Interpreter implements Reading {
   }
 
   private runFrom(microOperation: number): number {
-    if (this.function === undefined || this.u16[(microOperation + field.handler) >> 1] === builtIn.plain) {
-      this.i32[slot.stopped >> 2] = microOperation
+    const { i32, u16 } = this
+    if (this.function === undefined || u16[(microOperation + field.handler) >> 1] === builtIn.plain) {
+      i32[slot.stopped >> 2] = microOperation
       return reason.plain
     }
+    this.owed = Math.max(0, i32[at.countdown >> 2]! - mostInstructions)
+    i32[at.countdown >> 2]! -= this.owed
     const why = this.function(microOperation)
-    if (this.stopAt !== 0) {
-      this.u16[(this.stopAt + field.handler) >> 1] = this.stopped
-      this.stopAt = 0
-    }
-    if (this.owed !== 0) {
-      this.i32[at.countdown >> 2]! += this.owed
-      this.owed = 0
-      return why === reason.jump ? reason.stop : why
-    }
-    return why
+    i32[at.countdown >> 2]! += this.owed
+    this.owed = 0
+    if (!this.isStopping) return why
+    this.isStopping = false
+    if (this.stopAt !== 0) u16[(this.stopAt + field.handler) >> 1] = this.stopped
+    this.stopAt = 0
+    return why === reason.jump || why === reason.countdown ? reason.stop : why
   }
 
   /** The block at RIP, where a jump led; and next time the jump leads there by itself. */
@@ -260,8 +267,9 @@ export class Interpreter implements Reading {
   }
 
   private stopAfter(microOperation: number, remaining: number) {
-    if (remaining === 1) this.owed = debt
-    else if (this.stopAt === 0) {
+    this.isStopping = true
+    this.owed = remaining === 1 ? debt : 0
+    if (remaining > 1 && this.stopAt === 0) {
       this.stopAt = microOperation + microOperationBytes
       this.stopped = this.u16[(this.stopAt + field.handler) >> 1]!
       this.u16[(this.stopAt + field.handler) >> 1] = builtIn.stop

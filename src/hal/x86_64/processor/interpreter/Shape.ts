@@ -7,7 +7,6 @@ import type { Node } from "../Graph.ts"
 import type { Decoded, Instruction, Memory } from "../Instruction.ts"
 import { hasBase, isAbsent } from "../lower.ts"
 import type { Mode } from "../Meaning.ts"
-import { modeNumber } from "../State.ts"
 import { Handler, isWide, type KnownFlags, noFunctions } from "./Handler.ts"
 import { field } from "./MicroOperation.ts"
 
@@ -51,8 +50,8 @@ export class Shapes {
     const shapes = this.ofForms.get(form) ?? new Map<number, Shape>()
     this.ofForms.set(form, shapes)
     const kinds = operands.reduce((key, operand) => key * kindRoom + kindOf(operand), 1) * modeRoom
-    // Mode 0 of 16 is none: most meanings do not ask.
-    const known = shapes.get(kinds) ?? shapes.get(kinds + 1 + modeNumber(mode))
+    // Most meanings do not ask for the mode: that is the first of the room.
+    const known = shapes.get(kinds) ?? shapes.get(kinds + 1 + mode.privilege)
     if (known !== undefined) return known
     const handler = new Handler(operands, mode, undefined, noFunctions)
     handler.run(form.meaning)
@@ -64,7 +63,7 @@ export class Shapes {
       facts: factsOf(handler),
       byConstant: dependsOnConstants(handler) ? new Map() : undefined
     }
-    shapes.set(handler.usesMode ? kinds + 1 + modeNumber(mode) : kinds, shape)
+    shapes.set(handler.usesMode ? kinds + 1 + mode.privilege : kinds, shape)
     return shape
   }
 
@@ -125,10 +124,10 @@ const dependsOnConstants = ({ newFlags, pc }: Handler): boolean => {
   return newFlags?.unless !== undefined && isOfConstants(newFlags.unless)
 }
 
-// ---- the key of a shape: what kind each operand is of, and the mode
+// ---- the key of a shape: what kind each operand is of, and the mode, which is 64-bit mode at some privilege
 
 const kindRoom = 4096
-const modeRoom = 16
+const modeRoom = 5
 
 const sizeOf = (width: number): number => Math.log2(width) - 3
 
@@ -154,5 +153,5 @@ const memoryKind = (operand: Memory): number => {
   kind = kind * 2 + Number(operand.ripRelative)
   kind = kind * 3 + displacement
   kind = kind * 3 + sizeOf(operand.addressWidth) - 1
-  return kind * 7 + (hasBase(operand) || operand.addressWidth !== 64 ? operand.segment + 1 : 0)
+  return kind * 7 + (hasBase(operand) ? operand.segment + 1 : 0)
 }

@@ -5,7 +5,7 @@ import { type FunctionType, Module } from "../../wasm/Module.ts"
 import { Emitter } from "../emit.ts"
 import { holds, image, ruleOf, rules } from "../flags.ts"
 import type { Condition } from "../Meaning.ts"
-import { at, modeOf } from "../State.ts"
+import { at } from "../State.ts"
 import { Handler, noFunctions } from "./Handler.ts"
 
 /** (number of a rule, its three inputs) */
@@ -55,7 +55,7 @@ const make = (what: Condition | "status"): FlagFunction => {
   code.get(0).brTable(numbers.slice(0, -1), numbers.length - 1)
   for (const number of numbers) {
     const { rule, width } = ruleOf(number)
-    const machine = new Handler([], modeOf(0), undefined, noFunctions)
+    const machine = new Handler([], { bits: 64, privilege: 0 }, undefined, noFunctions)
     const inputs = [1, 2, 3].slice(0, rule.inputs).map((each) => machine.local(each))
     const value = what === "status" ? image(machine, rule, width, inputs) : holds(machine, what, rule, width, inputs)
     emitter.begin([value])

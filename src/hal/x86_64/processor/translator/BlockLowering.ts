@@ -1,11 +1,8 @@
 import { explicit, holds, image } from "../flags.ts"
 import type { Node, Truth, Value } from "../Graph.ts"
-import { loadOf } from "../Graph.ts"
 import type { Immediate, Memory, Register, Relative } from "../Instruction.ts"
-import { segmentBase } from "../Instruction.ts"
-import { type Flags, hasBase, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
-import { type Condition, conditions, type Mode, type StateWord, type Width } from "../Meaning.ts"
-import { at, segment, stateWords } from "../State.ts"
+import { type Flags, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
+import { type Condition, conditions, type Mode } from "../Meaning.ts"
 import type { Block, Place } from "./Region.ts"
 
 /** Locals of a region's function: the general registers by their numbers, then these. */
@@ -115,21 +112,12 @@ export class BlockLowering extends Lowering {
   private part(offset: number): Value {
     return isAbsent(offset) ? this.constant(0n) : this.registers[offset >> 3]!
   }
-  protected segmentBase(operand: Memory): Value {
-    if (hasBase(operand)) return this.state(segmentBase(operand.segment), 64)
-    if (this.mode.bits === 64) return this.constant(0n)
-    return this.state(at.segment + operand.segment * segment.bytes + segment.base, 64)
-  }
   protected functionIndex(): number {
     throw new Error("a region has no instruction that calls functions")
   }
 
   // ---- state
 
-  get(word: StateWord): Value {
-    const { offset, width } = stateWords[word]
-    return this.state(offset, width)
-  }
   condition(c: Condition): Truth {
     const flags = this.flagsNow ?? this.knownFlags()
     if (flags !== undefined) return holds(this, c, flags.rule, flags.width, flags.inputs)
@@ -160,9 +148,5 @@ export class BlockLowering extends Lowering {
   }
   next(): Value {
     return this.add(this.page, this.constant(BigInt(this.place.next)))
-  }
-
-  private state(offset: number, width: Width): Value {
-    return this.loadValue(loadOf[width], this.truth(false), offset)
   }
 }
