@@ -17,17 +17,42 @@ export const exitCodes = {
 export const readings = ["plain", "interpret", "translate"] as const
 export type ReadingName = (typeof readings)[number]
 
+/** What every command that starts a machine can be told of it. */
+const hardware = (memory: string): Command["options"] => ({
+  memory: { value: "SIZE", short: "m", is: `RAM of the machine, such as 64M or 1G (default: ${memory})` },
+  reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
+  "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
+  stats: { is: "say on stderr what was retired, how long it took, and what memory then held" },
+  help: { short: "h", is: "print this help" }
+})
+
+export const machine: Command = {
+  name: "machine",
+  is: "Start a machine with a Linux kernel. The terminal is its serial console, ttyS0.",
+  arguments: [],
+  options: {
+    kernel: { value: "FILE", short: "k", is: "a kernel for x86-64: a bzImage" },
+    initrd: { value: "FILE", short: "i", is: "its initial RAM disk" },
+    append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
+    disk: { value: "FILE", short: "d", is: "a file as its disk, a virtio block device: vda" },
+    ...hardware("256M")
+  },
+  notes: `At a terminal every key goes to the machine: Control-A X leaves, and Control-A twice is one for the machine.
+Time passes as the machine counts it, and for somebody at a terminal no faster than on the wall.
+
+Exit codes:
+  0  the machine was turned off, asked for a reset, or has nothing more to do
+  2  the command or a file was nothing that can be started
+  3  the processor stopped: no handler was reached for an exception
+  4  the instructions that were allowed were used up
+  other: what the guest wrote to the debug exit port F4H, times 2, plus 1`
+}
+
 export const run: Command = {
   name: "run",
   is: "Start a machine and its kernel, and run a program as the first task.",
   arguments: [["FILE", "a TypeScript file that exports a root task by default, or a static ELF program for x86-64"]],
-  options: {
-    memory: { value: "SIZE", short: "m", is: "RAM of the machine, such as 64M or 1G (default: 64M)" },
-    reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
-    "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
-    stats: { is: "say on stderr what was retired, how long it took, and what memory then held" },
-    help: { short: "h", is: "print this help" }
-  },
+  options: hardware("64M"),
   notes: `The console's output goes to stdout, all else to stderr.
 
 Exit codes:

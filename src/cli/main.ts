@@ -1,11 +1,11 @@
 /** The command line. What a command needs is loaded when it is run, so that the rest answers at once. */
 import { readFileSync } from "node:fs"
 import { type Command, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
-import { exitCodes, run } from "./commands.ts"
+import { exitCodes, machine, run } from "./commands.ts"
 
 const program = "skyscope"
 
-const commands: ReadonlyArray<Command> = [run]
+const commands: ReadonlyArray<Command> = [run, machine]
 
 const options: Readonly<Record<string, Option>> = {
   help: { short: "h", is: "print this help" },
@@ -41,7 +41,7 @@ const main = async (typed: ReadonlyArray<string>): Promise<number> => {
   const given = parse(command, rest)
   if ("_tag" in given) return misused(given, command)
   if (given.options.help === true) return say(process.stdout, help(program, command), exitCodes.ok)
-  const { start } = await import("./run.ts")
+  const { start } = command === run ? await import("./run.ts") : await import("./machine.ts")
   const result = await start(given)
   return typeof result === "number" ? result : misused(result, command)
 }

@@ -38,7 +38,7 @@ import { at, registerNames } from "./processor/State.ts"
 import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
-import { system } from "./system/registers.ts"
+import { RFLAGS, system } from "./system/registers.ts"
 import { reset } from "./system/reset.ts"
 import { Uart16550 } from "./uart16550.ts"
 
@@ -207,6 +207,11 @@ export class Machine {
     this.start(started.entry, started.pml4)
     this.core.set(at.general + 8 * registerNames.indexOf("rsi"), started.rsi, 0)
     return undefined
+  }
+
+  /** An interrupt would be taken: a halted machine goes on when one comes. */
+  get isInterruptible(): boolean {
+    return (this.core.low(at.rflags) & RFLAGS.IF) !== 0
   }
 
   /** The console has bytes for COM1 that it did not have. */

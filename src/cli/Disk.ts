@@ -1,0 +1,43 @@
+/** Disk: a file as the sectors of a disk. */
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs"
+import { type BlockStore, sectorBytes } from "../hal/x86_64/devices/virtio/block.ts"
+import { type BadFile, badFile, because } from "./files.ts"
+
+/** The file's whole sectors; it can be written if the system lets it. */
+export const open = (file: string): BlockStore | BadFile => {
+  try {
+    return store(file, openSync(file, "r+"), false)
+  } catch {
+    try {
+      return store(file, openSync(file, "r"), true)
+    } catch (cause) {
+      return because(file, cause)
+    }
+  }
+}
+
+const store = (file: string, descriptor: number, isReadOnly: boolean): BlockStore | BadFile => {
+  const status = fstatSync(descriptor)
+  const sectors = Math.floor(status.size / sectorBytes)
+  if (!status.isFile() || sectors === 0) {
+    closeSync(descriptor)
+    return badFile(file, status.isFile() ? "it is too small for a disk: a sector has 512 bytes" : "it is no file")
+  }
+  return {
+    sectors,
+    isReadOnly,
+    read: (sector, bytes) => done(() => readSync(descriptor, bytes, 0, bytes.length, sector * sectorBytes)),
+    write: (sector, bytes) => done(() => writeSync(descriptor, bytes, 0, bytes.length, sector * sectorBytes)),
+    flush: () => done(() => fsyncSync(descriptor))
+  }
+}
+
+/** An error of the host's disk is one of the guest's. */
+const done = (access: () => unknown): boolean => {
+  try {
+    access()
+    return true
+  } catch {
+    return false
+  }
+}

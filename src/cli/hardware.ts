@@ -1,0 +1,51 @@
+/** The machine that was asked for: what the options of every command that starts one mean. */
+import type { MakeReading } from "../hal/x86_64/processor/Reading.ts"
+import { type Given, type UsageError, usageError } from "./Command.ts"
+import { type ReadingName, readings } from "./commands.ts"
+
+export interface Asked {
+  readonly memoryBytes: number
+  /** Instructions; infinity if nothing was said. */
+  readonly limit: number
+  /** Loaded when it is needed. */
+  readonly reading: () => Promise<MakeReading>
+}
+
+export const hardwareOf = (options: Given["options"], memory: string): Asked | UsageError => {
+  const memoryBytes = sizeOf(String(options.memory ?? memory))
+  if (typeof memoryBytes !== "number") return memoryBytes
+  const limit = countOf(options["max-instructions"])
+  if (typeof limit !== "number") return limit
+  const name = readings.find((one) => one === (options.reading ?? "interpret"))
+  if (name === undefined)
+    return usageError(`there is no reading '${options.reading}': there are ${readings.join(", ")}`)
+  return { memoryBytes, limit, reading: makers[name] }
+}
+
+const makers: { readonly [R in ReadingName]: () => Promise<MakeReading> } = {
+  plain: async () => (await import("../hal/x86_64/processor/plain.ts")).makePlain,
+  interpret: async () => (await import("../hal/x86_64/processor/interpreter/Interpreter.ts")).makeInterpreter,
+  translate: async () => (await import("../hal/x86_64/processor/translator/Translator.ts")).makeTranslator
+}
+
+const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }
+/** Memory comes in such pieces. */
+const piece = 2 ** 16
+const most = 3 * 2 ** 30
+/** Below, there is no room for a kernel and a task. */
+const least = 8 * 2 ** 20
+
+const sizeOf = (text: string): number | UsageError => {
+  const [, digits, unit] = /^(\d+)([KMG])?$/i.exec(text) ?? []
+  const bytes = Number(digits) * (unit === undefined ? 1 : units[unit.toUpperCase()]!)
+  if (digits === undefined) return usageError(`'${text}' is no size: 64M or 1G are`)
+  return bytes >= least && bytes <= most && bytes % piece === 0
+    ? bytes
+    : usageError(`the memory of a machine is a multiple of 64K from 8M to 3G, not ${text}`)
+}
+
+const countOf = (text: string | boolean | undefined): number | UsageError => {
+  if (text === undefined) return Number.POSITIVE_INFINITY
+  const count = Number(String(text).replaceAll("_", ""))
+  return Number.isSafeInteger(count) && count > 0 ? count : usageError(`'${text}' is no number of instructions`)
+}
