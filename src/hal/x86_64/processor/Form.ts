@@ -18,6 +18,11 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     al cl dx 1 es  what it says
  *     R64            a general register: ModRM.rm, whatever ModRM.mod says
  *     r64#  cr#      the number of a register, as a constant
+ *     x              a vector register: ModRM.reg
+ *     X              a vector register: ModRM.rm, which is no memory
+ *     x64            a vector register, or memory of 64 bits: ModRM.rm
+ *     xmm0           what it says
+ *     lit8           a constant of 8 bits that decides what the instruction does: `literal` in Meaning.ts
  */
 export type OperandName =
   | `${"r" | "rm" | "m" | "moffs" | "imm"}${Width}`
@@ -28,6 +33,7 @@ export type OperandName =
   | "R64#"
   | "r32m16"
   | "r64m16"
+  | "r32m8"
   | "es"
   | "cs"
   | "ss"
@@ -38,6 +44,11 @@ export type OperandName =
   | "dr#"
   | "m"
   | "m128"
+  | "x"
+  | "X"
+  | `x${16 | 32 | 64 | 128}`
+  | "xmm0"
+  | "lit8"
   | `m16${"&" | ":"}${16 | 32 | 64}`
   | "simm8"
   | "simm32"

@@ -6,10 +6,11 @@
  * a `low` of what is already narrow costs nothing.
  */
 import { control, type Load, loads, type Numeric, numeric, type ValueType } from "../wasm/instructions.ts"
+import { type Simd, simd } from "../wasm/simd.ts"
 import type { Width } from "./Meaning.ts"
 
 /** `bound`: what a step of the program left behind, a load from the guest's memory. `select` and `call` are WebAssembly's. */
-export type Operation = Numeric | Load | "select" | "call" | "const" | "local" | "bound"
+export type Operation = Numeric | Load | Simd | "v128.load" | "select" | "call" | "const" | "local" | "bound"
 
 export interface Node {
   readonly operation: Operation
@@ -27,6 +28,8 @@ export interface Node {
 /** 64 bits, and a truth: the `V` and `B` of meanings. */
 export type Value = Node & { readonly type: "i64" }
 export type Truth = Node & { readonly type: "i32" }
+/** 128 bits: the `X`. */
+export type Vector = Node & { readonly type: "v128" }
 
 /** Ids and immediates have this many values, so that two of them and an opcode make a number. */
 const room = 2 ** 20
@@ -34,6 +37,7 @@ const room = 2 ** 20
 const opcodes: Readonly<Record<string, number>> = {
   ...numeric,
   ...loads,
+  ...Object.fromEntries(Object.entries({ ...simd, "v128.load": 0 }).map(([name, number]) => [name, 0x100 + number])),
   call: control.call,
   select: control.select,
   local: control["local.get"]
@@ -90,7 +94,7 @@ export class Graph {
 
   // ---- nodes
 
-  private make(
+  protected make(
     operation: Operation,
     type: ValueType,
     args: ReadonlyArray<Node>,
@@ -103,7 +107,7 @@ export class Graph {
   }
 
   /** The one node for this expression. The key of more than two parts is made of pairs of parts. */
-  private node(operation: Operation, type: ValueType, args: ReadonlyArray<Node>, immediate = 0, bits = 64): Node {
+  protected node(operation: Operation, type: ValueType, args: ReadonlyArray<Node>, immediate = 0, bits = 64): Node {
     const [a, b] = args
     let left = a?.id ?? 0
     let right = b?.id ?? immediate

@@ -36,6 +36,8 @@ export interface Immediate extends Operand {
   readonly kind: "imm"
   readonly lo: number
   readonly hi: number
+  /** It decides what the instruction does, not only with what. */
+  readonly literal?: true
   readonly implied: boolean
 }
 

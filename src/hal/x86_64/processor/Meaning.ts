@@ -18,6 +18,9 @@
  * 5. `raise` and `skip` come before what depends on their not happening: what is computed after them is computed only then.
  */
 
+import type { Vectors } from "./Vectors.ts"
+import type { VectorFunction } from "./vectorFunctions.ts"
+
 export type Width = 8 | 16 | 32 | 64
 
 /** What values are made of values: `V` stands for 64 bits, `B` for a truth. */
@@ -72,7 +75,7 @@ export interface Values<V, B> {
   number(a: B): V
 }
 
-export interface Machine<V, B> extends Values<V, B> {
+export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, X> {
   readonly mode: Mode
 
   // ---- state
@@ -86,9 +89,19 @@ export interface Machine<V, B> extends Values<V, B> {
   /** Memory `by` bytes after a memory operand, of another width than the operand's if need be. `read` and `write` are this for 0 bytes. */
   load(memory: Operand, width: Width, by?: V): V
   store(memory: Operand, value: V, width: Width, by?: V): void
+  /** All of a vector register, or 128 bits of memory; and these written. Of a vector register, `read` and `write` are the low half. */
+  vector(operand: Operand): X
+  setVector(operand: Operand, value: X): void
+  /** What a constant is that decides what the instruction does: "lit8" in Form.ts. */
+  literal(constant: Operand): number
+  /**
+   * The function of this name: vectorFunctions.ts. What it raises, as MXCSR says, the instruction raises; flags of MXCSR are set.
+   * After all reads.
+   */
+  compute(name: VectorFunction, ...inputs: readonly X[]): X
   /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
   get(word: StateWord): V
-  set(word: "rflags" | "fsBase" | "gsBase", value: V): void
+  set(word: "rflags" | "fsBase" | "gsBase" | "mxcsr", value: V): void
   /** Is the condition true of the flags as they were before this instruction? */
   condition(c: Condition): B
   /** The status flags as they were, at their places in RFLAGS; every other bit is 0. */
@@ -150,6 +163,7 @@ export type StateWord =
   | "tr"
   | "cr0"
   | "cr4"
+  | "mxcsr"
   | "es"
   | "cs"
   | "ss"
@@ -169,7 +183,7 @@ export interface FlagRule {
   readonly shortcut?: <V, B>(x: Values<V, B>, c: Condition, width: Width, inputs: readonly V[]) => B | undefined
 }
 
-export type Meaning = <V, B>(x: Machine<V, B>, ...operands: Operand[]) => void
+export type Meaning = <V, B, X>(x: Machine<V, B, X>, ...operands: Operand[]) => void
 
 /** The names of pure functions: `functions` in functions.ts. */
 export type FunctionName =

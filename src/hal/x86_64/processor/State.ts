@@ -68,6 +68,14 @@ export const at = {
   xcr0:           0x1e0,
   // What else privileged code sees: `system/registers.ts`.
   system:         0x1e8,
+
+  /** XMM0 to XMM15, 16 bytes each; then the upper halves of YMM0 to YMM15. */
+  vectors:        0x800,
+  vectorsHigh:    0x900,
+  mxcsr:          0xa00,
+  /** Of a function of vectors: its inputs (3), and what it gives. */
+  vectorInputs:   0xa10,
+  vectorResult:   0xa40,
   end:            0x1000
 } as const
 
@@ -83,6 +91,9 @@ export const segment = {
   bytes:    16
 } as const
 
+/** From one XMM register to the next. */
+export const vectorBytes = 16
+
 /** Segment registers by their encoding numbers. */
 export const segments = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const
 
@@ -97,6 +108,7 @@ export const stateWords: Readonly<Record<StateWord, { readonly offset: number; r
   gsBase: { offset: at.gsBase, width: 64 },
   cr0:    { offset: at.cr0,    width: 64 },
   cr4:    { offset: at.cr4,    width: 64 },
+  mxcsr:  { offset: at.mxcsr,  width: 64 },
   es:     selectorOf("es"),
   cs:     selectorOf("cs"),
   ss:     selectorOf("ss"),

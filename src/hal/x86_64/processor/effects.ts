@@ -4,8 +4,9 @@
  * What is constant in the form is known (the 1 of "SHL r/m32, 1"), so what follows from it is known as well: that this shift always sets the flags.
  */
 import type { Form } from "./Form.ts"
-import { type Decoded, immediateValue } from "./Instruction.ts"
+import { type Decoded, type Immediate, immediateValue } from "./Instruction.ts"
 import type { Condition, Exception, Machine, Mode, Operand, StateWord, SystemName, Values } from "./Meaning.ts"
+import type { Vectors } from "./Vectors.ts"
 import { words } from "./words.ts"
 
 /** What instructions of one form do, whose operands are of the same kinds. */
@@ -56,8 +57,9 @@ export const effectsOf = (form: Form, operands: ReadonlyArray<Operand>, mode: Mo
     jump: undefined as Jump | undefined,
     system: undefined as SystemName | undefined
   }
-  const watcher: Machine<Value, Truth> = {
+  const watcher: Machine<Value, Truth, undefined> = {
     ...values,
+    ...unknownVectors,
     mode,
     read(operand) {
       seen.reads.add(operand)
@@ -75,6 +77,15 @@ export const effectsOf = (form: Form, operands: ReadonlyArray<Operand>, mode: Mo
     store(memory) {
       seen.writes.add(memory)
     },
+    vector(operand) {
+      seen.reads.add(operand)
+      return undefined
+    },
+    setVector(operand) {
+      seen.writes.add(operand)
+    },
+    literal: (constant) => (constant as Immediate).lo,
+    compute: () => undefined,
     get(word) {
       seen.gets.add(word)
       return unknownValue
@@ -139,6 +150,20 @@ const compare = (f: (a: bigint, b: bigint) => boolean) => (a: Value, b: Value) =
   truth(a.known === undefined || b.known === undefined ? undefined : f(a.known, b.known))
 const join = (f: (a: boolean, b: boolean) => boolean) => (a: Truth, b: Truth) =>
   truth(a.known === undefined || b.known === undefined ? undefined : f(a.known, b.known))
+
+/** Nothing is known of vectors. */
+const unknownVectors: Vectors<Value, Truth, undefined> = {
+  vectorConstant: () => undefined,
+  lanes: () => undefined,
+  shiftLanes: () => undefined,
+  splat: () => undefined,
+  lane: () => unknownValue,
+  withLane: () => undefined,
+  shuffle: () => undefined,
+  bitmask: () => unknownValue,
+  isZero: () => unknownTruth,
+  chooseVector: () => undefined
+}
 
 // biome-ignore format: a table
 const values: Values<Value, Truth> = {

@@ -8,8 +8,10 @@ import { translation } from "../memory/layout.ts"
 import { entry } from "../memory/Tlb.ts"
 import { Code } from "../wasm/Code.ts"
 import { type Load, loads, type Numeric, type Store, type ValueType } from "../wasm/instructions.ts"
-import type { Node, Value } from "./Graph.ts"
+import { type Simd, simd } from "../wasm/simd.ts"
+import { loadOf, type Node, type Value } from "./Graph.ts"
 import type { Width } from "./Meaning.ts"
+import { shuffleBytes } from "./VectorGraph.ts"
 
 export const storeOf = {
   8: "i64.store8",
@@ -18,7 +20,16 @@ export const storeOf = {
   64: "i64.store"
 } as const satisfies Record<Width, Store>
 
+/** Stores a value of this width to the address before it on the stack. */
+export const storeWidth = (code: Code, width: Width | 128, offset = 0): Code =>
+  width === 128 ? code.storeVector(offset) : code.store(storeOf[width], offset)
+export const loadWidth = (code: Code, width: Width | 128): Code =>
+  width === 128 ? code.loadVector() : code.load(loadOf[width])
+
 const isLoad = (operation: string): operation is Load => operation in loads
+const isSimd = (operation: string): operation is Simd => operation in simd
+/** Those that name a lane. */
+const namesLane = /_lane/
 
 /** What an emitter knows on one path of the code: where nodes are, and which locals are free. */
 export interface Known {
@@ -32,7 +43,7 @@ export class Emitter {
   /** Types of the locals that were needed so far; they are numbered from `firstLocal`. */
   readonly locals: Array<ValueType> = []
   private readonly firstLocal: number
-  private free: Record<ValueType, Array<number>> = { i32: [], i64: [] }
+  private free: Record<ValueType, Array<number>> = { i32: [], i64: [], v128: [] }
   private places = new Map<Node, number>()
   private uses = new Map<Node, number>()
 
@@ -48,7 +59,7 @@ export class Emitter {
 
   /** What follows shares nothing with what came before: it will emit what these nodes are made of. */
   begin(roots: Iterable<Node>) {
-    this.free = { i32: [], i64: [] }
+    this.free = { i32: [], i64: [], v128: [] }
     for (let index = this.locals.length - 1; index >= 0; index--)
       this.free[this.locals[index]!].push(this.firstLocal + index)
     this.places = new Map()
@@ -63,11 +74,11 @@ export class Emitter {
 
   /** For a path that branches off: emit one way, then `restore` and emit the other. */
   save(): Known {
-    return { places: new Map(this.places), free: { i32: [...this.free.i32], i64: [...this.free.i64] } }
+    return { places: new Map(this.places), free: copyOf(this.free) }
   }
   restore({ places, free }: Known) {
     this.places = new Map(places)
-    this.free = { i32: [...free.i32], i64: [...free.i64] }
+    this.free = copyOf(free)
   }
 
   /** The value is left on the stack, and in a local if it is used again. */
@@ -122,7 +133,7 @@ export class Emitter {
    * Where the guest's bytes at an address are, by the translation cache. On a hit `hit` continues with the host address on the stack; else `miss`
    * does. Both leave `result`, or `miss` leaves the code.
    */
-  lookUp(address: Value, width: Width, table: number, hit: () => void, miss: () => void, result?: ValueType) {
+  lookUp(address: Value, width: Width | 128, table: number, hit: () => void, miss: () => void, result?: ValueType) {
     const { code } = this
     const guest = this.bind(address)
     const found = this.newLocal("i32")
@@ -152,6 +163,7 @@ export class Emitter {
     else if (node.operation === "local") this.code.get(node.immediate)
     else if (node.operation !== "const") return false
     else if (node.type === "i64") this.code.i64(node.value)
+    else if (node.type === "v128") this.code.v128(node.value)
     else this.code.i32(Number(node.value))
     return true
   }
@@ -164,13 +176,27 @@ export class Emitter {
       case "select":
         this.code.select()
         break
+      case "i8x16.shuffle":
+        this.code.shuffle(shuffleBytes(immediate))
+        break
+      case "v128.load":
+        this.code.loadVector(immediate)
+        break
       case "bound":
       case "local":
       case "const":
         throw new Error(`a ${operation} is at hand before it is used`)
       default:
         if (isLoad(operation)) this.code.load(operation, immediate)
+        else if (isSimd(operation)) this.code.simd(operation, namesLane.test(operation) ? immediate : undefined)
         else this.code.numeric(operation satisfies Numeric)
     }
   }
 }
+
+type Locals = Readonly<Record<ValueType, ReadonlyArray<number>>>
+const copyOf = ({ i32, i64, v128 }: Locals): Record<ValueType, Array<number>> => ({
+  i32: [...i32],
+  i64: [...i64],
+  v128: [...v128]
+})

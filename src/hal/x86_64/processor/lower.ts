@@ -3,7 +3,7 @@
  *
  * In comes a meaning; out come the steps that may stop the instruction, in their order, and what is written if none of them does.
  */
-import { Graph, loadOf, type Node, type Truth, type Value } from "./Graph.ts"
+import { loadOf, type Node, type Truth, type Value, type Vector } from "./Graph.ts"
 import { type Decoded, type Immediate, type Memory, type Register, type Relative, segmentBase } from "./Instruction.ts"
 import type {
   Condition,
@@ -18,23 +18,25 @@ import type {
   Width
 } from "./Meaning.ts"
 import { at, stateWords } from "./State.ts"
+import { VectorGraph } from "./VectorGraph.ts"
+import type { VectorFunction } from "./vectorFunctions.ts"
 
 /** An access to the guest's memory. `stack`: what is not canonical there is #SS(0). */
 interface Access {
   readonly memory: Memory
   readonly address: Value
-  readonly width: Width
+  readonly width: Width | 128
 }
 export interface Load extends Access {
   readonly kind: "load"
-  readonly result: Value
+  readonly result: Value | Vector
   /** Where the bytes are, for the store that follows if `modifies`. */
   readonly host: Node
   modifies: boolean
 }
 export interface Store extends Access {
   readonly kind: "store"
-  readonly value: Value
+  readonly value: Value | Vector
   /** Of what was read for writing: where it goes. */
   readonly host: Node | undefined
 }
@@ -48,13 +50,20 @@ export interface Skip {
   readonly kind: "skip"
   readonly when: Truth
 }
+/** A function of vectors is called, which may raise an exception. */
+export interface Compute {
+  readonly kind: "compute"
+  readonly name: VectorFunction
+  readonly inputs: ReadonlyArray<Vector>
+  readonly result: Vector
+}
 /** What may end the instruction before it is complete. */
-export type Step = Load | Store | Raise | Skip
+export type Step = Load | Store | Raise | Skip | Compute
 
 /** If not `when`, all 64 bits of the register stay. */
 export interface Write {
   readonly register: Register
-  readonly value: Value
+  readonly value: Value | Vector
   readonly when: Truth | undefined
 }
 
@@ -76,7 +85,7 @@ export interface SystemOperation {
   readonly inputs: ReadonlyArray<Value>
 }
 
-export abstract class Lowering extends Graph implements Machine<Value, Truth> {
+export abstract class Lowering extends VectorGraph implements Machine<Value, Truth, Vector> {
   abstract readonly mode: Mode
 
   /** What the meaning said so far, since `begin`. */
@@ -87,6 +96,9 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   newFlags: NewFlags | undefined = undefined
   target: Jump | undefined = undefined
   operation: SystemOperation | undefined = undefined
+
+  /** The meaning has to do with vectors. */
+  usesVectors = false
 
   protected begin() {
     this.steps = []
@@ -101,6 +113,7 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   // ---- what differs from reading to reading
 
   protected abstract register(operand: Register): Value
+  protected abstract vectorRegister(operand: Register): Vector
   protected abstract immediate(operand: Immediate): Value
   protected abstract relative(operand: Relative): Value
   /** Base, index and displacement, not cut to the address size. */
@@ -158,21 +171,44 @@ export abstract class Lowering extends Graph implements Machine<Value, Truth> {
   reach() {}
 
   load(memory: Operand, width: Width, by?: Value): Value {
+    return this.loadStep(memory, width, this.bound(width), by)
+  }
+  private loadStep<A extends Value | Vector>(memory: Operand, width: Width | 128, result: A, by?: Value): A {
     const address = this.linear(memory, by)
-    const step: Load = {
-      kind: "load",
-      memory: memory as Memory,
-      address,
-      width,
-      result: this.bound(width),
-      host: this.boundHost(),
-      modifies: false
-    }
-    this.steps.push(step)
-    return step.result
+    const host = this.boundHost()
+    this.steps.push({ kind: "load", memory: memory as Memory, address, width, result, host, modifies: false })
+    return result
+  }
+
+  vector(operand: Operand): Vector {
+    this.usesVectors = true
+    const decoded = operand as Decoded
+    if (decoded.kind === "reg") return this.vectorRegister(decoded)
+    return this.loadStep(decoded, 128, this.boundVector())
+  }
+
+  setVector(operand: Operand, value: Vector) {
+    this.usesVectors = true
+    const decoded = operand as Decoded
+    if (decoded.kind === "reg") this.writes.push({ register: decoded, value, when: undefined })
+    else this.storeStep(decoded, value, 128)
+  }
+
+  literal(constant: Operand): number {
+    return (constant as Immediate).lo
+  }
+
+  compute(name: VectorFunction, ...inputs: ReadonlyArray<Vector>): Vector {
+    this.usesVectors = true
+    const result = this.boundVector()
+    this.steps.push({ kind: "compute", name, inputs, result })
+    return result
   }
 
   store(memory: Operand, value: Value, width: Width, by?: Value) {
+    this.storeStep(memory, value, width, by)
+  }
+  private storeStep(memory: Operand, value: Value | Vector, width: Width | 128, by?: Value) {
     const address = this.linear(memory, by)
     const loads = this.steps.filter((step) => step.kind === "load" && step.memory === memory) as ReadonlyArray<Load>
     for (const load of loads) load.modifies = true

@@ -138,7 +138,7 @@ const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandNa
 
 /** Registers, operands and addresses of 64 bits are in 64-bit mode alone. */
 const isOnlyLong = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>, { addressWidth }: Remarks): boolean =>
-  rexW || addressWidth === 64 || operands.some((operand) => operand.includes("64"))
+  rexW || addressWidth === 64 || operands.some((operand) => /^[^x].*64/.test(operand))
 
 /** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
 const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {
@@ -148,7 +148,7 @@ const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form
 }
 
 const generalSize = (operand: OperandName): 16 | 32 | 64 | undefined => {
-  const size = /^(?:r|rm|m|moffs)(16|32|64)(?:@.*|m16)?$/.exec(operand)?.[1]
+  const size = /^(?:r|rm|m|moffs)(16|32|64)(?:@.*|m(?:8|16|32))?$/.exec(operand)?.[1]
   if (size !== undefined) return Number(size) as 16 | 32 | 64
   return operand === "ax" ? 16 : operand === "eax" ? 32 : operand === "rax" ? 64 : undefined
 }

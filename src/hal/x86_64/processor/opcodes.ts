@@ -110,7 +110,7 @@ const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
 }
 
 const selectorFor = (forms: ReadonlyArray<Form>): Opcode["selector"] => {
-  if (forms.some(({ encoding }) => typeof encoding.modrm === "object")) return "ModRM"
+  if (forms.some((form) => typeof form.encoding.modrm === "object" || form.operands.includes("X"))) return "ModRM"
   const plus = forms.filter(({ encoding }) => encoding.plusRegister).length
   return plus > 0 && plus < forms.length ? "REX.B" : "nothing"
 }
@@ -123,7 +123,7 @@ const lineFor = (form: Form): Line => {
   return {
     form,
     operands: operands.map((operand) => operandReader(form, operand)),
-    rm: isMemory ? "memory" : isRegister ? "register" : "any",
+    rm: isMemory ? "memory" : isRegister || operands.includes("X") ? "register" : "any",
     vvvv: operands.some((operand) => /^r\d+b$/.test(operand))
   }
 }

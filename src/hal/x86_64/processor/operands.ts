@@ -12,7 +12,7 @@ import {
   registerOffset
 } from "./Instruction.ts"
 import type { Width } from "./Meaning.ts"
-import { at, type RegisterName, segment, segments } from "./State.ts"
+import { at, type RegisterName, segment, segments, vectorBytes } from "./State.ts"
 
 export type ReadOperand = (cursor: Cursor) => Decoded
 
@@ -43,6 +43,7 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],
   [/^moffs(\d+)$/,      (_form, width) => (cursor) => offset(cursor, width)],
   [/^imm8$/,            () => (cursor) => immediate(8, cursor.byte(), 0)],
+  [/^lit8$/,            () => (cursor) => ({ ...immediate(8, cursor.byte(), 0), literal: true })],
   [/^imm16$/,           () => (cursor) => immediate(16, cursor.int16() & 0xffff, 0)],
   [/^imm32$/,           () => (cursor) => immediate(32, cursor.int32(), 0)],
   [/^imm64$/,           () => (cursor) => immediate(64, cursor.int32(), cursor.int32())],
@@ -53,6 +54,9 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^r\d+#$/,           () => (cursor) => immediate(8, cursor.reg, 0)],
   [/^cr#$/,             () => (cursor) => oneOf(controlRegisters, cursor)],
   [/^dr#$/,             () => (cursor) => oneOf(debugRegisters, cursor)],
+  [/^x$/,               () => (cursor) => vector(cursor.reg)],
+  [/^X$/,               () => (cursor) => vector(cursor.rm)],
+  [/^x(16|32|64|128)$/, (_form, width) => (cursor) => (cursor.mod === 3 ? vector(cursor.rm) : memory(cursor, memoryWidth(width)))],
   [/^R\d+#$/,           () => (cursor) => immediate(8, cursor.rm, 0)]
 ]
 
@@ -78,8 +82,18 @@ const impliedOperands: Partial<Readonly<Record<OperandName, Decoded>>> = {
   ss: segmentRegister("ss"),
   ds: segmentRegister("ds"),
   fs: segmentRegister("fs"),
-  gs: segmentRegister("gs")
+  gs: segmentRegister("gs"),
+  xmm0: { kind: "reg", width: 64, offset: at.vectors, implied: true }
 }
+
+/** What `read` gives of 128 bits is the low half. */
+const vector = (number: number): Register => ({
+  kind: "reg",
+  width: 64,
+  offset: at.vectors + vectorBytes * number,
+  implied: false
+})
+const memoryWidth = (width: number): Width => (width === 128 ? 64 : (width as Width))
 
 /** Without REX, byte registers 4 to 7 are AH, CH, DH, BH. */
 const register = (cursor: Cursor, number: number, width: Width): Register => {

@@ -9,9 +9,11 @@ import { decode, type NoInstruction } from "./decode.ts"
 import { effectsOf, modifies } from "./effects.ts"
 import { explicit, holds, image, ruleNumber, ruleOf } from "./flags.ts"
 import { type Decoded, type Instruction, immediateValue, type Memory, segmentBase } from "./Instruction.ts"
+import { vectors } from "./lanes.ts"
 import { type Exception, type Machine, type Mode, type Operand, systemNames, type Width } from "./Meaning.ts"
 import type { MakeReading, Reading, ReadingParts } from "./Reading.ts"
 import { at, cause, exceptions, modeOf, segments, stateWords } from "./State.ts"
+import { callVectorFunction, vectorAt, vectorFunctionNames } from "./vectorFunctions.ts"
 import { word, words } from "./words.ts"
 
 export const makePlain: MakeReading = (parts) => new Plain(parts)
@@ -25,10 +27,13 @@ class Stop extends Error {
   }
 }
 
+/** How much is accessed at once. */
+type Bits = Width | 128
+
 interface Store {
   readonly address: bigint
   readonly value: bigint
-  readonly width: Width
+  readonly width: Bits
   readonly segment: number
 }
 
@@ -124,7 +129,12 @@ class Plain implements Reading {
   }
 
   /** What a meaning speaks to. */
-  private machine(instruction: Instruction, mode: Mode, rip: bigint, pending: Pending): Machine<bigint, boolean> {
+  private machine(
+    instruction: Instruction,
+    mode: Mode,
+    rip: bigint,
+    pending: Pending
+  ): Machine<bigint, boolean, bigint> {
     const plain = this
     const { view } = this
     const next = word(rip + BigInt(instruction.length))
@@ -142,8 +152,9 @@ class Plain implements Reading {
       return word(BigInt.asUintN(addressWidth, offset(operand) + by) + plain.get(segmentBase(segment), 64))
     }
 
-    const machine: Machine<bigint, boolean> = {
+    const machine: Machine<bigint, boolean, bigint> = {
       ...words,
+      ...vectors,
       mode,
       read(operand) {
         const decoded = operand as Decoded
@@ -170,6 +181,22 @@ class Plain implements Reading {
         plain.load(linear(memory, by), width, memoryOf(memory).segment, modifies(effects, memory)),
       store(memory, value, width, by) {
         pending.stores.push({ address: linear(memory, by), value, width, segment: memoryOf(memory).segment })
+      },
+      vector(operand) {
+        const decoded = operand as Decoded
+        if (decoded.kind === "reg") return plain.get(decoded.offset, 128)
+        return plain.load(linear(decoded), 128, memoryOf(decoded).segment, modifies(effects, decoded))
+      },
+      setVector(operand, value) {
+        const decoded = operand as Decoded
+        if (decoded.kind === "reg") pending.writes.push(() => plain.set(decoded.offset, value, 128))
+        else pending.stores.push({ address: linear(decoded), value, width: 128, segment: memoryOf(decoded).segment })
+      },
+      literal: (constant) => Number(machine.read(constant)),
+      compute(name, ...inputs) {
+        for (const [n, input] of inputs.entries()) plain.set(at.vectorInputs + 16 * n, input, 128)
+        if (!callVectorFunction(view, vectorFunctionNames.indexOf(name))) throw new Stop("fault")
+        return plain.get(at.vectorResult, 128)
       },
       get: (name) => plain.get(stateWords[name].offset, stateWords[name].width),
       set(name, value) {
@@ -212,12 +239,12 @@ class Plain implements Reading {
 
   // ---- memory
 
-  private load(address: bigint, width: Width, segment: number, modify: boolean): bigint {
+  private load(address: bigint, width: Bits, segment: number, modify: boolean): bigint {
     const look = modify ? this.access.modify : this.access.read
     return this.get(checked(look(lo(address), hi(address), accessWidth(width, segment))), width)
   }
 
-  private store(address: bigint, value: bigint, width: Width, segment: number): void {
+  private store(address: bigint, value: bigint, width: Bits, segment: number): void {
     this.set(at.bounce, value, width)
     checked(this.access.write(lo(address), hi(address), accessWidth(width, segment)))
   }
@@ -239,10 +266,11 @@ class Plain implements Reading {
   private setRegister(offset: number, value: bigint, width: Width): void {
     this.set(offset, BigInt.asUintN(width, value), width === 32 ? 64 : width)
   }
-  private get(offset: number, width: Width): bigint {
+  private get(offset: number, width: Bits): bigint {
+    if (width === 128) return vectorAt(this.view, offset)
     return this.view.getBigUint64(offset, true) & ((1n << BigInt(width)) - 1n)
   }
-  private set(offset: number, value: bigint, width: Width): void {
+  private set(offset: number, value: bigint, width: Bits): void {
     for (let i = 0; i < width / 8; i++) this.view.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn))
   }
   private int(offset: number): number {
@@ -260,7 +288,7 @@ const checked = (result: number): number => {
   if (result === fault) throw new Stop("fault")
   return result
 }
-const accessWidth = (width: Width, segment: number): number => (segment === segments.ss ? width | inStack : width)
+const accessWidth = (width: Bits, segment: number): number => (segment === segments.ss ? width | inStack : width)
 
 const memoryOf = (operand: Operand): Memory => {
   const decoded = operand as Decoded

@@ -2,7 +2,7 @@
 import type { Form, OperandName } from "./Form.ts"
 import { type Decoded, type Instruction, immediateValue, type Memory } from "./Instruction.ts"
 import type { Width } from "./Meaning.ts"
-import { at, registerNames, segment, segments } from "./State.ts"
+import { at, registerNames, segment, segments, vectorBytes } from "./State.ts"
 
 /** `rip`: where the instruction lies, which branch targets are relative to. */
 export const print = ({ form, operands, lock, length }: Instruction, rip = 0n): string => {
@@ -31,6 +31,7 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`
 const segmentNames = Object.keys(segments)
 
 const printRegister = (offset: number, width: Width): string => {
+  if (offset >= at.vectors) return `xmm${(offset - at.vectors) / vectorBytes}`
   if (offset >= at.segment) return segmentNames[(offset - at.segment) / segment.bytes]!
   const whole = registerNames[(offset - at.general) >> 3]!
   if (offset % 8 === 1) return `${whole[1]}h`
@@ -56,7 +57,7 @@ const sizeNames = {
 
 /** What the operand's name says of its size. */
 const sizeOf = (name: OperandName): keyof typeof sizeNames =>
-  (/^(?:r\d+m|rm|moffs|m)(\d*(?:[:&]\d+)?)/.exec(name)?.[1] ?? "") as keyof typeof sizeNames
+  (/^(?:r\d+m|rm|moffs|m|x)(\d*(?:[:&]\d+)?)/.exec(name)?.[1] ?? "") as keyof typeof sizeNames
 
 const printMemory = (size: string, memory: Memory): string => {
   const { segment, addressWidth, base, index, scale, disp, dispHigh, ripRelative } = memory

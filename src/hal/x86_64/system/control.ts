@@ -17,6 +17,8 @@ const writableCr4 =
   CR4.MCE |
   CR4.PGE |
   CR4.PCE |
+  CR4.OSFXSR |
+  CR4.OSXMMEXCPT |
   CR4.UMIP |
   CR4.FSGSBASE |
   CR4.PCIDE |

@@ -11,6 +11,7 @@ import {
   type ValueType,
   valueTypes
 } from "./instructions.ts"
+import { type Simd, simd, simdPrefix, vectorMemory } from "./simd.ts"
 
 /** Bytes that grow at their end, and the numbers of the binary format. WebAssembly Core Specification, "Values". */
 export class Bytes {
@@ -134,6 +135,29 @@ export class Code extends Bytes {
   }
   store(name: Store, offset = 0): this {
     return this.byte(stores[name]).unsigned(0).unsigned(offset)
+  }
+
+  /** Vector instructions; `lane` of those that name one. */
+  simd(name: Simd, lane?: number): this {
+    this.byte(simdPrefix).unsigned(simd[name])
+    return lane === undefined ? this : this.byte(lane)
+  }
+  /** The bytes of the result, by their places in two vectors. */
+  shuffle(bytes: ReadonlyArray<number>): this {
+    this.simd("i8x16.shuffle")
+    for (const byte of bytes) this.byte(byte)
+    return this
+  }
+  v128(value: bigint): this {
+    this.byte(simdPrefix).unsigned(vectorMemory["v128.const"])
+    for (let n = 0n; n < 16n; n++) this.byte(Number((value >> (8n * n)) & 0xffn))
+    return this
+  }
+  loadVector(offset = 0): this {
+    return this.byte(simdPrefix).unsigned(vectorMemory["v128.load"]).unsigned(0).unsigned(offset)
+  }
+  storeVector(offset = 0): this {
+    return this.byte(simdPrefix).unsigned(vectorMemory["v128.store"]).unsigned(0).unsigned(offset)
   }
 
   block(result?: ValueType): this {

@@ -7,7 +7,7 @@ export interface FunctionType {
 }
 
 /** How the addresses of a memory are held: `i64` from the memory64 feature on. */
-export type AddressType = ValueType
+export type AddressType = "i32" | "i64"
 
 /** WebAssembly Core Specification, "Modules" of the binary format: the sections used here, in the order they must have. */
 const section = { custom: 0, type: 1, import: 2, function: 3, export: 7, code: 10 } as const

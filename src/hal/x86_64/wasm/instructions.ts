@@ -1,9 +1,9 @@
 /** The instructions of WebAssembly that the readings use, under the specification's names. WebAssembly Core Specification, "Binary Format", "Instructions". */
 
-export type ValueType = "i32" | "i64"
+export type ValueType = "i32" | "i64" | "v128"
 
 /** "Value Types". */
-export const valueTypes = { i32: 0x7f, i64: 0x7e } as const satisfies Record<ValueType, number>
+export const valueTypes = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const satisfies Record<ValueType, number>
 
 /** The type of a block that leaves nothing. */
 export const emptyBlock = 0x40

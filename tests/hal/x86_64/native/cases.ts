@@ -6,7 +6,9 @@ import type { Decoded, Instruction, Memory, Register } from "../../../../src/hal
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
 import { at, segments } from "../../../../src/hal/x86_64/processor/State.ts"
 import { encode } from "./encode.ts"
+import { interestingHalf, interestingMxcsr, interestingVector } from "./floats.ts"
 import type { Random } from "./Random.ts"
+import type { VectorState } from "./vectors.ts"
 
 /** As in native.c: two pages that can be written, one that can only be read, then nothing; a page of code with the instruction in its middle. */
 export const place = {
@@ -20,7 +22,7 @@ export const place = {
 export const gsBase = 0x1000_0100n
 export const userMode = { bits: 64, privilege: 3 } as const
 
-export interface Case {
+export interface Case extends VectorState {
   readonly instruction: Instruction
   readonly code: Uint8Array
   /** In the order of their numbers. */
@@ -42,6 +44,8 @@ export const makeCase = (form: Form, random: Random): Case => {
     instruction,
     code,
     registers,
+    vectors: Array.from({ length: 16 }, () => interestingVector(random)),
+    mxcsr: interestingMxcsr(random),
     rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
   }
 }
@@ -150,6 +154,7 @@ const interestingAddress = (random: Random): bigint => {
 /** What the data pages hold at first: words of all kinds, among them places in the code. */
 export const initialData = (random: Random): Uint8Array => {
   const words = new BigUint64Array(place.readable / 8)
-  for (let i = 0; i < words.length; i++) words[i] = random.oneIn(4) ? target(random) : random.interesting()
+  for (let i = 0; i < words.length; i++)
+    words[i] = random.oneIn(4) ? target(random) : random.oneIn(2) ? interestingHalf(random) : random.interesting()
   return new Uint8Array(words.buffer)
 }

@@ -23,7 +23,7 @@ export const encode = (form: Form, random: Random, aim: Aim): Uint8Array => {
   throw new Error(`no encoding of ${form.opcode} ${form.name} decodes as that`)
 }
 
-const hasMemory = (form: Form): boolean => form.operands.some((operand) => /^(?:rm|m|r\d+m)/.test(operand))
+const hasMemory = (form: Form): boolean => form.operands.some((operand) => /^(?:rm|m|r\d+m|x\d)/.test(operand))
 
 const attemptAt = (form: Form, random: Random, aim: Aim): Array<number> =>
   form.encoding.vex ? vexAttemptAt(form, random, aim) : plainAttemptAt(form, random, aim)
@@ -78,7 +78,7 @@ const opcodeMaps: Readonly<Record<number, ReadonlyArray<number>>> = {
 
 const modrmMod = (form: Form, random: Random): number => {
   const memoryOnly = form.operands.some((operand) => /^m/.test(operand))
-  const registerOnly = typeof form.encoding.modrm === "object" && !hasMemory(form)
+  const registerOnly = form.operands.includes("X") || (typeof form.encoding.modrm === "object" && !hasMemory(form))
   return registerOnly ? 3 : memoryOnly ? random.below(3) : random.oneIn(2) ? 3 : random.below(3)
 }
 

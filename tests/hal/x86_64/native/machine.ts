@@ -11,6 +11,7 @@ import { Board, gdt, P, pml4, RW, tss, US, XD } from "../board.ts"
 import { type Case, gsBase, place } from "./cases.ts"
 import { descriptors, userCode, userData } from "./operations.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
+import { setVectorState, vectorState } from "./vectors.ts"
 
 const [dataAt, codeAt] = [0x20_0000, 0x21_0000] as const
 const task = 0x40
@@ -67,6 +68,7 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
     test.registers.forEach((value, i) => {
       board.set(registerNames[i]!, value)
     })
+    setVectorState(core.view, test)
     core.set(at.gsBase, Number(gsBase), 0)
     core.set(at.rip, place.start, 0)
     core.setRflags(Number(test.rflags))
@@ -75,6 +77,7 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
     for (let i = 0; i < original.length; i++) if (bytes[i] !== original[i]) changes.set(i, bytes[i]!)
     return {
       registers: registerNames.map((name) => board.get(name)),
+      ...vectorState(core.view),
       rflags: BigInt(core.rflags()) & comparedFlags,
       rip: board.get("rip"),
       exception: completed

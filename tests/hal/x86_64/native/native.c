@@ -36,10 +36,13 @@ struct test {
   uint8_t code[16];
   uint64_t registers[16];
   uint64_t rflags;
+  uint64_t mxcsr;
+  uint8_t vectors[16][16];
 };
 struct outcome {
   uint64_t registers[16];
-  uint64_t rflags, rip, vector, error, cr2;
+  uint64_t rflags, rip, vector, error, cr2, mxcsr;
+  uint8_t vectors[16][16];
   /* So many runs of changed bytes follow: offset, length (16 bits each), bytes. */
   uint64_t runs;
 };
@@ -63,6 +66,8 @@ static void finish(const ucontext_t *context) {
   outcome.vector = from[REG_TRAPNO];
   outcome.error = from[REG_ERR];
   outcome.cr2 = from[REG_CR2];
+  outcome.mxcsr = context->uc_mcontext.fpregs->mxcsr;
+  memcpy(outcome.vectors, context->uc_mcontext.fpregs->_xmm, sizeof outcome.vectors);
   size_t used = 0;
   static uint8_t runs[WRITABLE * 3];
   for (size_t i = 0; i < WRITABLE; i++) {
@@ -93,6 +98,11 @@ static void next(ucontext_t *context) {
   for (int i = 0; i < 16; i++) to[order[i]] = test.registers[i];
   to[REG_EFL] = test.rflags;
   to[REG_RIP] = (greg_t)START;
+  struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
+  fp->mxcsr = test.mxcsr;
+  memcpy(fp->_xmm, test.vectors, sizeof test.vectors);
+  /* XSTATE_BV: the vector registers are not as they are after reset. */
+  *(uint64_t *)((uint8_t *)fp + 512) |= 2;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {

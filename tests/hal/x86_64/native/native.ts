@@ -3,14 +3,16 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setVectorAt, vectorAt } from "../../../../src/hal/x86_64/processor/vectorFunctions.ts"
 import { type Case, gsBase, place } from "./cases.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
 
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
 
-const caseBytes = 16 + 16 * 8 + 8
-const outcomeBytes = 16 * 8 + 6 * 8
+const vectorBytes = 16 * 16
+const caseBytes = 16 + 16 * 8 + 8 + 8 + vectorBytes
+const outcomeBytes = 16 * 8 + 6 * 8 + vectorBytes + 8
 const [BP, GP, PF] = [3, 13, 14]
 
 export interface Native {
@@ -49,7 +51,7 @@ const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
   const view = new DataView(bytes.buffer)
   view.setBigUint64(0, gsBase, true)
   bytes.set(data, 8)
-  cases.forEach(({ code, registers, rflags }, n) => {
+  cases.forEach(({ code, registers, rflags, mxcsr, vectors }, n) => {
     const start = header + n * caseBytes
     bytes.fill(0xcc, start, start + 16)
     bytes.set(code, start)
@@ -57,13 +59,18 @@ const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
       view.setBigUint64(start + 16 + 8 * i, value, true)
     })
     view.setBigUint64(start + 16 + 128, rflags, true)
+    view.setBigUint64(start + 16 + 128 + 8, BigInt(mxcsr), true)
+    vectors.forEach((value, i) => {
+      setVectorAt(view, start + 16 + 128 + 16 + 16 * i, value)
+    })
   })
   return bytes
 }
 
 const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; readonly bytes: number } => {
   const word = (i: number) => view.getBigUint64(start + 8 * i, true)
-  const [rflags, rip, vector, error, address, runs] = [16, 17, 18, 19, 20, 21].map(word) as [
+  const [rflags, rip, vector, error, address, mxcsr, runs] = [16, 17, 18, 19, 20, 21, 54].map(word) as [
+    bigint,
     bigint,
     bigint,
     bigint,
@@ -81,6 +88,8 @@ const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; 
   const registers = Array.from({ length: 16 }, (_, i) => word(i))
   const outcome: Outcome = {
     registers,
+    vectors: Array.from({ length: 16 }, (_, i) => vectorAt(view, start + 22 * 8 + 16 * i)),
+    mxcsr: Number(mxcsr),
     rflags: rflags & comparedFlags,
     changes,
     ...endOf(rip, Number(vector), Number(error), address)

@@ -4,8 +4,9 @@ import { immediateValue } from "../../../../src/hal/x86_64/processor/Instruction
 import { type Flag, flagPositions } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
 import type { Case } from "./cases.ts"
+import type { VectorState } from "./vectors.ts"
 
-export interface Outcome {
+export interface Outcome extends VectorState {
   readonly registers: ReadonlyArray<bigint>
   /** `comparedFlags` of it. */
   readonly rflags: bigint
@@ -30,6 +31,10 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
   registerNames.forEach((name, i) => {
     compare(name, one.registers[i], other.registers[i])
   })
+  test.vectors.forEach((_, i) => {
+    compare(`xmm${i}`, one.vectors[i], other.vectors[i])
+  })
+  compare("mxcsr", one.mxcsr, other.mxcsr)
   const mask = comparedFlags & ~undefinedFlags
   compare("flags", one.rflags & mask, other.rflags & mask)
   compare("rip", one.rip, other.rip)

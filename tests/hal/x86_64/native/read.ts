@@ -6,6 +6,7 @@ import { at, cause, modeNumber, segment } from "../../../../src/hal/x86_64/proce
 import { type Case, gsBase, place, userMode } from "./cases.ts"
 import { Flat } from "./Flat.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
+import { setVectorState, vectorState, vectorsAllowed } from "./vectors.ts"
 
 const status = 0x8d5n
 /** CR4.FSGSBASE: RDGSBASE is allowed. */
@@ -32,7 +33,7 @@ export const reader = (
 
   view.setInt32(at.mode, modeNumber(userMode), true)
   view.setBigUint64(at.gsBase, gsBase, true)
-  view.setBigUint64(at.cr4, FSGSBASE, true)
+  view.setBigUint64(at.cr4, FSGSBASE | vectorsAllowed, true)
   selectors.forEach((selector, i) => {
     view.setUint16(at.segment + i * segment.bytes + segment.selector, selector, true)
   })
@@ -51,6 +52,7 @@ export const reader = (
     test.registers.forEach((value, i) => {
       view.setBigUint64(at.general + 8 * i, value, true)
     })
+    setVectorState(view, test)
     view.setBigUint64(at.rip, BigInt(place.start), true)
     view.setInt32(at.flagRule, ruleNumber(explicit, 8), true)
     view.setBigUint64(at.flagInput, test.rflags & status, true)
@@ -64,6 +66,7 @@ export const reader = (
     if (ended === cause.countdown) throw new Error(`${test.instruction.form.name} does not end`)
     return {
       registers: Array.from({ length: 16 }, (_, i) => view.getBigUint64(at.general + 8 * i, true)),
+      ...vectorState(view),
       rflags: BigInt(reading.status()) | (view.getBigUint64(at.rflags, true) & comparedFlags),
       rip,
       exception:

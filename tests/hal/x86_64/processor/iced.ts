@@ -21,6 +21,7 @@ Object.assign(formatter, {
   showBranchSize: false,
   ripRelativeAddresses: true,
   signedMemoryDisplacements: true,
+  usePseudoOps: false,
   memorySizeOptions: MemorySizeOptions.Always
 })
 
@@ -53,6 +54,7 @@ export const common = (text: string): string =>
     .replace(/^xchg (\w+), (\w+)$/, (_, a: string, b: string) => `xchg ${[a, b].sort().join(", ")}`)
     .replace(/^imul (\w+), \1, /, "imul $1, ")
     .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
+    .replace(/^(p?blendv\w+ [^,]+, [^,]+), xmm0$/, "$1")
     .replace(/^ret far/, "retf")
     .replace(/^iret$/, "iretw")
     .replace(/^wbnoinvd$/, "wbinvd")

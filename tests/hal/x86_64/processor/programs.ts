@@ -7,7 +7,9 @@ import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.t
 import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
 import { encode, little } from "../native/encode.ts"
+import { interestingMxcsr, interestingVector } from "../native/floats.ts"
 import { Random } from "../native/Random.ts"
+import { setVectorState, type VectorState, vectorState, vectorsAllowed } from "../native/vectors.ts"
 import type { Guest, Page } from "./guest.ts"
 
 /** Each program has a page of code, and may write it; the page after it is another's, or not there. */
@@ -60,7 +62,7 @@ export const pagesOf = (programs: number): ReadonlyArray<Page> => [
   }
 ]
 
-export interface Program {
+export interface Program extends VectorState {
   readonly start: bigint
   readonly bytes: Uint8Array
   readonly registers: ReadonlyArray<bigint>
@@ -143,13 +145,18 @@ export const programsOf = (seed: number, count: number, kind: "straight" | "loop
       registers: registerNames.map(() => registerOf(random, start)),
       privilege: random.oneIn(3) ? 3 : 0,
       status: BigInt(random.of([0, 0x8d5, 0x1, 0x40, 0x880, 0x41])),
+      vectors: registerNames.map(() => interestingVector(random)),
+      mxcsr: interestingMxcsr(random),
       stretches: Array.from({ length: 3 }, () => 1 + random.below(random.of(kind === "loop" ? [20, 200] : [3, 20])))
     }
   })
 }
 
-export const prepare = (guest: Guest, { start, registers, status, privilege }: Program) => {
+export const prepare = (guest: Guest, program: Program) => {
+  const { start, registers, status, privilege } = program
   guest.setPrivilege(privilege)
+  setVectorState(guest.view, program)
+  guest.view.setBigUint64(at.cr4, vectorsAllowed, true)
   for (const [index, name] of registerNames.entries()) guest.set(name, registers[index]!)
   guest.view.setBigUint64(at.fsBase, data.at, true)
   guest.view.setBigUint64(at.gsBase, data.at + 0x800n, true)
@@ -168,6 +175,7 @@ export const stateOf = (guest: Guest, why: number): Record<string, unknown> => {
   return {
     ...Object.fromEntries(registerNames.map((name) => [name, guest.get(name).toString(16)])),
     rip: guest.rip.toString(16),
+    ...vectorState(view),
     status: guest.reading.status().toString(16),
     rflags: word(at.rflags),
     bases: [word(at.fsBase), word(at.gsBase)],

@@ -19,6 +19,7 @@ import { forms as shift } from "./shift.ts"
 import { forms as stack } from "./stack.ts"
 import { forms as string } from "./string.ts"
 import { forms as system } from "./system.ts"
+import { forms as vector } from "./vector/index.ts"
 
 export const forms: ReadonlyArray<Form> = [
   ...arithmetic,
@@ -38,6 +39,7 @@ export const forms: ReadonlyArray<Form> = [
   ...segment,
   ...shift,
   ...stack,
+  ...vector,
   ...string,
   ...system
 ]

@@ -1,5 +1,5 @@
 import { explicit, holds } from "../flags.ts"
-import type { Node, Truth, Value } from "../Graph.ts"
+import type { Node, Truth, Value, Vector } from "../Graph.ts"
 import { loadOf } from "../Graph.ts"
 import type { Decoded, Immediate, Memory, Register, Relative } from "../Instruction.ts"
 import { isAbsent, Lowering } from "../lower.ts"
@@ -68,7 +68,8 @@ export class Handler extends Lowering {
 
   run(meaning: Meaning) {
     this.begin()
-    meaning<Value, Truth>(this, ...this.operands)
+    this.usesVectors = this.operands.some((operand) => operand.kind === "reg" && operand.offset >= at.vectors)
+    meaning<Value, Truth, Vector>(this, ...this.operands)
   }
 
   /** By its constants, this instruction sets the flags. */
@@ -82,7 +83,7 @@ export class Handler extends Lowering {
       throw new Error("a joined jump is on flags that were set")
     this.known = this.newFlags
     this.inputs = this.newFlags.inputs
-    meaning<Value, Truth>(this, ...operands)
+    meaning<Value, Truth, Vector>(this, ...operands)
   }
 
   /** Where a register that is not implied stands, as an i32. */
@@ -95,6 +96,12 @@ export class Handler extends Lowering {
     return operand.implied
       ? this.state(operand.offset, operand.width)
       : this.loadValue(loadOf[operand.width], this.place(operand), 0)
+  }
+
+  protected vectorRegister(operand: Register): Vector {
+    return operand.implied
+      ? this.loadVector(this.truth(false), operand.offset)
+      : this.loadVector(this.place(operand), 0)
   }
 
   protected immediate(operand: Immediate): Value {

@@ -1,11 +1,12 @@
 import { inStack } from "../../memory/Access.ts"
 import type { Code } from "../../wasm/Code.ts"
-import { type Emitter, storeOf } from "../emit.ts"
+import { type Emitter, loadWidth, storeOf, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
-import { loadOf, type Node } from "../Graph.ts"
-import type { Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
+import type { Node, Value, Vector } from "../Graph.ts"
+import type { Compute, Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
 import { systemNames } from "../Meaning.ts"
-import { at, exceptions, segments, stateWords } from "../State.ts"
+import { at, exceptions, segments, stateWords, vectorBytes } from "../State.ts"
+import { vectorFunctionNames } from "../vectorFunctions.ts"
 import { type AccessName, functionIndex, label, locals, reason } from "./frame.ts"
 import type { Handler, KnownFlags } from "./Handler.ts"
 import { field, microOperationBytes, slot } from "./MicroOperation.ts"
@@ -88,6 +89,8 @@ export class HandlerCode {
         return this.load(step)
       case "store":
         return this.store(step)
+      case "compute":
+        return this.compute(step)
       case "raise":
         this.when(step.when)
         this.code.i32(0).i32(exceptions[step.exception].vector).store("i32.store", at.vector)
@@ -107,7 +110,7 @@ export class HandlerCode {
     const table = step.modifies ? locals.writeTable : locals.readTable
     emitter.lookUp(step.address, step.width, table, () => {}, () => this.slow(step, step.modifies ? "modify" : "read"), "i32") // biome-ignore format: one line
     if (step.modifies) code.get(emitter.take(step.host))
-    code.load(loadOf[step.width])
+    loadWidth(code, step.width)
     emitter.take(step.result)
   }
 
@@ -117,7 +120,7 @@ export class HandlerCode {
     if (step.host === undefined) {
       const hit = () => {
         emitter.value(step.value)
-        code.store(storeOf[step.width])
+        storeWidth(code, step.width)
       }
       emitter.lookUp(step.address, step.width, locals.writeTable, hit, () => this.storeSlow(step))
       return
@@ -126,7 +129,7 @@ export class HandlerCode {
     code.get(host).i32(at.bounce).numeric("i32.ne").likely().if()
     code.get(host)
     emitter.value(step.value)
-    code.store(storeOf[step.width]).else()
+    storeWidth(code, step.width).else()
     this.storeSlow(step)
     code.end()
   }
@@ -134,7 +137,7 @@ export class HandlerCode {
   private storeSlow(step: Store) {
     this.code.i32(0)
     this.emitter.value(step.value)
-    this.code.store(storeOf[step.width], at.bounce)
+    storeWidth(this.code, step.width, at.bounce)
     this.slow(step, "write")
     this.code.drop()
   }
@@ -157,6 +160,21 @@ export class HandlerCode {
     code.get(answer)
   }
 
+  private compute({ name, inputs, result }: Compute) {
+    const { code, emitter } = this
+    for (const [index, input] of inputs.entries()) {
+      code.i32(0)
+      emitter.value(input)
+      code.storeVector(at.vectorInputs + vectorBytes * index)
+    }
+    code.i32(vectorFunctionNames.indexOf(name)).call(functionIndex.vector()).numeric("i32.eqz").unlikely().if()
+    this.open++
+    this.fault()
+    this.end()
+    code.i32(0).loadVector(at.vectorResult)
+    emitter.take(result)
+  }
+
   private when(truth: Node) {
     this.emitter.value(truth)
     this.code.unlikely().if()
@@ -177,9 +195,14 @@ export class HandlerCode {
     }
     if (register.implied) code.i32(0)
     else emitter.valueAside(handler.place(register))
-    emitter.value(register.width === 32 ? handler.low(value, 32) : value)
-    const width = register.width === 32 ? 64 : register.width
-    code.store(storeOf[width], register.implied ? register.offset : 0)
+    const offset = register.implied ? register.offset : 0
+    if (isVector(value)) {
+      emitter.value(value)
+      code.storeVector(offset)
+    } else {
+      emitter.value(register.width === 32 ? handler.low(value, 32) : value)
+      code.store(storeOf[register.width === 32 ? 64 : register.width], offset)
+    }
     if (when !== undefined) code.end()
   }
 
@@ -266,12 +289,16 @@ export class HandlerCode {
   }
 }
 
+const isVector = (value: Value | Vector): value is Vector => value.type === "v128"
+
 const usedBy = (step: Step): ReadonlyArray<Node> => {
   switch (step.kind) {
     case "load":
       return [step.address, step.address]
     case "store":
       return [step.address, step.address, step.value, step.value]
+    case "compute":
+      return step.inputs
     case "raise":
     case "skip":
       return [step.when]

@@ -10,6 +10,7 @@ import { functions } from "../functions.ts"
 import { makePlain } from "../plain.ts"
 import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
 import { at, cause } from "../State.ts"
+import { callVectorFunction } from "../vectorFunctions.ts"
 import { Blocks } from "./Blocks.ts"
 import { statusReader } from "./flagFunction.ts"
 import { type AccessName, accessNames, functionNames, reason } from "./frame.ts"
@@ -92,10 +93,12 @@ export class Interpreter implements Reading {
     const shapes = new Shapes()
     this.blocks = new Blocks(memory, access, shapes, this.generator, regions?.heat ?? 0)
     this.regions = regions?.make(this.blocks, shapes)
+    const view = new DataView(memory.buffer)
     this.imports = {
       machine: { memory },
       access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
-      functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)]))
+      functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)])),
+      vectors: { call: (number: number) => Number(callVectorFunction(view, number)) }
     }
   }
 

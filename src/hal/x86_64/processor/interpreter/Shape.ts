@@ -26,7 +26,7 @@ export interface Facts {
   readonly onlyBranches: boolean
   /** If it jumps, it may also not. */
   readonly isConditional: boolean
-  /** The translator takes it: no operation of the machine, nothing left out, no function, one store at most. */
+  /** The translator takes it: no operation of the machine, nothing left out, no function, no vector, one store at most. */
   readonly isTranslated: boolean
 }
 
@@ -86,7 +86,8 @@ export class Shapes {
 }
 
 const factsOf = (handler: Handler): Facts => {
-  const { steps, stores, writes, words, newFlags, target, operation, asksFlags, appliesFunctions } = handler
+  const { steps, stores, writes, words, newFlags, target, operation, asksFlags, appliesFunctions, usesVectors } =
+    handler
   const to = target?.to
   const writesNothing =
     stores.length + writes.length + words.length === 0 && newFlags === undefined && operation === undefined
@@ -110,6 +111,7 @@ const factsOf = (handler: Handler): Facts => {
       words.length === 0 &&
       stores.length <= 1 &&
       !appliesFunctions &&
+      !usesVectors &&
       steps.every((step) => step.kind !== "skip"),
     onlyBranches: asksFlags && to === handler.relativeTarget && writesNothing && steps.length === 0
   }
@@ -131,12 +133,13 @@ const modeRoom = 5
 
 const sizeOf = (width: number): number => Math.log2(width) - 3
 
+/** A literal decides the code: each value is a kind. */
 const kindOf = (operand: Decoded): number => {
   switch (operand.kind) {
     case "reg":
       return sizeOf(operand.width)
     case "imm":
-      return 8 + sizeOf(operand.width)
+      return operand.literal ? operand.lo : 8 + sizeOf(operand.width)
     case "rel":
       return 16 + sizeOf(operand.width)
     case "mem":

@@ -59,12 +59,15 @@ export const functionNames = Object.keys(functions) as ReadonlyArray<FunctionNam
 
 /** Indices of functions: imports first, in this order, then those of the module itself. */
 const appliedFrom = accessNames.length
-const slowFrom = appliedFrom + functionNames.length
+const vectorIndex = appliedFrom + functionNames.length
+const slowFrom = vectorIndex + 1
 const conditionsFrom = slowFrom + accessNames.length
 // biome-ignore format: a table
 export const functionIndex = {
   access:    (name: AccessName) => accessNames.indexOf(name),
   apply:     (name: FunctionName) => appliedFrom + functionNames.indexOf(name),
+  /** (number of a function of vectors): 0 if it raises an exception. */
+  vector:    () => vectorIndex,
   /** (address i64, width, micro-operation, countdown): what `access` answers, or leaves in `slot.left`. */
   slow:      (name: AccessName) => slowFrom + accessNames.indexOf(name),
   /** (number of a rule, its three inputs) */

@@ -20,6 +20,7 @@ import { builtIn, field, header, jumpCache, link, outside, slot } from "./MicroO
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
+const vectorImport: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
 const applied = (name: FunctionName): FunctionType => ({
   parameters: new Array<"i64">(functions[name].length).fill("i64"),
@@ -69,6 +70,7 @@ export class Generator {
     module.importMemory("machine", "memory")
     for (const name of accessNames) module.importFunction("access", name, slowImport)
     for (const name of functionNames) module.importFunction("functions", name, applied(name))
+    module.importFunction("vectors", "call", vectorImport)
     for (const name of accessNames) module.addFunction(slowFunction, [], slowCode(functionIndex.access(name)))
     for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)
     this.addFlagFunction(module, functionIndex.status(), "status")

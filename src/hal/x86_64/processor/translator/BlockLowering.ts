@@ -1,5 +1,5 @@
 import { explicit, holds, image } from "../flags.ts"
-import type { Node, Truth, Value } from "../Graph.ts"
+import type { Node, Truth, Value, Vector } from "../Graph.ts"
 import type { Immediate, Memory, Register, Relative } from "../Instruction.ts"
 import { type Flags, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
 import { type Condition, conditions, type Mode } from "../Meaning.ts"
@@ -61,7 +61,7 @@ export class BlockLowering extends Lowering {
     const before = { registers: [...this.registers], flags: this.flagsNow, here: place.here, done: this.done }
     this.place = place
     this.begin()
-    place.instruction.form.meaning<Value, Truth>(this, ...place.instruction.operands)
+    place.instruction.form.meaning<Value, Truth, Vector>(this, ...place.instruction.operands)
     for (const step of [...this.steps, ...this.stores]) this.list.push({ step, before })
     for (const write of this.writes) this.assign(write)
     if (this.newFlags !== undefined) this.flagsNow = this.flagsAfter(this.newFlags)
@@ -71,7 +71,7 @@ export class BlockLowering extends Lowering {
   private assign({ register, value, when }: Write) {
     const number = register.offset >> 3
     const old = this.registers[number]!
-    const written = this.merged(old, register, value)
+    const written = this.merged(old, register, value as Value)
     this.registers[number] = when === undefined ? written : this.choose(when, written, old)
   }
 
@@ -97,6 +97,9 @@ export class BlockLowering extends Lowering {
   protected register({ offset, width }: Register): Value {
     const whole = this.registers[offset >> 3]!
     return this.low(this.shr(whole, this.constant(BigInt((offset & 7) * 8))), width)
+  }
+  protected vectorRegister(): Vector {
+    throw new Error("a region has no instruction of vectors")
   }
   protected immediate({ lo, hi }: Immediate): Value {
     return this.constant((BigInt(hi) << 32n) | BigInt(lo >>> 0))

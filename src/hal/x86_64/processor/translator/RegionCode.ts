@@ -1,9 +1,9 @@
 import type { Code } from "../../wasm/Code.ts"
 import type { ValueType } from "../../wasm/instructions.ts"
 import { Module } from "../../wasm/Module.ts"
-import { Emitter, storeOf } from "../emit.ts"
+import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
-import { loadOf, type Node } from "../Graph.ts"
+import type { Node } from "../Graph.ts"
 import { flagFunction, flagFunctionType, uncalled } from "../interpreter/flagFunction.ts"
 import { slot } from "../interpreter/MicroOperation.ts"
 import type { Flags, Load, Step, Store } from "../lower.ts"
@@ -280,7 +280,7 @@ export class RegionCode {
     const table = step.modifies ? locals.writeTable : locals.readTable
     emitter.lookUp(step.address, step.width, table, nothing, () => this.leaveBefore(before), "i32")
     if (step.modifies) code.get(emitter.take(step.host))
-    code.load(loadOf[step.width])
+    loadWidth(code, step.width)
     emitter.take(step.result)
   }
 
@@ -291,7 +291,7 @@ export class RegionCode {
       emitter.lookUp(step.address, step.width, locals.writeTable, nothing, () => this.leaveBefore(before), "i32")
     else emitter.value(step.host)
     emitter.value(step.value)
-    code.store(storeOf[step.width])
+    storeWidth(code, step.width)
   }
 }
 
@@ -312,6 +312,8 @@ const usedBy = (step: Step): ReadonlyArray<Node> => {
       return [step.address, step.address]
     case "store":
       return [step.address, step.address, step.value, step.value]
+    case "compute":
+      return step.inputs
     case "raise":
     case "skip":
       return [step.when]

@@ -1,0 +1,7 @@
+/** The instructions of XMM registers. */
+import type { Form } from "../../Form.ts"
+import { forms as integer } from "./integer.ts"
+import { forms as move } from "./move.ts"
+import { forms as shuffle } from "./shuffle.ts"
+
+export const forms: ReadonlyArray<Form> = [...integer, ...move, ...shuffle]
