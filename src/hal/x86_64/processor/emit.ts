@@ -142,7 +142,7 @@ export class Emitter {
     code.get(guest).numeric("i32.wrap_i64").i32(indexShift).numeric("i32.shr_u").i32(indexMask).numeric("i32.and")
     code.get(table).numeric("i32.add").tee(found).load("i64.load", entry.tag).get(guest)
     if (width > 8) code.i64(BigInt(width / 8 - 1)).numeric("i64.add")
-    code.i64(-4096n).numeric("i64.and").numeric("i64.eq").likely().if(result)
+    code.i64(-4096n).numeric("i64.and").numeric("i64.eq").if(result)
     code.get(found).load("i32.load", entry.addend).get(guest).numeric("i32.wrap_i64").numeric("i32.add")
     hit()
     code.else()

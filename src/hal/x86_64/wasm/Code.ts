@@ -79,30 +79,8 @@ export class Bytes {
   }
 }
 
-/** What a module says of a branch: where its instruction is in the body, and whether its condition is likely to be true. */
-export interface BranchHint {
-  readonly at: number
-  readonly likely: boolean
-}
-
 /** A function's body, or a part of one, as it is written: one method per kind of instruction. */
 export class Code extends Bytes {
-  readonly hints: Array<BranchHint> = []
-
-  /** Of the `if` or `br_if` that follows. */
-  likely(): this {
-    this.hints.push({ at: this.length, likely: true })
-    return this
-  }
-  unlikely(): this {
-    this.hints.push({ at: this.length, likely: false })
-    return this
-  }
-  appendCode(code: Code): this {
-    for (const { at, likely } of code.hints) this.hints.push({ at: this.length + at, likely })
-    return this.append(code)
-  }
-
   numeric(name: Numeric): this {
     return this.byte(numeric[name])
   }

@@ -10,7 +10,7 @@ export interface FunctionType {
 export type AddressType = "i32" | "i64"
 
 /** WebAssembly Core Specification, "Modules" of the binary format: the sections used here, in the order they must have. */
-const section = { custom: 0, type: 1, import: 2, function: 3, export: 7, code: 10 } as const
+const section = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const
 const external = { function: 0, memory: 2 } as const
 const functionForm = 0x60
 const limits = { i32: 0, i64: 4 } as const satisfies Record<AddressType, number>
@@ -62,7 +62,6 @@ export class Module {
     vector(out, section.export, this.exports, (bytes, { name, index }) =>
       nameOf(bytes, name).byte(external.function).unsigned(index)
     )
-    this.hints(out)
     vector(out, section.code, this.bodies, (bytes, { locals, code }) => {
       const declared = localsOf(locals)
       bytes
@@ -72,26 +71,6 @@ export class Module {
         .byte(control.end)
     })
     return out.written
-  }
-
-  /** "Branch Hinting": per function the branches' places, from the beginning of its locals. An engine may ignore it. */
-  private hints(out: Bytes) {
-    const hinted = this.bodies.flatMap(({ locals, code }, index) =>
-      code.hints.length === 0
-        ? []
-        : [{ index: this.imported + index, from: localsOf(locals).length, hints: code.hints }]
-    )
-    if (hinted.length === 0) return
-    const content = nameOf(new Bytes(), "metadata.code.branch_hint").unsigned(hinted.length)
-    for (const { index, from, hints } of hinted) {
-      content.unsigned(index).unsigned(hints.length)
-      for (const { at, likely } of hints)
-        content
-          .unsigned(from + at)
-          .unsigned(1)
-          .byte(likely ? 1 : 0)
-    }
-    out.byte(section.custom).unsigned(content.length).append(content)
   }
 
   private typeIndex(type: FunctionType): number {

@@ -58,8 +58,8 @@ interface Place {
 /** Longer ones are cut: a block has to be covered by the countdown. */
 const longest = 64
 const longestInstruction = 15
-/** `modeNumber` is less. */
-const modes = 64
+/** `modeNumber` of 64-bit mode is less. */
+const modes = 16
 
 export class Blocks {
   private readonly access: Access
@@ -118,8 +118,6 @@ export class Blocks {
     const offset = lo & (pageSize - 1)
     const known = page.blocks.get(offset)
     if (known !== undefined) return known
-    // Segments with limits, and a stack of 16 bits: instruction by instruction, plainly.
-    if (page.mode.bits !== 64) return this.make(page, offset, [])
     const crossing = page.crossing.get(offset)
     if (crossing === undefined) {
       const places = this.places(page, host)

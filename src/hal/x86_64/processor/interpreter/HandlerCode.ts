@@ -126,7 +126,7 @@ export class HandlerCode {
       return
     }
     const host = emitter.bind(step.host)
-    code.get(host).i32(at.bounce).numeric("i32.ne").likely().if()
+    code.get(host).i32(at.bounce).numeric("i32.ne").if()
     code.get(host)
     emitter.value(step.value)
     storeWidth(code, step.width).else()
@@ -167,7 +167,7 @@ export class HandlerCode {
       emitter.value(input)
       code.storeVector(at.vectorInputs + vectorBytes * index)
     }
-    code.i32(vectorFunctionNames.indexOf(name)).call(functionIndex.vector()).numeric("i32.eqz").unlikely().if()
+    code.i32(vectorFunctionNames.indexOf(name)).call(functionIndex.vector()).numeric("i32.eqz").if()
     this.open++
     this.fault()
     this.end()
@@ -177,7 +177,7 @@ export class HandlerCode {
 
   private when(truth: Node) {
     this.emitter.value(truth)
-    this.code.unlikely().if()
+    this.code.if()
     this.open++
   }
   private end() {

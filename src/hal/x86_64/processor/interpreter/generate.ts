@@ -131,7 +131,7 @@ export class Generator {
       handlers.slice(1).map((_, number) => handlers.length - 1 - number),
       0
     )
-    for (let number = handlers.length - 1; number >= 0; number--) code.end().appendCode(handlers[number]!)
+    for (let number = handlers.length - 1; number >= 0; number--) code.end().append(handlers[number]!)
     follow(code.end())
     throughCache(code.end())
     this.enter(code.end())
@@ -143,14 +143,14 @@ export class Generator {
   private enter(code: Code) {
     const { block, countdown, pc } = locals
     code.get(countdown).get(block).load("i32.load16_u", field.remaining).numeric("i32.sub").tee(countdown)
-    code.i32(0).numeric("i32.lt_s").unlikely().if()
+    code.i32(0).numeric("i32.lt_s").if()
     refund(code, block)
     leaveAt(code, () => inPage(code, block, field.here), reason.countdown)
     code.end()
     if (this.countsHeat) {
       code.get(block).i32(-header.heat).numeric("i32.sub").get(block).i32(-header.heat).numeric("i32.sub")
       code.load("i32.load").i32(1).numeric("i32.sub").tee(locals.why).store("i32.store")
-      code.get(locals.why).numeric("i32.eqz").unlikely().if()
+      code.get(locals.why).numeric("i32.eqz").if()
       refund(code, block)
       code.get(block).set(pc)
       leaveAt(code, () => inPage(code, block, field.here), reason.hot)
@@ -192,7 +192,6 @@ const follow = (code: Code) => {
   code
     .i32(0)
     .numeric("i32.gt_s")
-    .likely()
     .brIf(label.enter - label.throughCache)
   code.get(locals.page).get(locals.link).load("i64.load32_s", link.to).numeric("i64.add").set(locals.rip)
   code.get(locals.block).i32(outside).numeric("i32.eq").brIf(0)
@@ -216,7 +215,7 @@ const throughCache = (code: Code) => {
     .load("i32.load", jumpCache.at + jumpCache.context)
     .get(locals.context)
     .numeric("i32.eq")
-  code.numeric("i32.and").numeric("i32.eqz").unlikely().if()
+  code.numeric("i32.and").numeric("i32.eqz").if()
   code.i32(0).i32(0).store("i32.store", slot.link)
   leaveAt(code, () => code.get(locals.rip), reason.jump)
   code.end()

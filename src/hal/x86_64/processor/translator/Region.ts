@@ -66,7 +66,6 @@ export const regionAt = (
   shapes: Shapes,
   worth: Worth
 ): Region | undefined => {
-  if (mode.bits !== 64) return undefined
   const found = blocksFrom(bytes, entry, mode, shapes)
   const first = found.get(entry)
   if (first === undefined) return undefined

@@ -101,7 +101,7 @@ export class RegionCode {
   /** The countdown covers all ways from here to where this is asked again; else the region is left. */
   private covered(block: Block) {
     const { code } = this
-    code.get(locals.countdown).i32(block.longest).numeric("i32.lt_s").unlikely().if()
+    code.get(locals.countdown).i32(block.longest).numeric("i32.lt_s").if()
     this.leave(block.at, this.inLocals, undefined, 0)
     code.get(locals.rest).numeric("i32.eqz").return().end()
   }
@@ -266,7 +266,7 @@ export class RegionCode {
         return this.store(step, before)
       case "raise":
         this.emitter.value(step.when)
-        this.code.unlikely().if()
+        this.code.if()
         this.leaveBefore(before)
         this.code.end()
         return

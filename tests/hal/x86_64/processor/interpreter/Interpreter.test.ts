@@ -38,6 +38,12 @@ describe("the interpreter", () => {
     assert.strictEqual(guest.count, 1010n)
   })
 
+  it("stops there after millions of instructions too", () => {
+    const guest = guestWith(...incRax, ...jmpTo(-5))
+    guest.run(2_500_001)
+    assert.deepStrictEqual([guest.rip, guest.get("rax"), guest.count], [code.at + 3n, 1_250_001n, 2_500_001n])
+  })
+
   it("raises an exception with the state as before the instruction", () => {
     // INC RAX; ADD [RBX + 2000H], RAX
     const guest = guestWith(...incRax, 0x48, 0x01, 0x83, 0x00, 0x20, 0x00, 0x00)
