@@ -1,54 +1,32 @@
 /** Program: what a file has in it that can be run as the first task. */
-import { readFileSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { basename, dirname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as Elf from "../user/Elf.ts"
-import type { Ended } from "../user/Task.ts"
+import type { Options } from "../user/Task.ts"
+import { type BadFile, badFile, contentsOf } from "./files.ts"
 import type { First } from "./System.ts"
-
-/** The file cannot be run: the sentence that says why. */
-export interface BadFile {
-  readonly _tag: "BadFile"
-  readonly why: string
-}
-
-const badFile = (file: string, why: string): BadFile => ({ _tag: "BadFile", why: `${file}: ${why}` })
 
 const elfMagic = [0x7f, 0x45, 0x4c, 0x46]
 const scripts = /\.[mc]?[tj]s$/
 
-/** The program in a file. `ended` is told how each of its tasks ends. */
-export const read = async (file: string, ended: Ended): Promise<First | BadFile> => {
+/** Who is told of a program's tasks. */
+export type Observers = Pick<Options, "ended" | "logged">
+
+/** The program in a file. */
+export const read = async (file: string, observers: Observers): Promise<First | BadFile> => {
   const bytes = contentsOf(file)
   if ("_tag" in bytes) return bytes
   if (elfMagic.every((byte, index) => bytes[index] === byte)) {
     const program = Elf.read(bytes)
     return "why" in program ? badFile(file, program.why) : { _tag: "Elf", name: basename(file), bytes }
   }
-  if (scripts.test(file)) return readScript(file, ended)
+  if (scripts.test(file)) return readScript(file, observers)
   if (bytes.length === 0) return badFile(file, "it is empty")
   return badFile(file, "it is no program: neither an ELF file, nor TypeScript by its name")
 }
 
-const contentsOf = (file: string): Uint8Array | BadFile => {
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    return badFile(file, reasons[codeOf(cause)] ?? String(cause))
-  }
-}
-
-const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EISDIR: "it is a folder",
-  EACCES: "it may not be read"
-}
-
-const readScript = async (file: string, ended: Ended): Promise<First | BadFile> => {
+const readScript = async (file: string, observers: Observers): Promise<First | BadFile> => {
   resolveOwnPackages()
   const path = resolve(file)
   const module = await load(path)
@@ -63,7 +41,7 @@ const readScript = async (file: string, ended: Ended): Promise<First | BadFile> 
     if ("_tag" in bytes) return badFile(file, `of the files it wants, ${bytes.why}`)
     contents[name] = bytes
   }
-  return { _tag: "Fiber", fiber: root.fiber({ name: "root", ended }, contents) }
+  return { _tag: "Fiber", fiber: root.fiber({ name: "root", ...observers }, contents) }
 }
 
 type Loaded = { readonly exports: object } | { readonly _tag: "NotLoaded"; readonly why: string }

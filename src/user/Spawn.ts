@@ -86,10 +86,10 @@ export const spawn = <G extends Caps, A, E, H extends AnyCap | undefined = undef
     const names = Object.keys(options.gives ?? {})
     const self = yield* giveSelf(task, names.length + 1)
     const allocator = yield* childAllocator(task, self + 1, options.memory)
-    const ended = yield* Task.Ended
+    const observers = { ended: yield* Task.Ended, logged: yield* Task.Logged }
     const last = suspendSelf(self)
     const fiber = yield* syscalls.fork(
-      Task.make({ name: options.name, ipcBuffer: BigInt(ipcBuffer.address), ended, last }, () =>
+      Task.make({ name: options.name, ipcBuffer: BigInt(ipcBuffer.address), last, ...observers }, () =>
         Effect.provideService(program(childCaps(options.gives, names)), Allocator.Allocator, allocator)
       )
     )

@@ -5,7 +5,7 @@
  * host decides when it goes on. So a program is a function of the machine's answers. Its clock is the machine's, its random
  * numbers come from a seed, and its fibers wait for each other or for the machine, never for a promise.
  */
-import { Clock, Context, Duration, Effect, Exit, Random } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Formatter, Logger, Random } from "effect"
 import type { Answer, Fiber, Request } from "../types/Gate.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as HostGlobals from "./HostGlobals.ts"
@@ -21,6 +21,7 @@ export interface Options {
   /** What the program's random numbers come from: its name, if not this. */
   readonly seed?: number | string
   readonly ended?: Ended
+  readonly logged?: Logged
   /** What the thread does last, when the program has ended and was told of. A thread that goes on after is at a gate that nobody is behind: #UD. */
   readonly last?: Effect.Effect<unknown, never, Syscalls>
 }
@@ -32,6 +33,23 @@ export type Ended = (task: string, exit: Exit.Exit<unknown, unknown>) => void
 export const Ended: Context.Reference<Ended> = Context.Reference<Ended>("skyscope/user/Ended", {
   defaultValue: () => () => undefined
 })
+
+/** Told what a program says by `Effect.log`, a line at a time: for who develops it, and no part of what the machine does. */
+export type Logged = (task: string, line: string) => void
+
+/** Who is told what the tasks say that a program starts. A task passes on what it was given. */
+export const Logged: Context.Reference<Logged> = Context.Reference<Logged>("skyscope/user/Logged", {
+  defaultValue: () => () => undefined
+})
+
+/** Level and text. */
+const line = Logger.make<unknown, string>(({ logLevel, message, cause }) =>
+  [
+    logLevel.toUpperCase(),
+    ...[message].flat().map((part) => (typeof part === "string" ? part : Formatter.format(part))),
+    ...(cause.reasons.length === 0 ? [] : [Cause.pretty(cause)])
+  ].join(" ")
+)
 
 /** What no program should do. It stops the machine. */
 export class TaskDefect extends Error {
@@ -81,9 +99,13 @@ class Task implements Fiber {
     this.name = options.name
     this.#ipcBuffer = options.ipcBuffer
     const ended = options.ended ?? Ended.defaultValue()
+    const logged = options.logged ?? Logged.defaultValue()
+    const logger = Logger.map(line, (line) => logged(options.name, line))
     const services = Context.make(Syscalls, this.#syscalls()).pipe(
       Context.add(Clock.Clock, this.#clock()),
-      Context.add(Ended, ended)
+      Context.add(Ended, ended),
+      Context.add(Logged, logged),
+      Context.add(Logger.CurrentLoggers, new Set([logger]))
     )
     this.#program = (argument) =>
       Effect.suspend(() => program(argument)).pipe(

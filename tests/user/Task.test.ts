@@ -133,6 +133,16 @@ describe("a task", () => {
     use()
   })
 
+  it("tells what it logs, and prints nothing of it", () => {
+    const told: Array<unknown> = []
+    const logged: Task.Logged = (task, line) => told.push([task, line])
+    run(
+      Task.make({ name: "alice", logged }, () => Effect.logWarning("tired", { hours: 20 })),
+      idle
+    )
+    assert.deepStrictEqual(told, [["alice", 'WARN tired {"hours":20}']])
+  })
+
   it("tells how it ended", () => {
     const told: Array<unknown> = []
     const ended: Task.Ended = (task, exit) => told.push([task, exit])
