@@ -32,7 +32,7 @@ export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = 
         ? C
         : C extends Untyped<infer _Bits, infer _Used, infer _Region>
           ? CountedElsewhere<Call>
-          : `⛔ ${Call} needs right '${Join<K, R>}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
+          : TooLittle<Call, Held, Join<K, R>, HeldRights>
       : `⛔ ${Call} needs ${A<K>} capability, got ${Held}`
     : `⛔ ${Call}: not a capability`
 
@@ -64,7 +64,7 @@ export type NeedArgument<C, Call extends string, Argument extends CapArgument> =
         ? Unmet<Held, HeldRights, Argument["accepts"][Held]> extends infer Missing extends string
           ? [Missing] extends [never]
             ? C
-            : `⛔ ${Call} needs right '${Missing}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
+            : TooLittle<Call, Held, Missing, HeldRights>
           : never
         : `⛔ ${Call} needs ${One<KindsOf<Argument["accepts"]>>} capability, got ${Held}`
       : `⛔ ${Call}: not a capability`
@@ -80,9 +80,20 @@ export type Keep<C, Call extends string, List extends ReadonlyArray<string>> = C
             ? CountedElsewhere<Call>
             : List
           : List
-        : `⛔ ${Call} cannot keep right '${Join<Held, Exclude<List[number], HeldRights>>}'; this ${Held} capability holds ${Rights<Held, HeldRights>}`
-      : `⛔ ${Call}: there is no right '${Exclude<List[number], RightOf<Held>>}' to ${A<Held>}`
+        : TooMuch<Call, Held, List[number], HeldRights>
+      : NoRight<Call, Held, List[number]>
     : `⛔ ${Call}: not a capability`
+
+// Of each kind its own sentence: where a kind is not known yet, a compiler would make those of every kind with every other.
+type TooMuch<Call extends string, K extends Kind, Kept, Held> = K extends Kind
+  ? `⛔ ${Call} cannot keep right '${Join<K, Exclude<Kept, Held>>}'; this ${K} capability holds ${Rights<K, Held>}`
+  : never
+type NoRight<Call extends string, K extends Kind, Kept extends string> = K extends Kind
+  ? `⛔ ${Call}: there is no right '${Exclude<Kept, RightOf<K>>}' to ${A<K>}`
+  : never
+type TooLittle<Call extends string, K extends Kind, Missing extends string, Held> = K extends Kind
+  ? `⛔ ${Call} needs right '${Missing}'; this ${K} capability holds ${Rights<K, Held>}`
+  : never
 
 /** What deletes or moves a capability takes it only when it was given up, and only from its owner. */
 export type NeedSpent<C, Call extends string> = C extends Lent

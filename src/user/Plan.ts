@@ -70,14 +70,14 @@ export interface Plan<S> {
   /** Copy a capability, with the rights named. */
   copy<const A extends string, const L extends ReadonlyArray<string>, const N extends string>(
     source: Unless<Missing<S, A>, A>,
-    rights: Unless<Refused<Keep<CapIn<S, A>, `copy of '${A}'`, L>, L>, L>,
+    rights: Keep<CapIn<S, A>, `copy of '${A}'`, L>,
     as: Unless<Taken<S, N>, N>
   ): Plan<Copied<S, A, L[number], N>>
 
   /** Copy a capability, with the rights named, and mark the copy with a badge or a guard. */
   mint<const A extends string, const L extends ReadonlyArray<string>, const N extends string>(
     source: Unless<Missing<S, A>, A>,
-    rights: Unless<Refused<Keep<CapIn<S, A>, `mint of '${A}'`, L>, L>, L>,
+    rights: Keep<CapIn<S, A>, `mint of '${A}'`, L>,
     mark: Mark<CapIn<S, A>>,
     as: Unless<Taken<S, N>, N>
   ): Plan<Copied<S, A, L[number], N>>
@@ -102,7 +102,7 @@ export interface Plan<S> {
     frame: Unless<Missing<S, F> | Wrong<Need<CapIn<S, F>, `map of '${F}'`, "Frame">> | Mapped<S, F>, F>,
     space: Unless<Missing<S, Space> | Wrong<Need<CapIn<S, Space>, `map in '${Space}'`, "AddressSpace", "map">>, Space>,
     address: Unless<Refused<At<V, "map", SizeOf<CapIn<S, F>>>, V> | Occupied<S, Space, V, SizeOf<CapIn<S, F>>>, V>,
-    rights: Unless<Refused<MapRights<CapIn<S, F>, `map of '${F}'`, L>, L>, L>,
+    rights: MapRights<CapIn<S, F>, `map of '${F}'`, L>,
     attribute?: Attribute
   ): Plan<Placed<S, F, PlaceIn<S, Space, V>>>
 
