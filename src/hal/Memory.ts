@@ -19,6 +19,12 @@ export interface MemoryService {
   /** `count` 32-bit words, from memory to `words` from `index` on, and back. They do not cross a page. */
   readonly loadWords: (address: number, words: Int32Array, index: number, count: number) => void
   readonly storeWords: (address: number, words: Int32Array, index: number, count: number) => void
+  /**
+   * RAM in place, as words, for whoever asks `indexOf` where: the index of the word at an address in a page of RAM that the
+   * kernel may read and write, and has lately; else -1. It holds until the gate is left.
+   */
+  readonly words: Int32Array
+  readonly indexOf: (address: number) => number
   /** `length` bytes from one place to another. The two do not overlap. */
   readonly copy: (from: number, to: number, length: number) => void
   /** `length` bytes become 0. */

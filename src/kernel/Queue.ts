@@ -11,7 +11,7 @@ import type { State, View } from "./State.ts"
 import { Tcb } from "./Tcb.ts"
 
 // biome-ignore format: a figure
-const Fields = layout(8, {
+export const Fields = layout(8, {
   head: ref(0),
   tail: ref(4)
 })

@@ -44,13 +44,13 @@ export const SchedContextFields = layout(96, {
 })
 
 // biome-ignore format: a figure
-const RefillFields = layout(16, {
+export const RefillFields = layout(16, {
   time:   u64(0),
   amount: u64(8)
 })
 
-const refillsAt = 96
-const refillBytes = 16
+export const refillsAt = 96
+export const refillBytes = 16
 
 /** The longest that the kernel runs before it looks at the time again. */
 export const kernelWcet = 10_000

@@ -234,6 +234,12 @@ export const schedule = (state: State): void => {
     KernelData.action.store(memory, data, Action.resume)
     KernelData.candidate.store(memory, data, 0)
   }
+  settle(state)
+}
+
+/** The current thread's scheduling context pays from now on, and the timer says when that ends. */
+export const settle = (state: State): void => {
+  const { memory, data } = state
   switchContext(state)
   if (KernelData.reprogram.load(memory, data) !== 0) {
     setTimer(state)

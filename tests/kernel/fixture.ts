@@ -42,6 +42,8 @@ const memoryOf = (bytes: Uint8Array): MemoryService => {
     storeWords: (address, words, index, count) => {
       for (let i = 0; i < count; i++) view.setInt32(address + 4 * i, words[index + i]!, true)
     },
+    words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2),
+    indexOf: (address) => (address < bytes.length ? address >>> 2 : -1),
     copy: (from, to, length) => bytes.copyWithin(to, from, from + length),
     zero: (address, length) => bytes.fill(0, address, address + length)
   }
@@ -220,7 +222,7 @@ export class World {
     architecture,
     data: dataAt
   }
-  readonly kernel = Kernel.make(this.state)
+  readonly kernel: Kernel.KernelService
   readonly cnode: number
   /** The slot of a capability to the world's CNode. */
   readonly root = 1
@@ -229,7 +231,8 @@ export class World {
   #free = objectsAt
   #nextSlot = 16
 
-  constructor(rootBits = 10) {
+  constructor(rootBits = 10, paths: Parameters<typeof Kernel.make>[1] = "fast and slow") {
+    this.kernel = Kernel.make(this.state, paths)
     maskedBy.set(this.memory, this.masked)
     if (dataAt + kernelDataBytes > objectsAt) throw new Error("the kernel's data ends before the objects")
     Boot.initialise(this.state)
@@ -408,6 +411,12 @@ export class World {
 
   /** The actor makes a system call, in its turn. */
   syscall(actor: Actor, name: Syscall, sent: Sent = {}): void {
+    this.prepare(actor, sent)
+    this.kernel.handleSyscall(syscalls[name], -1)
+  }
+
+  /** It is the actor's turn, and its registers say what it will ask for. */
+  prepare(actor: Actor, sent: Sent): void {
     this.turn(actor)
     const { label = 0, words = [], caps = [] } = sent
     this.set(actor, register.capability, sent.capability ?? 0)
@@ -423,7 +432,6 @@ export class World {
       else this.storeWord(actor.buffer + messageWord(index), word)
     }
     for (const [index, cap] of caps.entries()) this.storeWord(actor.buffer + capOrBadge(index), cap)
-    this.kernel.handleSyscall(syscalls[name], -1)
   }
 
   storeWord(at: number, value: number | bigint): void {

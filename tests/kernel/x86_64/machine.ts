@@ -32,6 +32,8 @@ export const memoryOf = (bytes: Uint8Array): MemoryService => {
     storeWords: (address, words, index, count) => {
       for (let i = 0; i < count; i++) view.setInt32(aligned(address, 4) + 4 * i, words[index + i] ?? Number.NaN, true)
     },
+    words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2),
+    indexOf: (address) => (address < bytes.length ? address >>> 2 : -1),
     copy: (from, to, length) => bytes.copyWithin(to, from, from + length),
     zero: (address, length) => bytes.fill(0, address, address + length)
   }

@@ -14,6 +14,7 @@ import type { Mmu } from "./Mmu.ts"
 import { entry, mode, type Table, table } from "./Tlb.ts"
 
 const may = { read: 1, write: 2 } as const
+const everything = may.read | may.write
 
 export class Window implements MemoryService {
   private readonly mmu: Mmu
@@ -73,6 +74,13 @@ export class Window implements MemoryService {
     if (this.may(address, may.write)) this.i32[(layout.ram + address) >>> 2] = value
     else this.slowWrite(address, 32, value)
   }
+
+  get words(): Int32Array {
+    return this.i32
+  }
+
+  indexOf = (address: number): number =>
+    address < this.ramBytes && this.rights[address >>> pageBits] === everything ? (layout.ram + address) >>> 2 : -1
 
   loadWords = (address: number, words: Int32Array, index: number, count: number): void => {
     const source = this.inPlace(address, table.read)
