@@ -46,10 +46,8 @@ type Low<S extends FrameType> = Zeros<(typeof objectTypes)[S]["bits"]>
 /** The number of the page of type `S` that begins at an address. */
 export type PageOf<B extends string, S extends FrameType> = Above<B, Low<S>>
 
-/** Whether two mappings have an address in common: the smaller lies in the larger. */
-export type Overlap<A extends string, S extends FrameType, B extends string, T extends FrameType> =
-  PageOf<A, Larger<S, T>> extends PageOf<B, Larger<S, T>> ? true : false
-type Larger<S extends FrameType, T extends FrameType> = "HugePage" extends S | T
+/** The larger of two sizes. */
+export type Larger<S extends FrameType, T extends FrameType> = "HugePage" extends S | T
   ? "HugePage"
   : "LargePage" extends S | T
     ? "LargePage"

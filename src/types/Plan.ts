@@ -6,7 +6,7 @@
  * at the argument that is wrong.
  */
 import type { Derived, Frame, KindOf, Untyped } from "./Capability.ts"
-import type { Overlap, Written } from "./Mapping.ts"
+import type { Larger, PageOf, Written } from "./Mapping.ts"
 import type { Carved, Rest, What } from "./Memory.ts"
 import type { A } from "./Need.ts"
 import type { FrameType } from "./ObjectType.ts"
@@ -28,10 +28,11 @@ export interface Gone<Why extends string = string> {
 
 export type State = Readonly<Record<string, Held | Gone>>
 
-/** An address of an address space, as it was written. */
-export interface Place<Space extends string = string, V extends string = string> {
+/** An address of an address space, as it was written, and the pages of each size that it is in. */
+export interface Place<Space extends string = string, V extends string = string, Pages = unknown> {
   readonly space: Space
   readonly address: V
+  readonly pages: Pages
 }
 
 /** The capability in a slot. */
@@ -70,29 +71,28 @@ export type Unmapped<S, N extends string> = [Mapped<S, N>] extends [never] ? `â›
 
 /** What is wrong with an address at which something else is. */
 export type Occupied<S, Space extends string, V extends string, Size extends FrameType> =
-  ObjectIn<S, Space> extends infer Object extends string ? Clash<Object, V, Neighbours<S, Object, V, Size>> : never
+  ObjectIn<S, Space> extends infer Object extends string
+    ? Clash<Object, V, Neighbours<S, Object, PagesOf<V>, Size>>
+    : never
 
 type Clash<Object extends string, V extends string, N> = [N] extends [never]
   ? never
   : `â›” ${V} of '${Object}' is taken: '${N & string}' is mapped there`
 
-/** The slots whose frames are mapped where this one would be. */
-type Neighbours<S, Object extends string, V extends string, Size extends FrameType> = {
-  [P in keyof S]: S[P] extends { readonly cap: infer C; readonly at: Place<Object, infer W> }
-    ? Meet<V, Size, W, C> extends true
+/** The slots whose frames are mapped where this one would be: of two pages, the smaller lies in the larger. */
+type Neighbours<S, Object extends string, Pages, Size extends FrameType> = {
+  [P in keyof S]: S[P] extends {
+    readonly cap: Frame<infer Other, infer _R, infer _Q>
+    readonly at: Place<Object, string, infer There>
+  }
+    ? There[Larger<Size, Other> & keyof There] extends Pages[Larger<Size, Other> & keyof Pages]
       ? P
       : never
     : never
 }[keyof S]
 
-type Meet<V extends string, Size extends FrameType, W extends string, C> =
-  C extends Frame<infer Other, infer _R, infer _Q>
-    ? Written<V> extends infer B extends string
-      ? Written<W> extends infer D extends string
-        ? Overlap<B, Size, D, Other>
-        : never
-      : never
-    : never
+type PagesOf<V extends string> =
+  Written<V> extends infer B extends string ? { readonly [Size in FrameType]: PageOf<B, Size> } : never
 
 type ObjectIn<S, N> = N extends keyof S ? (S[N] extends { readonly object: infer O } ? O : never) : never
 type FromIn<S, N> = N extends keyof S ? (S[N] extends { readonly from: infer F } ? F : never) : never
@@ -161,7 +161,7 @@ export type Placed<S, N extends string, Where> = {
   readonly [P in keyof S]: P extends N ? Changed<S[P], { readonly at: Where }> : S[P]
 }
 /** Where a frame is mapped: in the object that an address space is. */
-export type PlaceIn<S, Space extends string, V extends string> = Place<ObjectIn<S, Space> & string, V>
+export type PlaceIn<S, Space extends string, V extends string> = Place<ObjectIn<S, Space> & string, V, PagesOf<V>>
 
 type Changed<Slot, With> = { readonly [F in keyof Slot]: F extends keyof With ? With[F] : Slot[F] }
 
