@@ -152,7 +152,7 @@ export const conditions = ["O", "B", "E", "BE", "S", "P", "L", "LE"] as const
 export type Condition = (typeof conditions)[number]
 
 /** The exceptions that a meaning raises by itself; those of memory accesses and of `system` operations raise themselves. */
-export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB"
+export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB" | "#XM"
 
 /** Words of the state block that a meaning may look at: `stateWords` in State.ts says where each is. */
 export type StateWord =

@@ -141,7 +141,8 @@ export const exceptions = {
   "#UD":    { vector: 6 },
   "#NM":    { vector: 7 },
   "#SS(0)": { vector: 12 },
-  "#GP(0)": { vector: 13 }
+  "#GP(0)": { vector: 13 },
+  "#XM":    { vector: 19 }
 } as const satisfies Record<Exception, { readonly vector: number }>
 
 /** `Mode` as the small number in `at.mode`, and back. */

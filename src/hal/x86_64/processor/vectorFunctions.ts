@@ -1,36 +1,46 @@
 /**
  * Functions of vectors that no reading unfolds.
  *
- * All readings call them by number, with inputs and result in the state block, as bigints from 0 to 2^128 - 1.
+ * All readings call them by number, with inputs and result in the state block, as bigints from 0 to 2^128 - 1. Those of floating-point numbers
+ * obey MXCSR, and leave their exceptions there. SDM vol. 1, "MXCSR Control and Status Register", "SIMD Floating-Point Exceptions".
  */
-import { at } from "./State.ts"
+import { type Environment, flag, foundIn, type Rounding } from "./float.ts"
+import { at, exceptions, vectorBytes } from "./State.ts"
+import { type FloatFunction, floatFunctions } from "./vectorFloat.ts"
+import { integerFunctions } from "./vectorInteger.ts"
 
-/** What a function gives: its result, and which of MXCSR's exceptions it has met. */
-type Function = (inputs: ReadonlyArray<bigint>) => bigint
-
-const functions = {
-  "horizontal.least": ([a]) => least(a!)
-} as const satisfies Record<string, Function>
-
-/** PHMINPOSUW: the least of eight, and the first place where it is. */
-const least = (a: bigint): bigint => {
-  const lanes = Array.from({ length: 8 }, (_, n) => (a >> BigInt(16 * n)) & 0xffffn)
-  const smallest = BigInt(Math.min(...lanes.map(Number)))
-  return smallest | (BigInt(lanes.indexOf(smallest)) << 16n)
-}
+const functions = { ...integerFunctions, ...floatFunctions } as const
 
 export type VectorFunction = keyof typeof functions
 export const vectorFunctionNames = Object.keys(functions) as ReadonlyArray<VectorFunction>
+const byNumber: ReadonlyArray<FloatFunction> = Object.values(functions)
 
-const mostInputs = 3
-const inputBytes = 16
+const [DAZ, FZ] = [1 << 6, 1 << 15]
+const [maskShift, roundingShift] = [7, 13]
+const allFlags = 0x3f
+const OSXMMEXCPT = 1 << 10
 
 /** Calls the function with this number. False: it raises the exception in the state block. */
 export const callVectorFunction = (view: DataView, number: number): boolean => {
-  const name = vectorFunctionNames[number]!
-  const inputs = Array.from({ length: mostInputs }, (_, n) => vectorAt(view, at.vectorInputs + inputBytes * n))
-  setVectorAt(view, at.vectorResult, functions[name](inputs))
-  return true
+  const mxcsr = view.getInt32(at.mxcsr, true)
+  const unmasked = ~(mxcsr >> maskShift) & allFlags
+  const environment: Environment = {
+    rounding: ((mxcsr >> roundingShift) & 3) as Rounding,
+    denormalsAreZeros: (mxcsr & DAZ) !== 0,
+    flushesToZero: (mxcsr & FZ) !== 0 && (unmasked & flag.underflow) === 0,
+    unmasked,
+    flags: 0
+  }
+  const input = (n: number) => vectorAt(view, at.vectorInputs + vectorBytes * n)
+  setVectorAt(view, at.vectorResult, byNumber[number]!(environment, input(0), input(1), input(2)))
+  if (environment.flags === 0) return true
+  const found = foundIn(environment)
+  view.setInt32(at.mxcsr, mxcsr | found, true)
+  if ((found & unmasked) === 0) return true
+  const exception = view.getInt32(at.cr4, true) & OSXMMEXCPT ? "#XM" : "#UD"
+  view.setInt32(at.vector, exceptions[exception].vector, true)
+  view.setInt32(at.errorCode, 0, true)
+  return false
 }
 
 export const vectorAt = (view: DataView, offset: number): bigint =>

@@ -61,7 +61,7 @@ export const comparableForms = (random: Random): ReadonlyArray<Form> =>
 
 /** Answered by the operating system, used by the harness itself, not on every processor, or (MOVSXD of 16 bits) not the same on all. */
 const isUnlike = ({ name, operands }: Form): boolean => unlike.has(name) || (name === "movsxd" && operands[0] === "r16")
-const unlike = new Set(["sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "clflushopt", "clwb"])
+const unlike = new Set(["rcpps", "rcpss", "rsqrtps", "rsqrtss", "sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "clflushopt", "clwb"])
 
 // ---- registers that suit the instruction
 

@@ -253,5 +253,5 @@ export const forms: ReadonlyArray<Form> = [
   sse("66 0F 38 1C /r", "pabsb", ["x", "x128"], converting((x, src) => x.lanes("i8x16.abs", src))),
   sse("66 0F 38 1D /r", "pabsw", ["x", "x128"], converting((x, src) => x.lanes("i16x8.abs", src))),
   sse("66 0F 38 1E /r", "pabsd", ["x", "x128"], converting((x, src) => x.lanes("i32x4.abs", src))),
-  sse("66 0F 38 41 /r", "phminposuw", ["x", "x128"], converting((x, src) => x.compute("horizontal.least", src)))
+  sse("66 0F 38 41 /r", "phminposuw", ["x", "x128"], converting((x, src) => x.compute("least", src)))
 ]
