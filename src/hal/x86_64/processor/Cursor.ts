@@ -1,3 +1,11 @@
+import type { Mode } from "./Meaning.ts"
+
+/** The address size of code of this size, without and with prefix 67. */
+export const addressWidthOf = (bits: Mode["bits"], address67: boolean): 16 | 32 | 64 => {
+  if (bits === 64) return address67 ? 32 : 64
+  return address67 === (bits === 16) ? 32 : 16
+}
+
 /**
  * Cursor: the bytes of one instruction as they are read, and what its first ones have said.
  *
@@ -6,6 +14,8 @@
 export class Cursor {
   private readonly bytes: Uint8Array
   private readonly limit: number
+  /** The size of code that these bytes are. */
+  readonly bits: Mode["bits"]
   position: number
   missing = false
   /** An operand names a register that does not exist, or VEX comes after what must not be before it. */
@@ -29,16 +39,32 @@ export class Cursor {
   opcode = 0
   modrm = 0
 
-  constructor(bytes: Uint8Array, start: number, limit: number) {
+  constructor(bytes: Uint8Array, start: number, limit: number, bits: Mode["bits"]) {
     this.bytes = bytes
     this.position = start
     this.limit = limit
+    this.bits = bits
+  }
+
+  /** SDM vol. 1, "Operand-Size and Address-Size Attributes". */
+  get addressWidth(): 16 | 32 | 64 {
+    return addressWidthOf(this.bits, this.address67)
+  }
+  /** Of what is neither 64 bits wide by itself nor by REX.W. */
+  get operandWidth(): 16 | 32 {
+    return this.size66 === (this.bits === 16) ? 32 : 16
   }
 
   byte(): number {
     if (this.position < this.limit) return this.bytes[this.position++]!
     this.missing = true
     return 0
+  }
+  /** The next byte, which stays the next. */
+  peek(): number {
+    const byte = this.byte()
+    if (!this.missing) this.position--
+    return byte
   }
   /** Sign-extended, as everything of more than one byte here. */
   int8(): number {

@@ -15,8 +15,10 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     moffs8         memory at the offset in the instruction
  *     imm8           a constant of that size; simm8: sign-extended to the operand size
  *     rel8           a branch target
+ *     ptr16:32       a far pointer in the instruction: the offset, and the selector above it
  *     al cl dx 1 es  what it says
  *     R64            a general register: ModRM.rm, whatever ModRM.mod says
+ *     st  st#        ST(0); ST(i): the number in ModRM.rm
  *     r64#  cr#      the number of a register, as a constant
  *     x              a vector register: ModRM.reg
  *     X              a vector register: ModRM.rm, which is no memory
@@ -31,6 +33,8 @@ export type OperandName =
   | `r${Width}#`
   | "R64"
   | "R64#"
+  | "R32#"
+  | "R32"
   | "r32m16"
   | "r64m16"
   | "r32m8"
@@ -50,9 +54,12 @@ export type OperandName =
   | "xmm0"
   | "lit8"
   | `m16${"&" | ":"}${16 | 32 | 64}`
+  | "m32&32"
+  | `ptr16:${16 | 32}`
   | "simm8"
   | "simm32"
   | "rel8"
+  | "rel16"
   | "rel32"
   | "al"
   | "ax"
@@ -76,6 +83,8 @@ export interface Form {
   readonly legacy: boolean
   /** LOCK may go before it, if its first operand is memory. */
   readonly lock: boolean
+  /** Valid in real-address and virtual-8086 mode too, if it is in the other legacy modes. */
+  readonly real: boolean
   /** #GP(0) if CPL is not 0. The meaning itself does not ask. */
   readonly privileged: boolean
   /** The size of addresses that this line is for, where lines differ by it (prefix 67). */

@@ -6,7 +6,7 @@
  */
 import type { Form } from "./Form.ts"
 import type { Operand, Width } from "./Meaning.ts"
-import { at, type RegisterName, registerNames } from "./State.ts"
+import { at, type RegisterName, registerNames, segment } from "./State.ts"
 
 export interface Instruction {
   readonly form: Form
@@ -68,8 +68,10 @@ export interface Relative extends Operand {
 }
 
 /** Where the base of a segment is in the state block, for code of 64-bit mode. */
-export const segmentBase = (segment: number): number =>
-  segment === 4 ? at.fsBase : segment === 5 ? at.gsBase : at.zero
+export const segmentBase = (of: number): number => (of === 4 ? at.fsBase : of === 5 ? at.gsBase : at.zero)
+/** The same for code of other modes. */
+export const legacySegmentBase = (of: number): number =>
+  of === 4 || of === 5 ? segmentBase(of) : at.segment + of * segment.bytes + segment.base
 
 /** The constant as one number, from 0 to 2^64 - 1. */
 export const immediateValue = ({ lo, hi }: Immediate): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
@@ -105,7 +107,9 @@ export const impliedMemory = (base: Register, width: Width, segment: number): Me
   implied: true
 })
 
-/** The top of the stack: SS:RSP. */
-export const stack = impliedMemory(rsp, 64, 2)
-/** What the frame pointer points to: SS:RBP. */
-export const frame = impliedMemory(rbp, 64, 2)
+/** The stack pointer, the top of the stack that it points to and where the frame pointer points, by the size of the stack. */
+const stackOf = (width: 16 | 32 | 64) => {
+  const [pointer, frame] = [implied("rsp", width), implied("rbp", width)]
+  return { pointer, top: impliedMemory(pointer, 64, 2), framePointer: frame, frame: impliedMemory(frame, 64, 2) }
+}
+export const stacks = { 16: stackOf(16), 32: stackOf(32), 64: stackOf(64) } as const

@@ -86,6 +86,11 @@ export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, 
   address(operand: Operand): V
   /** The linear address `by` bytes after a memory operand: its offset plus `by`, cut to the address size, plus its segment's base. */
   linear(operand: Operand, by?: V): V
+  /**
+   * Where an operation of the machine will access so many bytes: the exception, #GP(0) or #SS(0), if their segment does not allow it. `load`
+   * and `store` ask by themselves. In 64-bit mode segments allow everything.
+   */
+  reach(memory: Operand, bytes: number, writes: boolean): void
   /** Memory `by` bytes after a memory operand, of another width than the operand's if need be. `read` and `write` are this for 0 bytes. */
   load(memory: Operand, width: Width, by?: V): V
   store(memory: Operand, value: V, width: Width, by?: V): void
@@ -130,11 +135,28 @@ export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, 
 /**
  * What of the processor's state decides what bytes mean. Part of the key of everything decoded.
  */
-export interface Mode {
-  /** The size of code: 64 in 64-bit mode, else CS.D. */
-  readonly bits: 16 | 32 | 64
-  readonly privilege: 0 | 1 | 2 | 3
+export type Mode = LongMode | LegacyMode
+
+/** 64-bit mode. */
+export interface LongMode {
+  readonly bits: 64
+  readonly privilege: Privilege
 }
+
+/** Every other mode: compatibility mode, protected mode, real-address mode (privilege 0) and virtual-8086 mode (privilege 3). */
+export interface LegacyMode {
+  /** The size of code: CS.D. */
+  readonly bits: 16 | 32
+  readonly privilege: Privilege
+  /** The size of the stack pointer: SS.B. */
+  readonly stack: 16 | 32
+  /** Selectors lead to descriptors: neither real-address nor virtual-8086 mode. */
+  readonly isProtected: boolean
+}
+
+export type Privilege = 0 | 1 | 2 | 3
+
+export const isVirtual8086 = (mode: Mode): boolean => mode.bits !== 64 && !mode.isProtected && mode.privilege === 3
 
 /** All that a meaning knows of an operand. What else is in it belongs to the decoder and the readings: `Decoded` in Instruction.ts. */
 export interface Operand {
@@ -216,6 +238,11 @@ export const systemInputs = {
   iret:            ["width"],
   int:             ["vector"],
   int1:            [],
+  /** INT 4 if the flag is 1. */
+  into:            ["flag"],
+  sysenter:        [],
+  /** To code of this size: 32 or 64. */
+  sysexit:         ["width"],
   hlt:             [],
   cli:             [],
   sti:             [],
@@ -263,6 +290,7 @@ export const systemInputs = {
   rdpmc:           [],
   xgetbv:          [],
   xsetbv:          [],
+  /** The number of an `X87Action`; a register ST(i), or an address and the offset that it came of; of FCMOVcc the condition. */
   fxsave:          ["address", "width"],
   fxrstor:         ["address", "width"]
 } as const

@@ -6,7 +6,7 @@
  * All offsets are in bytes. A byte register is an offset too: AH is RAX's second byte.
  */
 
-import type { Exception, Mode, StateWord, Width } from "./Meaning.ts"
+import type { Exception, Mode, Privilege, StateWord, Width } from "./Meaning.ts"
 
 /** Encoding numbers of the general registers. SDM vol. 2A, "Register Operands in 64-Bit Mode". */
 // biome-ignore format: in eights
@@ -146,8 +146,23 @@ export const exceptions = {
 } as const satisfies Record<Exception, { readonly vector: number }>
 
 /** `Mode` as the small number in `at.mode`, and back. */
-export const modeNumber = ({ bits, privilege }: Mode): number => ((bits >> 5) << 2) | privilege
-export const modeOf = (number: number): Mode => ({
-  bits: [16, 32, 64][number >> 2] as Mode["bits"],
-  privilege: (number & 3) as Mode["privilege"]
-})
+export const modeNumber = (mode: Mode): number =>
+  mode.bits === 64
+    ? longMode | mode.privilege
+    : (mode.bits === 32 ? code32 : 0) |
+      mode.privilege |
+      (mode.stack === 32 ? stack32 : 0) |
+      (mode.isProtected ? 0 : real)
+export const modeOf = (number: number): Mode => {
+  const privilege = (number & 3) as Privilege
+  if (number & longMode) return { bits: 64, privilege }
+  return {
+    bits: number & code32 ? 32 : 16,
+    privilege,
+    stack: number & stack32 ? 32 : 16,
+    isProtected: (number & real) === 0
+  }
+}
+const [code32, longMode, stack32, real] = [4, 8, 16, 32] as const
+/** The mode with this number is 64-bit mode. */
+export const isLong = (number: number): boolean => (number & longMode) !== 0

@@ -14,36 +14,49 @@ import { segments } from "./State.ts"
 export type NoInstruction = "invalid" | "tooLong" | "incomplete"
 
 const longest = 15
-const opcodes = new OpcodeMap(forms.filter(({ long }) => long))
+const legacyForms = forms.filter(({ legacy }) => legacy)
+const opcodes = {
+  64: new OpcodeMap(
+    forms.filter(({ long }) => long),
+    64
+  ),
+  32: new OpcodeMap(legacyForms, 32),
+  16: new OpcodeMap(legacyForms, 16)
+} as const
 
-/** The instruction in the bytes from `start` to `end`, which is after the last of them. Only 64-bit mode has lines. */
+/** The instruction in the bytes from `start` to `end`, which is after the last of them. */
 export const decode = (bytes: Uint8Array, start: number, end: number, mode: Mode): Instruction | NoInstruction => {
   const limit = Math.min(end, start + longest)
-  const cursor = new Cursor(bytes, start, limit)
-  const instruction = mode.bits === 64 ? instructionAt(cursor, start) : "invalid"
+  const cursor = new Cursor(bytes, start, limit, mode.bits)
+  const instruction = instructionAt(cursor, start, mode)
   if (cursor.missing) return limit === start + longest ? "tooLong" : "incomplete"
   return instruction
 }
 
-const instructionAt = (cursor: Cursor, start: number): Instruction | "invalid" => {
+const instructionAt = (cursor: Cursor, start: number, mode: Mode): Instruction | "invalid" => {
   const first = afterPrefixes(cursor)
-  const map = first === 0xc4 || first === 0xc5 ? readVex(cursor, first) : readOpcode(cursor, first)
-  const opcode = opcodes.find(map, cursor.opcode)
+  const map = isVex(cursor, first) ? readVex(cursor, first) : readOpcode(cursor, first)
+  const opcode = opcodes[mode.bits].find(map, cursor.opcode)
   if (opcode === undefined) return "invalid"
   if (opcode.hasModrm) cursor.modrm = cursor.byte()
   const line = lineOf(opcode, slotOf(cursor), cursor)
   if (line === undefined || (line.rm === "memory" && cursor.mod === 3)) return "invalid"
+  if (mode.bits !== 64 && !mode.isProtected && !line.form.real) return "invalid"
   if (cursor.vectorLength !== 0 || (cursor.vvvv !== 0 && !line.vvvv)) return "invalid"
   const operands = line.operands.map((read) => read(cursor))
   if (cursor.refused || (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem"))) return "invalid"
   return { form: line.form, length: cursor.position - start, operands, lock: cursor.lock }
 }
 
+/** C4 and C5 are LES and LDS outside of 64-bit mode, but for what would have a register for their memory operand. */
+const isVex = (cursor: Cursor, first: number): boolean =>
+  (first === 0xc4 || first === 0xc5) && (cursor.bits === 64 || cursor.peek() >= 0xc0)
+
 /** Reads prefixes, in any order. A REX prefix that is not the last of them says nothing. Gives the byte after them. */
 const afterPrefixes = (cursor: Cursor): number => {
   for (;;) {
     const byte = cursor.byte()
-    if (byte >= 0x40 && byte <= 0x4f) {
+    if (cursor.bits === 64 && byte >= 0x40 && byte <= 0x4f) {
       cursor.rex = byte
       continue
     }
@@ -59,6 +72,7 @@ const readLegacyPrefix = (cursor: Cursor, byte: number): boolean => {
     case 0x2e:
     case 0x36:
     case 0x3e:
+      if (cursor.bits !== 64) cursor.segment = (byte >> 3) & 3
       return true
     case 0x64:
       cursor.segment = segments.fs
@@ -104,8 +118,9 @@ const readVex = (cursor: Cursor, first: number): number => {
   // R, X, B and vvvv are inverted. C5 has R alone, where C4 has W.
   const inverted = ~(high ?? (low & 0x80) | 0x61)
   const w = high === undefined ? 0 : low >> 7
-  cursor.rex = 0x40 | (w << 3) | ((inverted >> 5) & 7)
-  cursor.vvvv = (~low >> 3) & 15
+  // Outside of 64-bit mode there are eight registers, and no operands of 64 bits.
+  cursor.rex = cursor.bits === 64 ? 0x40 | (w << 3) | ((inverted >> 5) & 7) : 0x40
+  cursor.vvvv = (~low >> 3) & (cursor.bits === 64 ? 15 : 7)
   cursor.vectorLength = (low >> 2) & 1
   cursor.size66 = (low & 3) === 1
   cursor.repeat = impliedRepeats[low & 3]!

@@ -70,6 +70,7 @@ export const effectsOf = (form: Form, operands: ReadonlyArray<Operand>, mode: Mo
     },
     address: () => unknownValue,
     linear: () => unknownValue,
+    reach: () => {},
     load(memory) {
       seen.reads.add(memory)
       return unknownValue

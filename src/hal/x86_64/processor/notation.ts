@@ -8,7 +8,7 @@
  *     /r                  ModR/M; its reg field is an operand
  *     CA (of 0F 01 CA)    after an opcode that has ModR/M: that byte, whole
  *     +rb +rw +rd         the opcode's low three bits are an operand
- *     ib iw id io         an immediate of 1, 2, 4, 8 bytes, in the order of the operands; cb cd  a branch displacement
+ *     ib iw id io         an immediate of 1, 2, 4, 8 bytes, in the order of the operands; cb cw cd  a branch displacement, or a far pointer (cd cp)
  *     VEX.LZ.66.0F38.W0   a VEX prefix with L = 0, the prefix that it stands for (or none), the map, and W: an operand size of 32, or 64
  */
 import type { Encoding, Form, OperandName, Undefined } from "./Form.ts"
@@ -18,6 +18,7 @@ import type { Meaning } from "./Meaning.ts"
 export interface Remarks {
   readonly long?: false
   readonly legacy?: boolean
+  readonly real?: false
   readonly lock?: true
   readonly privileged?: true
   readonly addressWidth?: 16 | 32 | 64
@@ -44,8 +45,9 @@ export const inst = (
     name,
     operands,
     meaning,
-    long: remarks.long ?? true,
+    long: remarks.long ?? remarks.addressWidth !== 16,
     legacy: remarks.legacy ?? !isOnlyLong(encoding, operands, remarks),
+    real: remarks.real ?? !encoding.vex,
     lock: remarks.lock ?? false,
     privileged: remarks.privileged ?? false,
     addressWidth: remarks.addressWidth,
@@ -173,7 +175,7 @@ const encodingOf = (column: string): Encoding => {
 }
 
 const columnPattern =
-  /^(?:(?<prefix>NP|66|F2|F3) )?(?:(?<rexW>REX\.W) (?:\+ )?)?(?:(?<map>0F(?: 38| 3A)?) )?(?<opcode>[0-9A-F]{2})(?<plusRegister>\+r[bwdo])?(?: (?<modrm>\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdo])*$/
+  /^(?:(?<prefix>NP|66|F2|F3) )?(?:(?<rexW>REX\.W) (?:\+ )?)?(?:(?<map>0F(?: 38| 3A)?) )?(?<opcode>[0-9A-F]{2})(?<plusRegister>\+r[bwdo])?(?: (?<modrm>\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdop])*$/
 const vexPattern =
   /^VEX\.LZ\.(?:(?<prefix>66|F2|F3)\.)?(?<map>0F(?:38|3A)?)\.W(?<rexW>[01]) (?<opcode>[0-9A-F]{2}) (?<modrm>\/[r0-7])(?: ib)?$/
 

@@ -4,8 +4,9 @@
  * What selects is the opcode, the prefixes that count, and for some opcodes bits of ModR/M or REX.B. All combinations are laid out, so
  * that looking one up is two steps.
  */
-import type { Cursor } from "./Cursor.ts"
+import { addressWidthOf, type Cursor } from "./Cursor.ts"
 import type { Form } from "./Form.ts"
+import type { Mode } from "./Meaning.ts"
 import { operandReader, type ReadOperand } from "./operands.ts"
 
 /** A form, ready to be read from bytes. */
@@ -57,7 +58,10 @@ export class OpcodeMap {
   private readonly forms: ReadonlyArray<Array<Array<Form>>> = Array.from({ length: mapCount }, () => [])
   private readonly laidOut: ReadonlyArray<Array<Opcode | undefined>> = Array.from({ length: mapCount }, () => [])
 
-  constructor(forms: ReadonlyArray<Form>) {
+  private readonly bits: Mode["bits"]
+
+  constructor(forms: ReadonlyArray<Form>, bits: Mode["bits"]) {
+    this.bits = bits
     for (const form of forms) {
       const { opcode, plusRegister } = form.encoding
       const map = mapNumber(form.encoding.map, form.encoding.vex)
@@ -77,13 +81,13 @@ export class OpcodeMap {
     if (known !== undefined) return known
     const forms = this.forms[map]?.[opcode]
     if (forms === undefined) return undefined
-    const laidOut = opcodeOf(forms)
+    const laidOut = opcodeOf(forms, this.bits)
     this.laidOut[map]![opcode] = laidOut
     return laidOut
   }
 }
 
-const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
+const opcodeOf = (forms: ReadonlyArray<Form>, bits: Mode["bits"]): Opcode => {
   const selector = selectorFor(forms)
   const has16 = forms.some(({ sizes }) => sizes.every((size) => size === 16))
   const values = selectorValues[selector]
@@ -93,7 +97,7 @@ const opcodeOf = (forms: ReadonlyArray<Form>): Opcode => {
   for (const line of forms.map(lineFor)) {
     const claimed = Array.from({ length: values }, (_, value) => value).filter((value) => matches(line, value) !== 0)
     for (let slot = 0; slot < slots; slot++) {
-      const ofSlot = matchesSlot(line.form, slot, has16)
+      const ofSlot = matchesSlot(line.form, slot, has16, bits)
       if (ofSlot === 0) continue
       for (const value of claimed) {
         const place = slot * values + value
@@ -119,7 +123,7 @@ const lineFor = (form: Form): Line => {
   const { operands, encoding } = form
   const digit = typeof encoding.modrm === "object" && "digit" in encoding.modrm
   const isMemory = operands.some((operand) => /^m(?!offs)[^@]*$/.test(operand))
-  const isRegister = digit && operands.some((operand) => /^r\d+$/.test(operand))
+  const isRegister = digit && operands.some((operand) => /^(?:r\d+|st#)$/.test(operand))
   return {
     form,
     operands: operands.map((operand) => operandReader(form, operand)),
@@ -131,13 +135,19 @@ const lineFor = (form: Form): Line => {
 /** What makes a line's claim to an encoding special: each counts more than all before it together. No worth at all: no claim. */
 const worth = { opcode: 1, rexW: 2, digit: 4, wholeByte: 8, ownPrefix: 16 } as const
 
-/** `has16`: the opcode has a line of 16 bits, so that 66 says the operand size. */
-const matchesSlot = ({ encoding, sizes, addressWidth }: Form, slot: number, has16: boolean): number => {
+/** `has16`: the opcode has a line of 16 bits, so that 66 says the operand size, and so does the size of code. */
+const matchesSlot = (
+  { encoding, sizes, addressWidth }: Form,
+  slot: number,
+  has16: boolean,
+  bits: Mode["bits"]
+): number => {
   const repeat = (["", "F2", "F3"] as const)[slot >> 3]
   const [size66, rexW, address67] = [(slot & 4) !== 0, (slot & 2) !== 0, (slot & 1) !== 0]
-  if (addressWidth !== undefined && addressWidth !== (address67 ? 32 : 64)) return 0
+  if (addressWidth !== undefined && addressWidth !== addressWidthOf(bits, address67)) return 0
   const is66 = encoding.prefix === "66"
-  if (!sizes.includes(rexW ? 64 : size66 && !is66 ? 16 : 32)) return 0
+  const isSmall = size66 !== (bits === 16 && has16)
+  if (!sizes.includes(rexW ? 64 : isSmall && !is66 ? 16 : 32)) return 0
   const special = worth.opcode + (encoding.rexW ? worth.rexW : 0)
   switch (encoding.prefix) {
     case "any":

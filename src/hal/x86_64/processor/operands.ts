@@ -9,6 +9,7 @@ import {
   impliedMemory,
   type Memory,
   type Register,
+  type Relative,
   registerOffset
 } from "./Instruction.ts"
 import type { Width } from "./Meaning.ts"
@@ -37,7 +38,7 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^rm(\d+)$/,         (form, width) => registerOrMemory(width, width, form.popped)],
   [/^r(\d+)m(\d+)$/,    (form, width, other) => registerOrMemory(width, other, form.popped)],
   [/^m(8|16|32|64)$/,   (_form, width) => (cursor) => memory(cursor, width)],
-  [/^m(?:128|16[&:].*)?$/,  () => (cursor) => memory(cursor, 64)],
+  [/^m(?:80|128|16[&:].*|32&32)?$/,  () => (cursor) => memory(cursor, 64)],
   [/^m(\d+)@rsi$/,      (_form, width) => at67("rsi", width, segments.ds, true)],
   [/^m(\d+)@rdi$/,      (_form, width) => at67("rdi", width, segments.es, false)],
   [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],
@@ -49,9 +50,13 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^imm64$/,           () => (cursor) => immediate(64, cursor.int32(), cursor.int32())],
   [/^simm8$/,           (form) => extended(form, (cursor) => cursor.int8())],
   [/^simm32$/,          (form) => extended(form, (cursor) => cursor.int32())],
-  [/^rel8$/,            () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int8() })],
-  [/^rel32$/,           () => (cursor) => ({ kind: "rel", width: 64, disp: cursor.int32() })],
+  [/^rel8$/,            () => (cursor) => relative(cursor, cursor.int8())],
+  [/^rel16$/,           () => (cursor) => relative(cursor, cursor.int16())],
+  [/^rel32$/,           () => (cursor) => relative(cursor, cursor.int32())],
+  [/^ptr16:16$/,        () => (cursor) => immediate(64, cursor.int16() & 0xffff, cursor.int16() & 0xffff)],
+  [/^ptr16:32$/,        () => (cursor) => immediate(64, cursor.int32(), cursor.int16() & 0xffff)],
   [/^r\d+#$/,           () => (cursor) => immediate(8, cursor.reg, 0)],
+  [/^st#$/,             () => (cursor) => immediate(8, cursor.modrm & 7, 0)],
   [/^cr#$/,             () => (cursor) => oneOf(controlRegisters, cursor)],
   [/^dr#$/,             () => (cursor) => oneOf(debugRegisters, cursor)],
   [/^x$/,               () => (cursor) => vector(cursor.reg)],
@@ -77,6 +82,7 @@ const impliedOperands: Partial<Readonly<Record<OperandName, Decoded>>> = {
   cl: implied("rcx", 8),
   dx: implied("rdx", 16),
   "1": { kind: "imm", width: 8, lo: 1, hi: 0, implied: true },
+  st: { kind: "imm", width: 8, lo: 0, hi: 0, implied: true },
   es: segmentRegister("es"),
   cs: segmentRegister("cs"),
   ss: segmentRegister("ss"),
@@ -139,6 +145,13 @@ const extended = ({ sizes }: Form, value: (cursor: Cursor) => number): ReadOpera
   return (cursor) => immediate(16, value(cursor) & 0xffff, 0)
 }
 
+/** Outside of 64-bit mode, a target is as wide as operands are. */
+const relative = (cursor: Cursor, disp: number): Relative => ({
+  kind: "rel",
+  width: cursor.bits === 64 ? 64 : cursor.operandWidth,
+  disp
+})
+
 // ---- memory
 
 const stackPointer = registerOffset(4)
@@ -146,7 +159,8 @@ const framePointer = registerOffset(5)
 
 /** The operand of ModR/M, SIB and displacement, where ModRM.mod is not 3. SDM vol. 2A, "32-Bit Addressing Forms with the ModR/M Byte". */
 const memory = (cursor: Cursor, width: Width): Memory => {
-  const { mod } = cursor
+  const { mod, addressWidth } = cursor
+  if (addressWidth === 16) return memory16(cursor, width)
   let base: number = at.zero
   let index: number = at.zero
   let scale = 0
@@ -162,7 +176,7 @@ const memory = (cursor: Cursor, width: Width): Memory => {
     if (mod === 0 && (sib & 7) === 5) displacement = 2
     else base = registerOffset((sib & 7) | ((cursor.rex & 1) << 3))
   } else if (mod === 0 && (cursor.modrm & 7) === 5) {
-    ripRelative = true
+    ripRelative = cursor.bits === 64
     displacement = 2
   } else {
     base = registerOffset(cursor.rm)
@@ -172,7 +186,7 @@ const memory = (cursor: Cursor, width: Width): Memory => {
   return {
     kind: "mem",
     width,
-    addressWidth: cursor.address67 ? 32 : 64,
+    addressWidth,
     base,
     index,
     scale: scale as Memory["scale"],
@@ -184,6 +198,32 @@ const memory = (cursor: Cursor, width: Width): Memory => {
   }
 }
 
+/** Base and index by ModRM.rm. SDM vol. 2A, "16-Bit Addressing Forms with the ModR/M Byte". */
+const [bx, bp, si, di] = [3, 5, 6, 7].map(registerOffset) as [number, number, number, number]
+const bases16 = [bx, bx, bp, bp, si, di, bp, bx] as const
+const indexes16 = [si, di, si, di] as const
+
+const memory16 = (cursor: Cursor, width: Width): Memory => {
+  const { mod } = cursor
+  const rm = cursor.modrm & 7
+  const isOffset = mod === 0 && rm === 6
+  const base = isOffset ? at.zero : bases16[rm]!
+  const disp = mod === 1 ? cursor.int8() : mod === 2 || isOffset ? cursor.int16() : 0
+  return {
+    kind: "mem",
+    width,
+    addressWidth: 16,
+    base,
+    index: indexes16[rm] ?? at.zero,
+    scale: 0,
+    disp,
+    dispHigh: disp >> 31,
+    ripRelative: false,
+    segment: cursor.segment >= 0 ? cursor.segment : base === bp ? segments.ss : segments.ds,
+    implied: false
+  }
+}
+
 const furtherBy = (operand: Memory, bytes: number): Memory => {
   const disp = operand.disp + bytes
   return { ...operand, disp: disp | 0, dispHigh: disp < 0 ? -1 : 0 }
@@ -191,27 +231,27 @@ const furtherBy = (operand: Memory, bytes: number): Memory => {
 
 /** Memory at a register, of the address size. The segment of RDI cannot be overridden. */
 const at67 = (base: RegisterName, width: Width, segment: number, overridable: boolean): ReadOperand => {
-  const [wide, narrow] = ([64, 32] as const).map((addressWidth) =>
-    impliedMemory(implied(base, addressWidth), width, segment)
-  )
+  const at = (addressWidth: 16 | 32 | 64) => impliedMemory(implied(base, addressWidth), width, segment)
+  const operands = { 16: at(16), 32: at(32), 64: at(64) } as const
   return (cursor) => {
-    const operand = cursor.address67 ? narrow! : wide!
+    const operand = operands[cursor.addressWidth]
     return overridable && cursor.segment >= 0 ? { ...operand, segment: cursor.segment } : operand
   }
 }
 
 /** A whole offset, as wide as addresses are. */
 const offset = (cursor: Cursor, width: Width): Memory => {
-  const disp = cursor.int32()
+  const { addressWidth } = cursor
+  const disp = addressWidth === 16 ? cursor.int16() & 0xffff : cursor.int32()
   return {
     kind: "mem",
     width,
-    addressWidth: cursor.address67 ? 32 : 64,
+    addressWidth,
     base: at.zero,
     index: at.zero,
     scale: 0,
     disp,
-    dispHigh: cursor.address67 ? 0 : cursor.int32(),
+    dispHigh: addressWidth === 64 ? cursor.int32() : 0,
     ripRelative: false,
     segment: cursor.segment >= 0 ? cursor.segment : segments.ds,
     implied: false

@@ -8,11 +8,19 @@ import { pageSize } from "../memory/layout.ts"
 import { decode, type NoInstruction } from "./decode.ts"
 import { effectsOf, modifies } from "./effects.ts"
 import { explicit, holds, image, ruleNumber, ruleOf } from "./flags.ts"
-import { type Decoded, type Instruction, immediateValue, type Memory, segmentBase } from "./Instruction.ts"
+import {
+  type Decoded,
+  type Instruction,
+  immediateValue,
+  legacySegmentBase,
+  type Memory,
+  segmentBase
+} from "./Instruction.ts"
 import { vectors } from "./lanes.ts"
 import { type Exception, type Machine, type Mode, type Operand, systemNames, type Width } from "./Meaning.ts"
 import type { MakeReading, Reading, ReadingParts } from "./Reading.ts"
-import { at, cause, exceptions, modeOf, segments, stateWords } from "./State.ts"
+import { at, cause, exceptions, modeOf, segment, segments, stateWords } from "./State.ts"
+import { allows, codeLimit, refusal } from "./segmentation.ts"
 import { callVectorFunction, vectorAt, vectorFunctionNames } from "./vectorFunctions.ts"
 import { word, words } from "./words.ts"
 
@@ -84,7 +92,7 @@ class Plain implements Reading {
 
   private execute(rip: bigint): void {
     const instruction = this.fetch(rip)
-    const next = word(rip + BigInt(instruction.length))
+    const next = this.behind(instruction, rip)
     const pending: Pending = { stores: [], writes: [], rip: next, cause: cause.countdown }
     try {
       this.state(instruction, rip, pending)
@@ -108,12 +116,32 @@ class Plain implements Reading {
 
   /** The bytes may go on in the next page, which is asked for only then. */
   private fetch(rip: bigint): Instruction {
-    const start = this.codeAt(rip)
-    const here = this.code(start, Math.min(pageSize - (start % pageSize), longest))
-    const found = decode(here, 0, here.length, this.mode())
+    const mode = this.mode()
+    const room = mode.bits === 64 ? longest : this.roomForCode(rip)
+    const from = mode.bits === 64 ? rip : this.linear(segments.cs, rip)
+    const start = this.codeAt(from)
+    const here = this.code(start, Math.min(pageSize - (start % pageSize), room))
+    const found = decode(here, 0, here.length, mode)
     if (found !== "incomplete") return this.instruction(found)
-    const more = this.code(this.codeAt(word(rip + BigInt(here.length))), longest - here.length)
-    return this.instruction(decode(new Uint8Array([...here, ...more]), 0, longest, this.mode()))
+    if (here.length === room) return this.raise("#GP(0)")
+    const onward = from + BigInt(here.length)
+    const more = this.code(this.codeAt(mode.bits === 64 ? word(onward) : half(onward)), room - here.length)
+    const whole = decode(new Uint8Array([...here, ...more]), 0, room, mode)
+    return whole === "incomplete" && room < longest ? this.raise("#GP(0)") : this.instruction(whole)
+  }
+  /** So many bytes of an instruction are within the limit of the code segment: at least one, else #GP(0). */
+  private roomForCode(eip: bigint): number {
+    const room = codeLimit(this.view, segmentAt(segments.cs)) - Number(eip) + 1
+    return room > 0 ? Math.min(room, longest) : this.raise("#GP(0)")
+  }
+  /** Of an offset in a segment, outside of 64-bit mode. */
+  private linear(segment: number, offset: bigint): bigint {
+    return half(offset + this.get(legacySegmentBase(segment), 64))
+  }
+  /** RIP of the instruction after this one. */
+  private behind({ length }: Instruction, rip: bigint): bigint {
+    const next = rip + BigInt(length)
+    return this.mode().bits === 64 ? word(next) : half(next)
   }
   private codeAt(address: bigint): number {
     return checked(this.access.execute(lo(address), hi(address)))
@@ -137,7 +165,8 @@ class Plain implements Reading {
   ): Machine<bigint, boolean, bigint> {
     const plain = this
     const { view } = this
-    const next = word(rip + BigInt(instruction.length))
+    const next = this.behind(instruction, rip)
+    const isLong = mode.bits === 64
     const effects = effectsOf(instruction.form, instruction.operands, mode)
     const { rule, width, inputs } = this.lastFlags()
 
@@ -149,7 +178,15 @@ class Plain implements Reading {
     }
     const linear = (operand: Operand, by = 0n): bigint => {
       const { addressWidth, segment } = memoryOf(operand)
-      return word(BigInt.asUintN(addressWidth, offset(operand) + by) + plain.get(segmentBase(segment), 64))
+      const inSegment = BigInt.asUintN(addressWidth, offset(operand) + by)
+      return isLong ? word(inSegment + plain.get(segmentBase(segment), 64)) : plain.linear(segment, inSegment)
+    }
+    /** Asks the segment. */
+    const reach = (operand: Operand, bytes: number, writes: boolean, by = 0n): void => {
+      if (isLong) return
+      const { addressWidth, segment } = memoryOf(operand)
+      const first = Number(BigInt.asUintN(addressWidth, offset(operand) + by))
+      if (!allows(view, segmentAt(segment), first, bytes, writes)) plain.raise(refusal(segment))
     }
 
     const machine: Machine<bigint, boolean, bigint> = {
@@ -166,7 +203,7 @@ class Plain implements Reading {
           case "mem":
             return machine.load(decoded, decoded.width)
           case "rel":
-            return word(next + BigInt(decoded.disp))
+            return BigInt.asUintN(decoded.width, next + BigInt(decoded.disp))
         }
       },
       write(operand, value, when = true) {
@@ -177,9 +214,14 @@ class Plain implements Reading {
       },
       address: offset,
       linear,
-      load: (memory, width, by) =>
-        plain.load(linear(memory, by), width, memoryOf(memory).segment, modifies(effects, memory)),
+      reach: (memory, bytes, writes) => reach(memory, bytes, writes),
+      load(memory, width, by) {
+        const writes = modifies(effects, memory)
+        reach(memory, width / 8, writes, by)
+        return plain.load(linear(memory, by), width, memoryOf(memory).segment, writes)
+      },
       store(memory, value, width, by) {
+        reach(memory, width / 8, true, by)
         pending.stores.push({ address: linear(memory, by), value, width, segment: memoryOf(memory).segment })
       },
       vector(operand) {
@@ -212,7 +254,9 @@ class Plain implements Reading {
       here: () => rip,
       next: () => next,
       jump(target, when = true) {
-        if (when) pending.rip = target
+        if (!when) return
+        if (!isLong && Number(target) > codeLimit(view, segmentAt(segments.cs))) plain.raise("#GP(0)")
+        pending.rip = target
       },
       skip(when) {
         if (when) throw new Stop("skip")
@@ -282,6 +326,10 @@ class Plain implements Reading {
 }
 
 const longest = 15
+
+/** Linear addresses and EIP outside of 64-bit mode. */
+const half = (value: bigint): bigint => BigInt.asUintN(32, value)
+const segmentAt = (number: number): number => at.segment + number * segment.bytes
 
 /** What Access found. */
 const checked = (result: number): number => {

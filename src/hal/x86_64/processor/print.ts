@@ -16,9 +16,10 @@ const printOperand = (form: Form, name: OperandName, operand: Decoded, next: big
     case "reg":
       return printRegister(operand.offset, operand.width)
     case "imm":
+      if (name.startsWith("ptr")) return `${hex(BigInt(operand.lo >>> 0))}, ${hex(BigInt(operand.hi))}`
       return name.endsWith("#") ? printNumbered(name, operand.lo) : hex(immediateValue(operand))
     case "rel":
-      return hex(BigInt.asUintN(64, next + BigInt(operand.disp)))
+      return hex(BigInt.asUintN(operand.width, next + BigInt(operand.disp)))
     case "mem":
       return printMemory(sizeNames[sizeOf(name)], form.popped ? unpopped(operand) : operand)
   }
@@ -52,6 +53,7 @@ const printNumbered = (name: OperandName, number: number): string => {
 // biome-ignore format: a table
 const sizeNames = {
   "": "", 8: "byte ptr ", 16: "word ptr ", 32: "dword ptr ", 64: "qword ptr ", 128: "xmmword ptr ",
+  "16&16": "dword ptr ", "16&32": "fword ptr ", "32&32": "qword ptr ",
   "16:16": "dword ptr ", "16:32": "fword ptr ", "16:64": "tbyte ptr ", "16&64": "tbyte ptr "
 } as const
 
@@ -65,10 +67,17 @@ const printMemory = (size: string, memory: Memory): string => {
   const parts = [
     ...(ripRelative ? [addressWidth === 64 ? "rip" : "eip"] : []),
     ...(base === at.zero ? [] : [register(base)]),
-    ...(index === at.zero ? [] : [`${register(index)}*${1 << scale}`])
+    ...(index === at.zero ? [] : [addressWidth === 16 ? register(index) : `${register(index)}*${1 << scale}`])
   ]
   const offset = (BigInt(dispHigh) << 32n) | BigInt(disp >>> 0)
-  return `${size}${segment >= segments.fs ? `${segmentNames[segment]}:` : ""}[${sum(parts, offset, addressWidth)}]`
+  return `${size}${segment === usualSegment(memory) ? "" : `${segmentNames[segment]}:`}[${sum(parts, offset, addressWidth)}]`
+}
+
+/** What no prefix has said. */
+const usualSegment = ({ base, implied }: Memory): number => {
+  const [rsp, rbp, rdi] = [4, 5, 7].map((number) => at.general + 8 * number)
+  if (base === rsp || base === rbp) return segments.ss
+  return implied && base === rdi ? segments.es : segments.ds
 }
 
 const sum = (parts: ReadonlyArray<string>, offset: bigint, addressWidth: number): string => {

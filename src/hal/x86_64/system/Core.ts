@@ -8,7 +8,8 @@ import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
-import { at, modeNumber, segment, segments } from "../processor/State.ts"
+import type { Mode, Privilege } from "../processor/Meaning.ts"
+import { at, isLong, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
 /** What an operation asks of whoever runs the processor. */
@@ -83,14 +84,33 @@ export class Core {
 
   // ---- privilege
 
-  get privilege(): 0 | 1 | 2 | 3 {
-    return (this.i32[at.mode >> 2]! & 3) as 0 | 1 | 2 | 3
+  get privilege(): Privilege {
+    return (this.i32[at.mode >> 2]! & 3) as Privilege
   }
 
   /** CS says how to decode and with what privilege; with RFLAGS.AC and CR4.SMAP, which translations are in force. */
-  enterMode(bits: 16 | 32 | 64, privilege: 0 | 1 | 2 | 3): void {
-    this.i32[at.mode >> 2] = modeNumber({ bits, privilege })
+  enterMode(bits: Mode["bits"], privilege: Privilege): void {
+    this.noteMode(bits, privilege)
     this.accessModeChanged()
+  }
+
+  private noteMode(bits: Mode["bits"], privilege: Privilege): void {
+    this.i32[at.mode >> 2] = modeNumber(
+      bits === 64 ? { bits, privilege } : { bits, privilege, stack: this.stackWidth(), isProtected: this.isProtected() }
+    )
+  }
+
+  /** SS.B. */
+  private stackWidth(): 16 | 32 {
+    return this.segmentAccess(segments.ss) & 0x4000 ? 32 : 16
+  }
+
+  private isProtected(): boolean {
+    return (this.low(at.cr0) & CR0.PE) !== 0 && (this.low(at.rflags) & RFLAGS.VM) === 0
+  }
+
+  get mode(): Mode {
+    return modeOf(this.i32[at.mode >> 2]!)
   }
 
   accessModeChanged(): void {
@@ -187,6 +207,7 @@ export class Core {
     this.view.setUint16(offset + segment.access, access, true)
     this.view.setUint32(offset + segment.limit, limit, true)
     this.set(this.segmentBase(of), baseLow, baseHigh)
+    if (of === segments.ss && !isLong(this.i32[at.mode >> 2]!)) this.noteMode(this.mode.bits, this.privilege)
   }
 
   // ---- memory

@@ -29,6 +29,7 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "edx", bit: 6,  name: "PAE" },
   { leaf: 1,           register: "edx", bit: 8,  name: "CX8",          instructions: ["cmpxchg8b"] },
   { leaf: 1,           register: "edx", bit: 9,  name: "APIC" },
+  { leaf: 1,           register: "edx", bit: 11, name: "SEP",          instructions: ["sysenter", "sysexit"] },
   { leaf: 1,           register: "edx", bit: 13, name: "PGE" },
   { leaf: 1,           register: "edx", bit: 15, name: "CMOV",         instructions: ["cmove"] },
   { leaf: 1,           register: "edx", bit: 16, name: "PAT" },

@@ -35,6 +35,9 @@ const writeEfer = (core: Core, lo: number): void => {
 // biome-ignore format: a register, a line
 const rows = [
   { number: 0x008b,      name: "IA32_BIOS_SIGN_ID",   reset: zero,                        write: "nothing" },
+  { number: 0x0174,      name: "IA32_SYSENTER_CS",    reset: zero,                        write: "any" },
+  { number: 0x0175,      name: "IA32_SYSENTER_ESP",   reset: zero,                        write: "canonical" },
+  { number: 0x0176,      name: "IA32_SYSENTER_EIP",   reset: zero,                        write: "canonical" },
   { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, 0x0000_0001],            write: { mask: [0, 0x0000_0001] } },
   { number: 0x0277,      name: "IA32_PAT",            reset: [0x0007_0406, 0x0007_0406],  write: "pat" },
   { number: 0xc000_0080, name: "IA32_EFER",           reset: zero,                        write: { mask: [0, EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE] }, effect: writeEfer },

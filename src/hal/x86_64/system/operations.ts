@@ -17,6 +17,7 @@ import * as ports from "./ports.ts"
 import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
 import { interruptReturn, poppableFlags } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
+import { sysenter, sysexit } from "./sysenter.ts"
 
 export type Operation = (core: Core) => void
 
@@ -91,6 +92,12 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   iret: (core) => interruptReturn(core, input(core, 0)),
   int: (core) => core.surroundings.interrupt(input(core, 0), "software"),
   int1: (core) => core.surroundings.interrupt(vector.DB, "trap"),
+
+  into: (core) => {
+    if (input(core, 0) !== 0) core.surroundings.interrupt(vector.OF, "software")
+  },
+  sysenter,
+  sysexit: (core) => sysexit(core, input(core, 0)),
 
   hlt: (core) => {
     core.i32[system.activity >> 2] = activity.halted

@@ -53,15 +53,28 @@ export const makeCase = (form: Form, random: Random): Case => {
 /** The forms that user mode runs in the same way under an operating system as without one. */
 export const comparableForms = (random: Random): ReadonlyArray<Form> =>
   forms.filter((form) => {
+    if (!form.long || isUnlike(form)) return false
     if (form.privileged) return true
-    if (isUnlike(form)) return false
     const { instruction } = makeCase(form, random)
     return effectsOf(form, instruction.operands, userMode).system === undefined
   })
 
 /** Answered by the operating system, used by the harness itself, not on every processor, or (MOVSXD of 16 bits) not the same on all. */
 const isUnlike = ({ name, operands }: Form): boolean => unlike.has(name) || (name === "movsxd" && operands[0] === "r16")
-const unlike = new Set(["rcpps", "rcpss", "rsqrtps", "rsqrtss", "sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "clflushopt", "clwb"])
+const unlike = new Set([
+  "rcpps",
+  "rcpss",
+  "rsqrtps",
+  "rsqrtss",
+  "sldt",
+  "str",
+  "smsw",
+  "rdfsbase",
+  "wrfsbase",
+  "wrgsbase",
+  "clflushopt",
+  "clwb"
+])
 
 // ---- registers that suit the instruction
 

@@ -35,7 +35,7 @@ const operationOf = (form: Form, random: Random): SystemName | undefined =>
 
 export const operationForms = (random: Random): ReadonlyArray<Form> =>
   forms.filter((form) => {
-    const operation = form.privileged || isKept(form) ? undefined : operationOf(form, random)
+    const operation = !form.long || form.privileged || isKept(form) ? undefined : operationOf(form, random)
     return operation !== undefined && operations.has(operation)
   })
 

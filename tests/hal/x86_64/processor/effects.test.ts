@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { decode } from "../../../../src/hal/x86_64/processor/decode.ts"
 import { effectsOf, mayFault, modifies } from "../../../../src/hal/x86_64/processor/effects.ts"
-import { stack } from "../../../../src/hal/x86_64/processor/Instruction.ts"
+import { stacks } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 
 const mode = { bits: 64, privilege: 3 } as const
 
@@ -28,7 +28,7 @@ describe("what is seen of an instruction", () => {
     expect(mayFault(mov.effects)).toBe(true)
   })
   it("PUSH writes the stack", () => {
-    expect([...watched("50").effects.writes]).toContain(stack)
+    expect([...watched("50").effects.writes]).toContain(stacks[64].top)
   })
   it("a shift by CL may leave the flags, a shift by 1 does not", () => {
     expect(watched("d3 e0").effects.setsFlags).toBe("perhaps")

@@ -25,9 +25,9 @@ Object.assign(formatter, {
   memorySizeOptions: MemorySizeOptions.Always
 })
 
-/** Of up to 15 bytes at an address; nothing if they are no instruction. */
-export const opinion = (bytes: Uint8Array, rip: bigint): Opinion | undefined => {
-  const decoder = new Decoder(64, bytes.subarray(0, 15), DecoderOptions.None)
+/** Of up to 15 bytes at an address, as code of this size; nothing if they are no instruction. */
+export const opinion = (bytes: Uint8Array, rip: bigint, bits: 16 | 32 | 64 = 64): Opinion | undefined => {
+  const decoder = new Decoder(bits, bytes.subarray(0, 15), DecoderOptions.None)
   decoder.ip = rip
   const instruction = decoder.decode()
   const found = instruction.isInvalid
@@ -63,3 +63,12 @@ export const common = (text: string): string =>
     .replace(/^(?:xchg (?:r8, rax|eax, r8d|ax, r8w)|pause)$/, "pause")
     .replace(/^([sl][gi]dt) \w+ ptr /, "$1 ")
     .replace(/^(?:nop|prefetch\w*|cldemote|prefetchit.|endbr..|rdssp.)\b.*$/, "nop")
+
+/** Extensions of which nothing is here. */
+const otherFeatures =
+  /^(?!INTEL|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
+/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. FWAIT is of the FPU. */
+export const undecoded = /^(?:ud[01]|fwait|rsm)\b/
+
+export const isOfOtherFeature = ({ features }: Opinion): boolean =>
+  features.some((feature) => otherFeatures.test(feature))

@@ -49,11 +49,11 @@ describe("lines by operand size", () => {
 
 describe("two lines for one encoding", () => {
   it("are a mistake of the table", () => {
-    const twice = new OpcodeMap([inst("90", "nop", [], nothing), inst("90", "pause", [], nothing)])
+    const twice = new OpcodeMap([inst("90", "nop", [], nothing), inst("90", "pause", [], nothing)], 64)
     expect(() => twice.find(0, 0x90)).toThrow("pause is nop as well")
   })
   it("are none if one of them is more special", () => {
     const [nop, pause] = [inst("90", "nop", [], nothing), inst("F3 90", "pause", [], nothing)]
-    expect(new OpcodeMap([nop, pause]).find(0, 0x90)?.lines.map((line) => line?.form)).toContain(pause)
+    expect(new OpcodeMap([nop, pause], 64).find(0, 0x90)?.lines.map((line) => line?.form)).toContain(pause)
   })
 })

@@ -99,6 +99,10 @@ export const forms: ReadonlyArray<Form> = [
   ...sized("FF /0", "inc", ["rm"], inc, { lock: true }),
   inst("FE /1", "dec", ["rm8"], dec, { lock: true }),
   ...sized("FF /1", "dec", ["rm"], dec, { lock: true }),
+  inst("40+rw", "inc", ["r16"], inc, { long: false }),
+  inst("40+rd", "inc", ["r32"], inc, { long: false }),
+  inst("48+rw", "dec", ["r16"], dec, { long: false }),
+  inst("48+rd", "dec", ["r32"], dec, { long: false }),
   inst("F6 /3", "neg", ["rm8"], neg, { lock: true }),
   ...sized("F7 /3", "neg", ["rm"], neg, { lock: true })
 ]

@@ -12,6 +12,7 @@ export const binary = (n: number, name: string, meaning: Meaning, remarks: Remar
     inst(`${hex(8 * n + 4)} ib`, name, ["al", "imm8"], meaning, ofRegisters),
     ...sized(`${hex(8 * n + 5)} iz`, name, ["ax", "imm"], meaning, ofRegisters),
     inst(`80 /${n} ib`, name, ["rm8", "imm8"], meaning, remarks),
+    inst(`82 /${n} ib`, name, ["rm8", "imm8"], meaning, { ...remarks, long: false }),
     ...sized(`81 /${n} iz`, name, ["rm", "imm"], meaning, remarks),
     ...sized(`83 /${n} ib`, name, ["rm", "simm8"], meaning, remarks),
     inst(`${hex(8 * n)} /r`, name, ["rm8", "r8"], meaning, remarks),

@@ -14,6 +14,17 @@ const indirect =
     x.system(name, x.load(memory, 16, number(x, width / 8)), offset, number(x, width))
   }
 
+/** A far pointer in the instruction: the offset, and the selector above it. */
+const direct =
+  (name: "farCall" | "farJump", width: 16 | 32): Meaning =>
+  (x, pointer) => {
+    const both = x.read(pointer)
+    x.system(name, x.shr(both, number(x, 32)), x.low(both, 32), number(x, width))
+  }
+
+/** "If OF = 1": the only interrupt with a condition. */
+const into: Meaning = (x) => x.system("into", x.number(x.condition("O")))
+
 const ret =
   (width: 16 | 32 | 64): Meaning =>
   (x) =>
@@ -32,6 +43,15 @@ export const forms: ReadonlyArray<Form> = [
   inst("CC", "int3", [], breakpoint),
   inst("CD ib", "int", ["imm8"], does("int")),
   inst("F1", "int1", [], does("int1")),
+
+  inst("CE", "into", [], into, { long: false }),
+  inst("0F 34", "sysenter", [], does("sysenter")),
+  inst("0F 35", "sysexit", [], doesAtSize("sysexit", 32), privileged),
+  inst("REX.W + 0F 35", "sysexitq", [], doesAtSize("sysexit", 64), privileged),
+  inst("9A cd", "call far", ["ptr16:16"], direct("farCall", 16), { sizes: [16], long: false }),
+  inst("9A cp", "call far", ["ptr16:32"], direct("farCall", 32), { sizes: [32], long: false }),
+  inst("EA cd", "jmp far", ["ptr16:16"], direct("farJump", 16), { sizes: [16], long: false }),
+  inst("EA cp", "jmp far", ["ptr16:32"], direct("farJump", 32), { sizes: [32], long: false }),
 
   ...operandSizes.flatMap(({ width, suffix, rexW, remarks }) => [
     inst(`${rexW}CF`, `iret${suffix}`, [], doesAtSize("iret", width), remarks),

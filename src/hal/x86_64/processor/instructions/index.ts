@@ -3,6 +3,7 @@ import type { Form } from "../Form.ts"
 import { forms as arithmetic } from "./arithmetic.ts"
 import { forms as bit } from "./bit.ts"
 import { forms as bmi } from "./bmi.ts"
+import { forms as decimal } from "./decimal.ts"
 import { forms as doubleShift } from "./doubleShift.ts"
 import { forms as exchange } from "./exchange.ts"
 import { forms as far } from "./far.ts"
@@ -25,6 +26,7 @@ export const forms: ReadonlyArray<Form> = [
   ...arithmetic,
   ...bit,
   ...bmi,
+  ...decimal,
   ...doubleShift,
   ...exchange,
   ...far,

@@ -22,13 +22,13 @@ const jcc =
     x.jump(x.read(target), holding(x, condition, negated))
 
 const jcxz =
-  (width: 32 | 64): Meaning =>
+  (width: 16 | 32 | 64): Meaning =>
   (x, target) =>
     x.jump(x.read(target), x.equal(x.read(implied("rcx", width)), x.constant(0n)))
 
-/** The count is RCX or ECX, by the address size. It changes no flag. */
+/** The count is RCX, ECX or CX, by the address size. It changes no flag. */
 const loop =
-  (width: 32 | 64, also?: "E" | "NE"): Meaning =>
+  (width: 16 | 32 | 64, also?: "E" | "NE"): Meaning =>
   (x, target) => {
     const counter = implied("rcx", width)
     const count = x.low(x.sub(x.read(counter), x.constant(1n)), width)
@@ -38,41 +38,66 @@ const loop =
   }
 
 const call: Meaning = (x, target) => {
-  pushed(x, x.next(), 64)
+  pushed(x, target.width, x.next())
   x.jump(x.read(target))
 }
 const callIndirect: Meaning = (x, target) => {
   const to = canonical(x, x.read(target))
-  pushed(x, x.next(), 64)
+  pushed(x, target.width, x.next())
   x.jump(to)
 }
 
-const ret: Meaning = (x) => x.jump(canonical(x, popped(x, 64)))
-const retRelease: Meaning = (x, release) => x.jump(canonical(x, popped(x, 64, x.read(release))))
+const ret =
+  (width: 16 | 32 | 64): Meaning =>
+  (x) =>
+    x.jump(canonical(x, popped(x, width)))
+const retRelease =
+  (width: 16 | 32 | 64): Meaning =>
+  (x, release) =>
+    x.jump(canonical(x, popped(x, width, x.read(release))))
 
-const near = { f64: true } as const
+/** To a displacement that is no larger than a byte: the same line in all modes. */
+const short = { f64: true } as const
+const near = { f64: true, legacy: false } as const
+/** The lines of other modes, by operand size; the displacement is as wide as operands are. */
+// biome-ignore format: a size, a line
+const legacySizes = [
+  { width: 16, c: "cw", remarks: { sizes: [16], long: false } },
+  { width: 32, c: "cd", remarks: { sizes: [32], long: false } }
+] as const
 
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
-  inst("EB cb", "jmp", ["rel8"], jmp, near),
+  inst("EB cb", "jmp", ["rel8"], jmp, short),
   inst("E9 cd", "jmp", ["rel32"], jmp, near),
   inst("FF /4", "jmp", ["rm64"], jmpIndirect, near),
 
   ...conditionCodes.flatMap(({ code, suffix, condition, negated }) => [
-    inst(`7${code} cb`, `j${suffix}`, ["rel8"], jcc(condition, negated), near),
-    inst(`0F 8${code} cd`, `j${suffix}`, ["rel32"], jcc(condition, negated), near)
+    inst(`7${code} cb`, `j${suffix}`, ["rel8"], jcc(condition, negated), short),
+    inst(`0F 8${code} cd`, `j${suffix}`, ["rel32"], jcc(condition, negated), near),
+    ...legacySizes.map(({ width, c, remarks }) => inst(`0F 8${code} ${c}`, `j${suffix}`, [`rel${width}`], jcc(condition, negated), remarks))
   ]),
 
-  inst("E3 cb", "jecxz", ["rel8"], jcxz(32), { ...near, addressWidth: 32 }),
-  inst("E3 cb", "jrcxz", ["rel8"], jcxz(64), { ...near, addressWidth: 64 }),
-  ...([32, 64] as const).flatMap((width) => [
-    inst("E0 cb", "loopne", ["rel8"], loop(width, "NE"), { ...near, addressWidth: width }),
-    inst("E1 cb", "loope", ["rel8"], loop(width, "E"), { ...near, addressWidth: width }),
-    inst("E2 cb", "loop", ["rel8"], loop(width), { ...near, addressWidth: width })
+  inst("E3 cb", "jcxz", ["rel8"], jcxz(16), { ...short, addressWidth: 16 }),
+  inst("E3 cb", "jecxz", ["rel8"], jcxz(32), { ...short, addressWidth: 32 }),
+  inst("E3 cb", "jrcxz", ["rel8"], jcxz(64), { ...short, addressWidth: 64 }),
+  ...([16, 32, 64] as const).flatMap((width) => [
+    inst("E0 cb", "loopne", ["rel8"], loop(width, "NE"), { ...short, addressWidth: width }),
+    inst("E1 cb", "loope", ["rel8"], loop(width, "E"), { ...short, addressWidth: width }),
+    inst("E2 cb", "loop", ["rel8"], loop(width), { ...short, addressWidth: width })
   ]),
 
   inst("E8 cd", "call", ["rel32"], call, near),
   inst("FF /2", "call", ["rm64"], callIndirect, near),
-  inst("C3", "ret", [], ret, near),
-  inst("C2 iw", "ret", ["imm16"], retRelease, near)
+  inst("C3", "ret", [], ret(64), near),
+  inst("C2 iw", "ret", ["imm16"], retRelease(64), near),
+
+  ...legacySizes.flatMap(({ width, c, remarks }) => [
+    inst(`E9 ${c}`, "jmp", [`rel${width}`], jmp, remarks),
+    inst("FF /4", "jmp", [`rm${width}`], jmpIndirect, remarks),
+    inst(`E8 ${c}`, "call", [`rel${width}`], call, remarks),
+    inst("FF /2", "call", [`rm${width}`], callIndirect, remarks),
+    inst("C3", "ret", [], ret(width), remarks),
+    inst("C2 iw", "ret", ["imm16"], retRelease(width), remarks)
+  ])
 ]

@@ -3,6 +3,7 @@
  * of the same names. PUSH and POP of FS and GS: stack.ts.
  */
 import type { Form } from "../Form.ts"
+import { zeroFlag } from "../flags.ts"
 import type { Machine, Meaning } from "../Meaning.ts"
 import { inst } from "../notation.ts"
 import { canonical } from "./jump.ts"
@@ -22,8 +23,10 @@ const movTo =
 
 const loadFarPointer =
   (segment: number, width: 16 | 32 | 64): Meaning =>
-  (x, register, memory) =>
+  (x, register, memory) => {
+    x.reach(memory, width / 8 + 2, false)
     x.system("loadFarPointer", number(x, segment), x.read(register), x.linear(memory), number(x, width))
+  }
 
 /** "#UD if CR4.FSGSBASE = 0." Of a base written, "#GP(0) if the source operand contains a non-canonical address". */
 const requireFsGsBase = <V, B>(x: Machine<V, B>): void => x.raise("#UD", x.not(x.bit(x.get("cr4"), 16)))
@@ -49,6 +52,18 @@ const describe =
 /** Only in 64-bit mode. Prefix 66 changes nothing. */
 const base = { legacy: false, sizes: [16, 32] } as const
 
+/** "Not recognized in real-address and virtual-8086 mode": they are about descriptors. */
+const descriptors = { real: false } as const
+
+/** The destination's RPL becomes at least the source's. ZF says whether it changed. */
+const arpl: Meaning = (x, dest, src) => {
+  const [rpl, selector] = [x.constant(3n), x.read(dest)]
+  const wanted = x.and(x.read(src), rpl)
+  const raises = x.below(x.and(selector, rpl), wanted)
+  x.write(dest, x.choose(raises, x.or(x.and(selector, x.constant(0xfffcn)), wanted), selector))
+  x.flags(zeroFlag, 64, [x.number(raises), x.status()])
+}
+
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
   ...segmentNames.flatMap((name, n) => selectorForms(`8C /${n}`, "mov", [name], movFrom(name))),
@@ -69,14 +84,19 @@ export const forms: ReadonlyArray<Form> = [
     inst(`${rexW}0F B2 /r`, "lss", [`r${width}#`, `m16:${width}`], loadFarPointer(2, width), remarks),
     inst(`${rexW}0F B4 /r`, "lfs", [`r${width}#`, `m16:${width}`], loadFarPointer(4, width), remarks),
     inst(`${rexW}0F B5 /r`, "lgs", [`r${width}#`, `m16:${width}`], loadFarPointer(5, width), remarks),
-    inst(`${rexW}0F 02 /r`, "lar", [`r${width}#`, "rm16"], describe("lar", width), remarks),
-    inst(`${rexW}0F 03 /r`, "lsl", [`r${width}#`, "rm16"], describe("lsl", width), remarks)
+    ...(width === 64 ? [] : [
+      inst("C5 /r", "lds", [`r${width}#`, `m16:${width}`], loadFarPointer(3, width), { ...remarks, long: false }),
+      inst("C4 /r", "les", [`r${width}#`, `m16:${width}`], loadFarPointer(0, width), { ...remarks, long: false })
+    ]),
+    inst(`${rexW}0F 02 /r`, "lar", [`r${width}#`, "rm16"], describe("lar", width), { ...remarks, ...descriptors }),
+    inst(`${rexW}0F 03 /r`, "lsl", [`r${width}#`, "rm16"], describe("lsl", width), { ...remarks, ...descriptors })
   ]),
-  inst("0F 00 /4", "verr", ["rm16"], does("verr"), anySize),
-  inst("0F 00 /5", "verw", ["rm16"], does("verw"), anySize),
+  inst("0F 00 /4", "verr", ["rm16"], does("verr"), { ...anySize, ...descriptors }),
+  inst("0F 00 /5", "verw", ["rm16"], does("verw"), { ...anySize, ...descriptors }),
 
-  ...selectorForms("0F 00 /0", "sldt", [], storeUnprotected("ldtr")),
-  ...selectorForms("0F 00 /1", "str", [], storeUnprotected("tr")),
-  inst("0F 00 /2", "lldt", ["rm16"], does("lldt"), { ...privileged, ...anySize }),
-  inst("0F 00 /3", "ltr", ["rm16"], does("ltr"), { ...privileged, ...anySize })
+  ...selectorForms("0F 00 /0", "sldt", [], storeUnprotected("ldtr"), descriptors),
+  ...selectorForms("0F 00 /1", "str", [], storeUnprotected("tr"), descriptors),
+  inst("63 /r", "arpl", ["rm16", "r16"], arpl, { long: false, ...anySize, ...descriptors }),
+  inst("0F 00 /2", "lldt", ["rm16"], does("lldt"), { ...privileged, ...anySize, ...descriptors }),
+  inst("0F 00 /3", "ltr", ["rm16"], does("ltr"), { ...privileged, ...anySize, ...descriptors })
 ]

@@ -1,7 +1,7 @@
 /** Words of the system that programs may store: selectors, and the lower part of CR0. */
 import type { Form, OperandName } from "../Form.ts"
 import type { Meaning, StateWord } from "../Meaning.ts"
-import { inst } from "../notation.ts"
+import { inst, type Remarks } from "../notation.ts"
 
 /** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). CPL is the privilege level in CS. */
 export const storeUnprotected =
@@ -18,9 +18,10 @@ export const selectorForms = (
   opcode: string,
   name: string,
   source: ReadonlyArray<OperandName>,
-  meaning: Meaning
+  meaning: Meaning,
+  remarks: Remarks = {}
 ): ReadonlyArray<Form> => [
-  inst(opcode, name, ["rm16", ...source], meaning),
-  inst(opcode, name, ["r32m16", ...source], meaning),
+  inst(opcode, name, ["rm16", ...source], meaning, remarks),
+  inst(opcode, name, ["r32m16", ...source], meaning, remarks),
   inst(`REX.W + ${opcode}`, name, ["r64m16", ...source], meaning)
 ]

@@ -10,7 +10,7 @@ import { implied } from "../Instruction.ts"
 import type { Machine, Meaning, Operand, Width } from "../Meaning.ts"
 import { inst, type Remarks } from "../notation.ts"
 
-type AddressWidth = 32 | 64
+type AddressWidth = 16 | 32 | 64
 /** One iteration. What it gives, if anything, is whether a repetition may go on. */
 type Iteration = (addressWidth: AddressWidth) => <V, B>(x: Machine<V, B>, ...operands: Array<Operand>) => B | undefined
 
@@ -77,6 +77,7 @@ const port =
   (x, ...operands) => {
     const memory = operands[name === "ins" ? 0 : 1]!
     if (repeat) x.skip(x.equal(x.read(implied("rcx", addressWidth)), x.constant(0n)))
+    x.reach(memory, memory.width / 8, name === "ins")
     const numbers = [memory.width, addressWidth, Number(repeat)].map((n) => x.constant(BigInt(n)))
     x.system(name, x.linear(memory), ...numbers)
   }
@@ -100,7 +101,7 @@ const string = (
   iteration: Iteration,
   compares: boolean
 ): ReadonlyArray<Form> =>
-  ([32, 64] as const).flatMap((addressWidth) =>
+  ([16, 32, 64] as const).flatMap((addressWidth) =>
     widths.flatMap(({ width, suffix, rexW, remarks: ofWidth }) => {
       const code = rexW + hex(opcode + Number(width !== 8))
       const remarks: Remarks = { ...ofWidth, addressWidth }
@@ -126,7 +127,7 @@ const ports = (
   name: "ins" | "outs",
   operands: (width: Width) => ReadonlyArray<OperandName>
 ): ReadonlyArray<Form> =>
-  ([32, 64] as const).flatMap((addressWidth) =>
+  ([16, 32, 64] as const).flatMap((addressWidth) =>
     portWidths.flatMap(({ width, suffix, remarks }) => {
       const code = hex(opcode + Number(width !== 8))
       const line = (prefix: string, repeat: boolean) =>

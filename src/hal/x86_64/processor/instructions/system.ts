@@ -1,7 +1,7 @@
 /** Instructions for those who run the machine. SDM vol. 3A, "System Instruction Summary"; vol. 2, the pages of the same names. Segments: segment.ts. */
 import type { Form } from "../Form.ts"
 import type { Meaning, SystemName } from "../Meaning.ts"
-import { inst } from "../notation.ts"
+import { inst, type Remarks } from "../notation.ts"
 import { anySize, does, number, privileged } from "./operation.ts"
 import { selectorForms, storeUnprotected } from "./selector.ts"
 
@@ -9,12 +9,23 @@ const ud: Meaning = (x) => x.raise("#UD", x.truth(true))
 
 /** Descriptor-table registers: a limit of 16 bits and a base of 64 in 64-bit mode, whatever the operand size. */
 const table =
-  (name: SystemName): Meaning =>
-  (x, memory) =>
-    x.system(name, x.linear(memory), number(x, 64))
+  (name: SystemName, width: 16 | 32 | 64): Meaning =>
+  (x, memory) => {
+    x.reach(memory, width === 64 ? 10 : 6, name.startsWith("s"))
+    x.system(name, x.linear(memory), number(x, width))
+  }
+/** In other modes the base has 32 bits, of which LGDT and LIDT take 24 with an operand size of 16. */
+const tables = (opcode: string, name: SystemName, remarks: Remarks = {}): ReadonlyArray<Form> => [
+  inst(opcode, name, ["m16&64"], table(name, 64), remarks),
+  inst(opcode, name, ["m16&32"], table(name, 32), { ...remarks, sizes: [32], long: false }),
+  inst(opcode, name, ["m16&32"], table(name, 16), { ...remarks, sizes: [16], long: false })
+]
 
 const invlpg: Meaning = (x, memory) => x.system("invlpg", x.linear(memory))
-const invpcid: Meaning = (x, type, descriptor) => x.system("invpcid", x.read(type), x.linear(descriptor))
+const invpcid: Meaning = (x, type, descriptor) => {
+  x.reach(descriptor, 16, false)
+  x.system("invpcid", x.read(type), x.linear(descriptor))
+}
 
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
@@ -41,17 +52,22 @@ export const forms: ReadonlyArray<Form> = [
   inst("0F 22 /r", "mov", ["cr#", "R64"], does("movToControl"), { ...privileged, f64: true }),
   inst("0F 21 /r", "mov", ["R64#", "dr#"], does("movFromDebug"), privileged),
   inst("0F 23 /r", "mov", ["dr#", "R64"], does("movToDebug"), { ...privileged, f64: true }),
+  inst("0F 20 /r", "mov", ["R32#", "cr#"], does("movFromControl"), { ...privileged, long: false }),
+  inst("0F 22 /r", "mov", ["cr#", "R32"], does("movToControl"), { ...privileged, long: false }),
+  inst("0F 21 /r", "mov", ["R32#", "dr#"], does("movFromDebug"), { ...privileged, long: false }),
+  inst("0F 23 /r", "mov", ["dr#", "R32"], does("movToDebug"), { ...privileged, long: false }),
   inst("0F 06", "clts", [], does("clts"), privileged),
   inst("0F 01 /6", "lmsw", ["rm16"], does("lmsw"), { ...privileged, ...anySize }),
   ...selectorForms("0F 01 /4", "smsw", [], storeUnprotected("cr0")),
 
-  inst("0F 01 /0", "sgdt", ["m16&64"], table("sgdt")),
-  inst("0F 01 /1", "sidt", ["m16&64"], table("sidt")),
-  inst("0F 01 /2", "lgdt", ["m16&64"], table("lgdt"), privileged),
-  inst("0F 01 /3", "lidt", ["m16&64"], table("lidt"), privileged),
+  ...tables("0F 01 /0", "sgdt"),
+  ...tables("0F 01 /1", "sidt"),
+  ...tables("0F 01 /2", "lgdt", privileged),
+  ...tables("0F 01 /3", "lidt", privileged),
 
   inst("0F 01 /7", "invlpg", ["m"], invlpg, privileged),
   inst("66 0F 38 82 /r", "invpcid", ["r64", "m128"], invpcid, { ...privileged, f64: true }),
+  inst("66 0F 38 82 /r", "invpcid", ["r32", "m128"], invpcid, { ...privileged, long: false }),
   inst("0F 08", "invd", [], does("wbinvd"), privileged),
   inst("0F 09", "wbinvd", [], does("wbinvd"), privileged)
 ]

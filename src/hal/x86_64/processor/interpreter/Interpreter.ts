@@ -9,7 +9,7 @@ import { explicit, ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
 import { makePlain } from "../plain.ts"
 import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
-import { at, cause } from "../State.ts"
+import { at, cause, isLong } from "../State.ts"
 import { callVectorFunction } from "../vectorFunctions.ts"
 import { Blocks } from "./Blocks.ts"
 import { statusReader } from "./flagFunction.ts"
@@ -39,8 +39,8 @@ export interface InterpreterOptions {
   }
 }
 
-/** Making handlers takes as long as so many instructions of plain execution, about: for each so many handlers that there are. */
-const usualPatience = 1000
+/** Making handlers takes as long as so many instructions of plain execution, about; and more, the more handlers there are. */
+const usualPatience = 100
 const perHandlers = 256
 
 /** How often the status flags are asked for before there is a function for that. */
@@ -102,8 +102,10 @@ export class Interpreter implements Reading {
     }
   }
 
+  /** What is not code of 64-bit mode is left to plain execution. */
   run(): void {
-    this.i32[at.cause >> 2] = this.runUntil()
+    if (isLong(this.i32[at.mode >> 2]!)) this.i32[at.cause >> 2] = this.runUntil()
+    else this.plain.run()
   }
 
   /** Goes on until there is a cause to stop. */
