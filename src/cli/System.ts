@@ -20,8 +20,8 @@ export interface Options {
   readonly first: First
   /** A byte that a program gives to the serial port, or to the kernel's debug call. */
   readonly output: (byte: number) => void
-  /** A line of the kernel's own. */
-  readonly note: (line: string) => void
+  /** A line of the kernel's own. `stopped`: about a thread that did what it may not, and runs no more. */
+  readonly note: (line: string, what?: "stopped") => void
 }
 
 export interface System {

@@ -57,7 +57,7 @@ export const run: Command = {
 
 Exit codes:
   0  every program that ended ended well, and the machine had nothing more to do
-  1  a program failed
+  1  a program failed, or was stopped for what it did
   2  the command or its file was nothing that can be run
   3  the machine stopped with a report
   4  the instructions that were allowed were used up`

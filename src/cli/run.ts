@@ -29,7 +29,11 @@ export const start = async ({ arguments: [file], options }: Given): Promise<numb
 
   const output = Output.make(process.stdout)
   const reading = await hardware.reading()
-  const system = boot({ memoryBytes, reading, first, output: output.byte, note: Output.note })
+  const note = (line: string, what?: "stopped") => {
+    if (what === "stopped") failures.push(line)
+    else Output.note(line)
+  }
+  const system = boot({ memoryBytes, reading, first, output: output.byte, note })
   if ("_tag" in system) return complain(describe(system), exitCodes.usage)
   const started = performance.now()
   const stop = run(system, limit)

@@ -4,8 +4,8 @@ import { Context } from "effect"
 export interface DebugService {
   /** One byte of text. */
   readonly putChar: (byte: number) => void
-  /** A line of the kernel's own. */
-  readonly print: (line: string) => void
+  /** A line of the kernel's own. `stopped`: a thread did what it may not, nobody else hears of it, and it runs no more. */
+  readonly print: (line: string, what?: "stopped") => void
   /** A program asked for a picture of all there is. */
   readonly snapshot: () => void
 }

@@ -21,7 +21,8 @@ export const handle = (state: State, thread: number, fault: AnyFault): void => {
   const donate = Tcb.schedContext.load(state.memory, thread) === 0 ? 0 : Endpoint.Sending.donate
   if (tell(state, thread, slotOf(thread, tcbSlot.faultHandler), fault, donate)) return
   state.debug.print(
-    `${who(state, thread)} has no fault handler, and is stopped at ${at(state, thread)}: it ${did(fault)}`
+    `${who(state, thread)} has no fault handler, and is stopped at ${at(state, thread)}: it ${did(fault)}`,
+    "stopped"
   )
   Scheduler.setState(state, thread, ThreadState.inactive)
 }

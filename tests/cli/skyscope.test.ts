@@ -5,6 +5,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
+import { slots } from "../../src/types/BootInfo.ts"
+import { Suspend } from "../../src/types/methods/TCB.ts"
+import { syscalls } from "../../src/types/Syscall.ts"
+import { elfOf, writeTo } from "../examples/machine-code.ts"
+
 const root = join(import.meta.dirname, "..", "..")
 
 /** A folder outside the project, for files that a user could write. */
@@ -141,6 +146,23 @@ describe("skyscope run", () => {
   it("runs a program from anywhere, and prints what its console does", () => {
     const { status, stdout, stderr } = runFile("hello.ts", program('yield* print(yield* startConsole, "Hello\\n")'))
     assert.deepStrictEqual({ status, stdout, stderr }, { status: 0, stdout: "Hello\n", stderr: "" })
+  })
+
+  it("runs machine code as the first task", () => {
+    const moveToRdx = (value: number) => [0x48, 0xc7, 0xc2, value, 0xff, 0xff, 0xff]
+    const moveToRdi = (value: number) => [0x48, 0xc7, 0xc7, value, 0, 0, 0]
+    const syscall = [0x0f, 0x05]
+    const print = [...moveToRdx(syscalls.DebugPutChar & 0xff), ...moveToRdi("!".charCodeAt(0)), ...syscall]
+    const moveLabelToRsi = [0x48, 0xc7, 0xc6, 0, Suspend.label << 4, 0, 0]
+    const stop = [...moveToRdx(syscalls.Call & 0xff), ...moveToRdi(slots.tcb), ...moveLabelToRsi, ...syscall]
+    const { status, stdout, stderr } = runFile("code.elf", elfOf([...print, ...stop]))
+    assert.deepStrictEqual({ status, stdout, stderr }, { status: 0, stdout: "!", stderr: "" })
+  })
+
+  it("says where machine code was that did what it may not", () => {
+    const { status, stderr } = runFile("wild.elf", elfOf(writeTo(0x1234n)))
+    assert.match(stderr, /^skyscope: root has no fault handler, and is stopped at 40000AH: .* 1234H/)
+    assert.strictEqual(status, 1)
   })
 
   it("says what a program failed with, and ends with 1", () => {
