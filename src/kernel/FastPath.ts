@@ -77,6 +77,8 @@ export const make = (state: State): FastPath => {
   let context = 0
   let now = 0
   let consumed = 0
+  /** When the first budget that lies ahead comes. */
+  let released = Infinity
 
   /** The entry into the kernel, and whether the thread's budget covers it. */
   const begin = (): boolean => {
@@ -102,19 +104,23 @@ export const make = (state: State): FastPath => {
     )
   }
 
-  const headOf = (reference: number, of: number): number =>
-    indexOf(addressOf(reference) + Refill.refillsAt + Refill.refillBytes * load(of + C.refillHead))
+  const headOf = (reference: number, of: number): number => refillOf(reference, load(of + C.refillHead))
+  const refillOf = (reference: number, index: number): number =>
+    indexOf(addressOf(reference) + Refill.refillsAt + Refill.refillBytes * index)
 
   /** Somebody's budget comes now; or it cannot be told. */
   const isSomebodyReleased = (): boolean => {
     const first = load(kernel + K.releaseHead)
+    released = Infinity
     if (first === 0) return false
     const waiting = at(first)
     if (waiting < 0) return true
     const reference = load(waiting + T.schedContext)
     const of = at(reference)
     const head = of < 0 ? none : headOf(reference, of)
-    return head < 0 || number(head + F.time) <= now + Refill.kernelWcet
+    if (head < 0) return true
+    released = number(head + F.time)
+    return released <= now + Refill.kernelWcet
   }
 
   /** The slot that a register of the thread names, through a CNode whose guard takes all that its index leaves. */
@@ -204,7 +210,25 @@ export const make = (state: State): FastPath => {
     words[kernel + K.currentThread] = reference
     const own = load(next + T.schedContext)
     architecture.switchTo(state, addressOf(reference))
-    if (own !== load(kernel + K.currentContext)) Scheduler.settle(state)
+    if (own !== load(kernel + K.currentContext) && !takeTurn(own)) Scheduler.settle(state)
+  }
+
+  /** One that takes turns pays from now on, after another that does. False: nothing has happened. */
+  const takeTurn = (reference: number): boolean => {
+    const next = at(reference)
+    if (number(context + C.period) !== 0 || number(next + C.period) !== 0) return false
+    const of = load(kernel + K.currentContext)
+    const [head, tail] = [headOf(of, context), refillOf(of, load(context + C.refillTail))]
+    if (tail < 0) return false
+    if (consumed > 0) {
+      storeNumber(head + F.amount, number(head + F.amount) - consumed)
+      storeNumber(tail + F.amount, number(tail + F.amount) + consumed)
+    }
+    storeNumber(context + C.consumed, number(context + C.consumed) + consumed)
+    storeNumber(kernel + K.consumed, 0)
+    words[kernel + K.currentContext] = reference
+    time.setDeadline(Math.min(now + number(headOf(reference, next) + F.amount), released))
+    return true
   }
 
   const call = (): boolean => {

@@ -8,8 +8,9 @@
 import { at } from "./processor/State.ts"
 
 interface Event {
-  readonly due: number
-  readonly happen: () => void
+  readonly name: string
+  due: number
+  happen: () => void
 }
 
 /** The most that a countdown is set to: how long a reading may run before it comes back for no reason. */
@@ -17,8 +18,8 @@ const slice = 2 ** 20
 
 export class Clock {
   private readonly i32: Int32Array
-  /** What is to happen, by name; each name at most once. */
-  private readonly events = new Map<string, Event>()
+  /** What is to happen; each name at most once. */
+  private readonly events: Event[] = []
   private first = Number.POSITIVE_INFINITY
 
   constructor(memory: Int32Array) {
@@ -47,7 +48,12 @@ export class Clock {
 
   /** Let `happen` be called when the count reaches `due`; it takes the place of the event that had this name. */
   schedule(name: string, due: number, happen: () => void): void {
-    this.events.set(name, { due, happen })
+    const event = this.find(name)
+    if (event === undefined) this.events.push({ name, due, happen })
+    else {
+      event.due = due
+      event.happen = happen
+    }
     this.findFirst()
     const now = this.now()
     const until = Math.max(now, due)
@@ -58,14 +64,22 @@ export class Clock {
   }
 
   cancel(name: string): void {
-    if (this.events.delete(name)) this.findFirst()
+    const event = this.find(name)
+    if (event === undefined) return
+    this.events.splice(this.events.indexOf(event), 1)
+    this.findFirst()
+  }
+
+  private find(name: string): Event | undefined {
+    for (const event of this.events) if (event.name === name) return event
+    return undefined
   }
 
   /** All that is due by now happens, in order of time. */
   runDue(): void {
     while (this.isDue()) {
-      const [name, event] = [...this.events].reduce((a, b) => (b[1].due < a[1].due ? b : a))
-      this.cancel(name)
+      const event = this.events.reduce((a, b) => (b.due < a.due ? b : a))
+      this.cancel(event.name)
       event.happen()
     }
   }
@@ -82,13 +96,13 @@ export class Clock {
   }
 
   private countTo(deadline: number, now: number): void {
-    this.i32[at.deadline >> 2] = deadline % 2 ** 32
+    this.i32[at.deadline >> 2] = deadline | 0
     this.i32[(at.deadline + 4) >> 2] = Math.floor(deadline / 2 ** 32)
     this.i32[at.countdown >> 2] = deadline - now
   }
 
   private findFirst(): void {
     this.first = Number.POSITIVE_INFINITY
-    for (const { due } of this.events.values()) if (due < this.first) this.first = due
+    for (const { due } of this.events) if (due < this.first) this.first = due
   }
 }

@@ -78,7 +78,9 @@ export const privilegedRegisters = (core: Core): ProcessorService => ({
   registers: core.i32.subarray(at.general >> 2, (at.general >> 2) + words * 2),
   systemLow: (register) => access(register).read(core)[0],
   systemHigh: (register) => access(register).read(core)[1],
-  setSystem: (register, low, high) => access(register).write(core, low, high),
+  // What every change of address space writes, without looking for it.
+  setSystem: (register, low, high) =>
+    register === SystemRegister.CR3 ? writeControl(core, 3, low, high) : access(register).write(core, low, high),
   invalidatePage: (tag, low, high) => core.mmu.tlb.invalidate(tag, low, high),
   invalidateSpace: (tag) => core.mmu.tlb.flush(tag)
 })

@@ -9,7 +9,7 @@ import { syscall, type UserRegister, userContext } from "../../types/x86_64/Regi
 import type { Architecture, FaultRegisters } from "../Architecture.ts"
 import * as Capability from "../Capability.ts"
 import { type Invocation, kindOf } from "../Invocation.ts"
-import { type Decoded, isRefusal, type State, type View } from "../State.ts"
+import type { Decoded, State, View } from "../State.ts"
 import { architectureAt, slotOf, Tcb, tcbSlot } from "../Tcb.ts"
 import * as AddressSpace from "./AddressSpace.ts"
 import { ArchData } from "./ArchData.ts"
@@ -90,9 +90,10 @@ export const make = (machine: Machine): Architecture => ({
   switchTo: (state, thread) => {
     ArchData.running.store(state.memory, machine.archData, thread)
     const vspace = slotOf(thread, tcbSlot.addressSpace)
-    const space = isAddressSpace(state, vspace) ? Asid.live(state, machine, vspace, 0) : undefined
-    if (space === undefined || isRefusal(space)) activateKernel(state, machine)
-    else activate(state, machine, space.root, space.asid)
+    const root = Capability.kind(state, vspace) === numberOf.AddressSpace ? Capability.object(state, vspace) : 0
+    const asid = Mapping.asid(Mapping.dataLow(state.memory, vspace))
+    if (root !== 0 && Asid.find(state, machine, asid) === root) activate(state, machine, root, asid)
+    else activateKernel(state, machine)
   },
   idle: (state) => {
     ArchData.running.store(state.memory, machine.archData, 0)

@@ -46,7 +46,7 @@ export class Mmu implements Access {
   private readonly found = newWalk()
   /** Pages of RAM from which something is decoded. */
   private readonly decoded: Uint8Array
-  private space: AddressSpace = {
+  private readonly space: { -readonly [F in keyof AddressSpace]: AddressSpace[F] } = {
     format: fourLevel,
     root: 0,
     rules: { WP: false, SMEP: false, SMAP: false, NXE: false }
@@ -71,7 +71,7 @@ export class Mmu implements Access {
 
   /** The tables to walk, and the tag of the translations that come of them. */
   setRoot(root: number, pcid: number): void {
-    this.space = { ...this.space, root }
+    this.space.root = root
     this.pcid = pcid
     this.tlb.use(pcid)
     this.setMode(this.inForce)
@@ -79,7 +79,7 @@ export class Mmu implements Access {
 
   /** What cached translations allow depends on the rules: none of them outlives a change. */
   setRules(rules: Rules): void {
-    this.space = { ...this.space, rules }
+    this.space.rules = rules
     this.tlb.flushAll()
   }
 

@@ -67,6 +67,7 @@ export interface Watcher {
 
 const none = -1
 const modes = Object.keys(mode).length
+const pcids = 2 ** 12
 const pcidOf = (key: number): number => (key === none ? none : Math.floor(key / modes))
 /** What a tag may have beside its page's address. */
 const flags = entry.slow | entry.code | entry.checked
@@ -79,6 +80,8 @@ export class Tlb {
   private readonly watcher: Watcher
   /** PCID * `modes` + mode of each context, or `none`. */
   private readonly keys = new Int32Array(translation.contexts).fill(none)
+  /** The context of each key, or `none`. */
+  private readonly ofKey = new Int8Array(pcids * modes).fill(none)
   /** When each was chosen last, as a count of choices: the one least recently chosen makes room. */
   private readonly chosen = new Float64Array(translation.contexts)
   private choices = 0
@@ -106,7 +109,7 @@ export class Tlb {
   /** Another address space is in force. Nothing is dropped. */
   use(pcid: number): void {
     this.pcid = pcid
-    this.present.fill(none)
+    for (let of = 0; of < modes; of++) this.present[of] = none
   }
 
   /** Where the tables of a mode of the present address space begin. */
@@ -114,12 +117,14 @@ export class Tlb {
     const known = this.present[of]!
     if (known !== none) return contextAt(known)
     const key = this.pcid * modes + of
-    let n = this.keys.indexOf(key)
-    if (n === -1) {
+    let n = this.ofKey[key]!
+    if (n === none) {
       n = this.leastChosen()
       this.empty(n)
       this.tell()
+      if (this.keys[n] !== none) this.ofKey[this.keys[n]!] = none
       this.keys[n] = key
+      this.ofKey[key] = n
     }
     this.chosen[n] = ++this.choices
     this.present[of] = n

@@ -143,7 +143,7 @@ const two32 = 2 ** 32
 
 /** The time-stamp counter at a count. */
 export const tscOf = (core: Core, count: number): readonly [lo: number, hi: number] => {
-  const lo = (count % two32) + (core.low(system.tscOffset) >>> 0)
+  const lo = (count >>> 0) + (core.low(system.tscOffset) >>> 0)
   const hi = Math.floor(count / two32) + core.high(system.tscOffset) + (lo >= two32 ? 1 : 0)
   return [lo | 0, hi | 0]
 }
