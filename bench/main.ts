@@ -5,16 +5,17 @@
  *     npm run bench -- ipc
  */
 import type { Benchmark } from "./Benchmark.ts"
+import { checking } from "./checking.ts"
 import * as ipc from "./ipc.ts"
 import * as readings from "./readings.ts"
 
-const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...readings.benchmarks]
+const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...readings.benchmarks, checking]
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase())
 const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
 
 const number = (value: number): string =>
-  value.toLocaleString("en", { maximumFractionDigits: value < 100 ? 1 : 0 }).padStart(12)
+  value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 }).padStart(12)
 
 for (const { name, run } of asked) {
   console.log(name)
