@@ -8,6 +8,7 @@
 import { windowHigh } from "../../types/x86_64/KernelSpace.ts"
 import type { BootService, Region } from "../Boot.ts"
 import { type ElfError, parse } from "./elf.ts"
+import { leaveTables } from "./firmware.ts"
 import { gateRom } from "./gate.ts"
 import { pageSize } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
@@ -32,6 +33,10 @@ export interface Loaded {
 
 /** What a PC keeps for itself below 1 MiB is left alone. */
 const lowest = 0x10_0000
+
+const processors = 1
+/** ACPI Specification, "Root System Description Pointer (RSDP) Structure". */
+const rsdpBytes = 36
 
 /** The boot map: a PML4, a PDPT, four page directories of 2-MByte pages. */
 const mapPages = 6
@@ -77,7 +82,7 @@ export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: P
       loader: tables,
       modules: placed,
       commandLine,
-      descriptionTables: undefined,
+      descriptionTables: memory.ram(leaveTables(memory, processors), rsdpBytes).slice(),
       gateRom
     }
   }

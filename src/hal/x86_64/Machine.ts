@@ -9,6 +9,7 @@ import { Layer } from "effect"
 import type { Fiber } from "../../types/Gate.ts"
 import { Boot, type BootService } from "../Boot.ts"
 import { Gates } from "../Gates.ts"
+import { InterruptLines } from "../InterruptLines.ts"
 import { Memory } from "../Memory.ts"
 import { Paging } from "../Paging.ts"
 import { Ports } from "../Ports.ts"
@@ -26,6 +27,7 @@ import type { ElfError } from "./elf.ts"
 import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
 import { hash } from "./hash.ts"
+import { interruptLines } from "./interruptLines.ts"
 import { load, type Payload } from "./Loader.ts"
 import { type LinuxError, type LinuxPayload, loadLinux } from "./linux.ts"
 import { layout, makeMemory, pageSize } from "./memory/layout.ts"
@@ -176,7 +178,7 @@ export class Machine {
   }
 
   /** What the machine offers the kernel that was loaded. */
-  layer(boot: BootService): Layer.Layer<Memory | ProcessorTag | Time | Ports | Paging | Boot | Gates> {
+  layer(boot: BootService): Layer.Layer<Memory | ProcessorTag | Time | Ports | InterruptLines | Paging | Boot | Gates> {
     return Layer.mergeAll(
       Layer.succeed(Memory, this.window),
       Layer.succeed(ProcessorTag, privilegedRegisters(this.core)),
@@ -185,6 +187,7 @@ export class Machine {
         read: (port, width) => this.bus.readPort(port, width),
         write: (port, width, value) => this.bus.writePort(port, width, value)
       }),
+      Layer.succeed(InterruptLines, interruptLines(this.pc.ioApic)),
       Layer.succeed(Paging, paging),
       Layer.succeed(Boot, boot),
       Layer.succeed(Gates, { install: (enter) => this.gate.install(enter) })

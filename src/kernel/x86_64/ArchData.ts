@@ -1,6 +1,6 @@
 /**
  * ArchData: what this half of the kernel knows beside the objects, in memory of its own: the heads of the tables of
- * address spaces, what the processor runs, and which IO ports have been given out.
+ * address spaces, what the processor runs, which interrupts come on which lines, and which IO ports have been given out.
  */
 import { layout, u64 } from "../../types/Layout.ts"
 import { ref } from "../Reference.ts"
@@ -24,6 +24,9 @@ export const ArchData = layout(0x1000, {
 export const asidPools = 8
 /** The physical address of a pool, 0 if there is none. */
 export const poolEntry = (archData: number, index: number): number => archData + 0x40 + 8 * index
+
+/** Where an interrupt that programs handle comes from: 32-bit words. */
+export const sourceWord = (archData: number, interrupt: number): number => archData + 0x100 + 4 * interrupt
 
 /** A bit for each IO port that a capability was made for: 32-bit words. */
 export const portWord = (archData: number, port: number): number => archData + 0x1000 + 4 * (port >>> 5)

@@ -146,8 +146,7 @@ export const make = (machine: Machine): Architecture => ({
   decode: (view, invocation) => decode(view, machine, invocation),
 
   interrupts: IRQControl.interrupts,
-  // A message-signalled interrupt comes once each time that its device sends it: there is nothing to mask.
-  maskInterrupt: () => {}
+  maskInterrupt: (state, interrupt, masked) => IRQControl.mask(state, machine, interrupt, masked)
 })
 
 const isAddressSpace = (view: View, slot: number): boolean =>
@@ -191,7 +190,7 @@ const decode = (view: View, machine: Machine, invocation: Invocation): Decoded =
     case "IOPort":
       return IOPort.decode(view, machine, invocation)
     case "IRQControl":
-      return IRQControl.decode(view, invocation)
+      return IRQControl.decode(view, machine, invocation)
     default:
       return SyscallError.illegalOperation
   }

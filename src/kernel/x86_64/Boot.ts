@@ -10,6 +10,7 @@
 import { Effect } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"
 import { Gates } from "../../hal/Gates.ts"
+import { InterruptLines, type InterruptLinesService } from "../../hal/InterruptLines.ts"
 import { Memory, type MemoryService } from "../../hal/Memory.ts"
 import { Paging, type PagingService } from "../../hal/Paging.ts"
 import { Ports, type PortsService } from "../../hal/Ports.ts"
@@ -40,26 +41,31 @@ export interface Hal {
   readonly paging: PagingService
   readonly processor: ProcessorService
   readonly ports: PortsService
+  readonly lines: InterruptLinesService
   readonly time: TimeService
   readonly debug: DebugService
 }
 
 /** The kernel is behind the machine's gates: it starts with the machine. */
-export const install: Effect.Effect<void, never, Gates | Boot | Memory | Paging | Processor | Ports | Time | Debug> =
-  Effect.gen(function* () {
-    const gates = yield* Gates
-    gates.install(
-      gate({
-        boot: yield* Boot,
-        memory: yield* Memory,
-        paging: yield* Paging,
-        processor: yield* Processor,
-        ports: yield* Ports,
-        time: yield* Time,
-        debug: yield* Debug
-      })
-    )
-  })
+export const install: Effect.Effect<
+  void,
+  never,
+  Gates | Boot | Memory | Paging | Processor | Ports | InterruptLines | Time | Debug
+> = Effect.gen(function* () {
+  const gates = yield* Gates
+  gates.install(
+    gate({
+      boot: yield* Boot,
+      memory: yield* Memory,
+      paging: yield* Paging,
+      processor: yield* Processor,
+      ports: yield* Ports,
+      lines: yield* InterruptLines,
+      time: yield* Time,
+      debug: yield* Debug
+    })
+  )
+})
 
 /** The function behind every gate. The first to be entered is that of boot. */
 export const gate = (hal: Hal): ((entry: number) => void) => {
@@ -73,9 +79,18 @@ export const gate = (hal: Hal): ((entry: number) => void) => {
 }
 
 /** The root task is the thread to run. The answer is what stands behind the gates from here on. */
-export const boot = ({ boot, memory, paging, processor, ports, time, debug }: Hal): ((entry: number) => void) => {
+export const boot = ({
+  boot,
+  memory,
+  paging,
+  processor,
+  ports,
+  lines,
+  time,
+  debug
+}: Hal): ((entry: number) => void) => {
   const { image } = boot
-  const machine: Machine = { paging, processor, ports, archData: image.start + Offset.archData, image }
+  const machine: Machine = { paging, processor, ports, lines, archData: image.start + Offset.archData, image }
   const root = rootOf(boot, memory, paging.userEnd)
   if (isError(root)) return stop(root)
 

@@ -96,8 +96,9 @@ const handleVector = ({ kernel, time, processor, contexts }: Entries, frame: Int
     time.endOfInterrupt()
     kernel.handleTimer()
   } else if (vector >= Vector.firstUser && vector <= Vector.lastUser) {
-    time.endOfInterrupt()
+    // What is asserted still when its interrupt ends comes again: it must be masked by then.
     kernel.handleInterrupt(vector - Vector.firstUser)
+    time.endOfInterrupt()
   } else if (vector >= Vector.firstTrap && vector <= Vector.lastTrap)
     handleTrap(kernel, processor, contexts, thread, vector)
   // "The spurious-interrupt vector ... handler should return without an EOI."

@@ -6,7 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Options } from "../../examples/system.ts"
 import { run } from "./programs.ts"
 
-const programs = ["boot", "cnode", "endpoint", "notification", "reply", "thread", "time", "paging", "fault"]
+const programs = ["boot", "cnode", "endpoint", "notification", "reply", "thread", "time", "paging", "fault", "device"]
+
+/** A compiler, a machine and some ten million instructions take their time where others work as well. */
+const seconds = 60_000
 
 /** The program ends, and none of its checks failed. */
 const passes = (name: string, options: Options = {}): void => {
@@ -19,11 +22,19 @@ const passes = (name: string, options: Options = {}): void => {
 
 describe("a program in C", () => {
   for (const name of programs)
-    it(`finds the kernel to be as it expects: ${name}.c`, () => {
-      passes(name)
-    })
+    it(
+      `finds the kernel to be as it expects: ${name}.c`,
+      () => {
+        passes(name)
+      },
+      seconds
+    )
 
-  it("finds its boot information true on a machine of 256 MiB", () => {
-    passes("boot", { memoryBytes: 256 * 2 ** 20 })
-  })
+  it(
+    "finds its boot information true on a machine of 256 MiB",
+    () => {
+      passes("boot", { memoryBytes: 256 * 2 ** 20 })
+    },
+    seconds
+  )
 })

@@ -45,6 +45,49 @@ describe("message-signalled interrupts", () => {
   })
 })
 
+const getIOAPIC = (system: System, words: readonly number[], into = system.empty()) => {
+  const answer = invoke(system, slots.irqControl, IRQControl.GetIOAPIC.label, [into, 64, ...words], [slots.cnode])
+  return Array.isArray(answer) ? into : answer
+}
+
+describe("interrupts of lines", () => {
+  it("are routed to the vector of their number, and come from then on", () => {
+    const system = boot()
+    const handler = getIOAPIC(system, [0, 16, 1, 1, 5])
+    assert(typeof handler === "number")
+    assert.strictEqual(kindIn(system, handler), numberOf.IRQHandler)
+    assert.deepStrictEqual(system.lines.log, ["0:16 is 53 level low", "0:16 on"])
+  })
+
+  it("are masked by the number of their handler, and no longer once a message has that number", () => {
+    const system = boot()
+    const handler = getIOAPIC(system, [0, 4, 0, 0, 5])
+    assert(typeof handler === "number")
+    system.lines.log.length = 0
+    system.state.architecture.maskInterrupt(system.state, 5, true)
+    system.state.architecture.maskInterrupt(system.state, 6, true)
+    system.state.architecture.maskInterrupt(system.state, 5, false)
+    assert.deepStrictEqual(system.lines.log, ["0:4 off", "0:4 on"])
+    remove(system, handler)
+    getMSI(system, 5)
+    system.state.architecture.maskInterrupt(system.state, 5, true)
+    assert.deepStrictEqual(system.lines.log.length, 2)
+  })
+
+  it("have a pin that there is, a trigger and a polarity", () => {
+    const system = boot()
+    for (const [words, max] of [
+      [[1, 0, 0, 0, 5], 0],
+      [[0, 24, 0, 0, 5], 23],
+      [[0, 4, 2, 0, 5], 1],
+      [[0, 4, 0, 2, 5], 1],
+      [[0, 4, 0, 0, 110], 109]
+    ] as const)
+      assert.deepStrictEqual(getIOAPIC(system, words), { _tag: "RangeError", min: 0, max })
+    assert.deepStrictEqual(system.lines.log, [])
+  })
+})
+
 describe("other interrupts", () => {
   it("have no handler by number alone", () => {
     const system = boot()

@@ -10,7 +10,7 @@ import { Selector } from "../../../src/kernel/x86_64/Descriptors.ts"
 import { Entry, loadAddress, Offset, sections } from "../../../src/kernel/x86_64/Image.ts"
 import { processorWords } from "../../../src/types/x86_64/Registers.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
-import { memoryOf, pcMemory, ports, processor, time } from "./machine.ts"
+import { lines, memoryOf, pcMemory, ports, processor, time } from "./machine.ts"
 
 export const linked = 0xffff_ffff_8000_0000n
 
@@ -53,6 +53,7 @@ export const machine = ({ modules = [], commandLine = "root=gate" }: Options = {
     paging,
     processor: cpu,
     ports: ports(),
+    lines: lines(),
     time: clock,
     debug: { putChar: () => {}, print: (line: string) => void printed.push(line), snapshot: () => {} }
   }

@@ -3,6 +3,7 @@
  * protects nothing by itself: what its tables allow is asked of `walk`.
  */
 import type { Region } from "../../../src/hal/Boot.ts"
+import type { InterruptLinesService } from "../../../src/hal/InterruptLines.ts"
 import type { MemoryService } from "../../../src/hal/Memory.ts"
 import type { PortsService } from "../../../src/hal/Ports.ts"
 import type { ProcessorService } from "../../../src/hal/Processor.ts"
@@ -165,6 +166,22 @@ export const ports = (): PortsDouble => {
     }
   }
   return double
+}
+
+/** A controller of 24 pins; what it was told, in its words. */
+export interface LinesDouble extends InterruptLinesService {
+  readonly log: string[]
+}
+
+export const lines = (): LinesDouble => {
+  const log: string[] = []
+  return {
+    log,
+    pins: [24],
+    route: (controller, pin, { vector, isLevel, isLow }) =>
+      void log.push(`${controller}:${pin} is ${vector} ${isLevel ? "level" : "edge"} ${isLow ? "low" : "high"}`),
+    mask: (controller, pin, masked) => void log.push(`${controller}:${pin} ${masked ? "off" : "on"}`)
+  }
 }
 
 /** A PC with a little memory: its first 640 KiB, and what is above 1 MiB. */

@@ -36,6 +36,7 @@ export interface System {
   readonly machine: Machine
   readonly processor: doubles.ProcessorDouble
   readonly ports: doubles.PortsDouble
+  readonly lines: doubles.LinesDouble
   readonly time: doubles.TimeDouble
   /** The address of a slot of the root CNode. */
   readonly slot: (index: number) => number
@@ -60,11 +61,13 @@ export const boot = (
   const ram = doubles.pcMemory(at.length)
   const processor = doubles.processor()
   const ports = doubles.ports()
+  const lines = doubles.lines()
   const time = doubles.time()
   const machine: Machine = {
     paging: paging,
     processor,
     ports,
+    lines,
     archData: image.start + Offset.archData,
     image
   }
@@ -89,7 +92,7 @@ export const boot = (
     },
     root
   )
-  return inspect(at, thread, state, machine, { processor, ports, time })
+  return inspect(at, thread, state, machine, { processor, ports, lines, time })
 }
 
 const inspect = (
@@ -97,7 +100,7 @@ const inspect = (
   thread: number,
   state: State,
   machine: Machine,
-  devices: Pick<System, "processor" | "ports" | "time">
+  devices: Pick<System, "processor" | "ports" | "lines" | "time">
 ): System => {
   const { memory } = state
   const node = Capability.object(state, thread)
