@@ -154,7 +154,10 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
     const decoded = operand as Decoded
     if (decoded.kind !== "reg") return this.store(decoded, value, decoded.width)
     const always = when?.operation === "const"
-    if (!always || when.value !== 0n) this.writes.push({ register: decoded, value, when: always ? undefined : when })
+    // A write of 32 bits is one of 64, whose upper half is 0.
+    const written = decoded.width === 32 ? this.low(value, 32) : value
+    if (!always || when.value !== 0n)
+      this.writes.push({ register: decoded, value: written, when: always ? undefined : when })
   }
 
   address(operand: Operand, by?: Value): Value {

@@ -200,7 +200,7 @@ export class HandlerCode {
       emitter.value(value)
       code.storeVector(offset)
     } else {
-      emitter.value(register.width === 32 ? handler.low(value, 32) : value)
+      emitter.value(value)
       code.store(storeOf[register.width === 32 ? 64 : register.width], offset)
     }
     if (when !== undefined) code.end()

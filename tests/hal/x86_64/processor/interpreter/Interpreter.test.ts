@@ -51,6 +51,15 @@ describe("the interpreter", () => {
     assert.deepStrictEqual([guest.rip, guest.count, guest.get("rax")], [code.at + 3n, 1n, 1n])
   })
 
+  it("reads everything before it writes anything", () => {
+    // XADD EDX, ECX, whose flags nobody sees; ADD EAX, EAX; HLT
+    const guest = guestWith(0x0f, 0xc1, 0xca, 0x01, 0xc0, ...hlt)
+    guest.set("rcx", 2n)
+    guest.set("rdx", 0xffff_fffe_0000_0005n)
+    assert.strictEqual(guest.run(10), cause.system)
+    assert.deepStrictEqual([guest.get("rcx"), guest.get("rdx")], [5n, 7n])
+  })
+
   it("runs what code has become, from the next instruction on", () => {
     // MOV BYTE [RIP + 2], C8H makes INC RAX, two instructions later, DEC RAX.
     const guest = guestWith(0xc6, 0x05, 0x02, 0x00, 0x00, 0x00, 0xc8, ...incRax, ...hlt)
