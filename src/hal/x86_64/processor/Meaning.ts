@@ -291,6 +291,7 @@ export const systemInputs = {
   xgetbv:          [],
   xsetbv:          [],
   /** The number of an `X87Action`; a register ST(i), or an address and the offset that it came of; of FCMOVcc the condition. */
+  x87:             ["action", "place", "offset"],
   fxsave:          ["address", "width"],
   fxrstor:         ["address", "width"]
 } as const

@@ -66,6 +66,8 @@ export const at = {
   cr3:            0x1d0,
   cr4:            0x1d8,
   xcr0:           0x1e0,
+  /** The x87 FPU: `x87` in x87.ts. */
+  x87:            0xf00,
   // What else privileged code sees: `system/registers.ts`.
   system:         0x1e8,
 

@@ -17,6 +17,7 @@ const printOperand = (form: Form, name: OperandName, operand: Decoded, next: big
       return printRegister(operand.offset, operand.width)
     case "imm":
       if (name.startsWith("ptr")) return `${hex(BigInt(operand.lo >>> 0))}, ${hex(BigInt(operand.hi))}`
+      if (name === "st") return name
       return name.endsWith("#") ? printNumbered(name, operand.lo) : hex(immediateValue(operand))
     case "rel":
       return hex(BigInt.asUintN(operand.width, next + BigInt(operand.disp)))
@@ -45,6 +46,7 @@ const printRegister = (offset: number, width: Width): string => {
 /** A register that is named by its number: cr# and dr# of a kind of their own. */
 const printNumbered = (name: OperandName, number: number): string => {
   if (name === "cr#" || name === "dr#") return name.slice(0, 2) + number
+  if (name === "st#") return `st(${number})`
   return printRegister(at.general + number * 8, Number(/\d+/.exec(name)![0]) as Width)
 }
 
@@ -52,7 +54,7 @@ const printNumbered = (name: OperandName, number: number): string => {
 
 // biome-ignore format: a table
 const sizeNames = {
-  "": "", 8: "byte ptr ", 16: "word ptr ", 32: "dword ptr ", 64: "qword ptr ", 128: "xmmword ptr ",
+  "": "", 8: "byte ptr ", 16: "word ptr ", 32: "dword ptr ", 64: "qword ptr ", 80: "tbyte ptr ", 128: "xmmword ptr ",
   "16&16": "dword ptr ", "16&32": "fword ptr ", "32&32": "qword ptr ",
   "16:16": "dword ptr ", "16:32": "fword ptr ", "16:64": "tbyte ptr ", "16&64": "tbyte ptr "
 } as const

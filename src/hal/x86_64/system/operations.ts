@@ -18,6 +18,7 @@ import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
 import { interruptReturn, poppableFlags } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
 import { sysenter, sysexit } from "./sysenter.ts"
+import { x87 } from "./x87/operations.ts"
 
 export type Operation = (core: Core) => void
 
@@ -183,6 +184,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   /** "#UD if CR4.OSXSAVE = 0", "if CPUID.01H:EDX.FXSR = 0": neither is there. */
   xgetbv: undefinedHere,
   xsetbv: undefinedHere,
+  x87,
   fxsave: undefinedHere,
   fxrstor: undefinedHere
 }

@@ -8,6 +8,7 @@ import { resetDebug, useRoot } from "./control.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt, resetMsrs } from "./msr.ts"
 import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
+import { unitOf } from "./x87/operations.ts"
 
 /** The selectors that a loader had; no GDT is behind them. */
 const [loaderCode, loaderData] = [0x08, 0x10]
@@ -33,6 +34,7 @@ export const reset = (
   core.setSegment(segments.ldtr, 0, 1 << 8, 0, 0, 0)
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)
+  unitOf(core).initialize()
   core.set(at.rip, start.entry | 0, Math.floor(start.entry / 2 ** 32))
   useRoot(core)
   core.rulesChanged(efer)

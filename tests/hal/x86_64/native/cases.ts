@@ -9,6 +9,7 @@ import { encode } from "./encode.ts"
 import { interestingHalf, interestingMxcsr, interestingVector } from "./floats.ts"
 import type { Random } from "./Random.ts"
 import type { VectorState } from "./vectors.ts"
+import { initialX87 } from "./x87.ts"
 
 /** As in native.c: two pages that can be written, one that can only be read, then nothing; a page of code with the instruction in its middle. */
 export const place = {
@@ -28,6 +29,8 @@ export interface Case extends VectorState {
   /** In the order of their numbers. */
   readonly registers: ReadonlyArray<bigint>
   readonly rflags: bigint
+  /** The x87 FPU's state: the beginning of the FXSAVE image. */
+  readonly x87: Uint8Array
 }
 
 const aim = { start: place.start, data: (random: Random) => place.data + random.below(place.readable) }
@@ -46,6 +49,7 @@ export const makeCase = (form: Form, random: Random): Case => {
     registers,
     vectors: Array.from({ length: 16 }, () => interestingVector(random)),
     mxcsr: interestingMxcsr(random),
+    x87: initialX87,
     rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
   }
 }

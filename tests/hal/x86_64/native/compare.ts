@@ -8,6 +8,7 @@ import { makeOperationCase, operationForms, withFrames } from "./operations.ts"
 import { differences, type Outcome } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { reader } from "./read.ts"
+import { makeX87Case, withNumbers, x87Forms } from "./x87Cases.ts"
 
 export interface Comparison {
   readonly cases: number
@@ -38,6 +39,19 @@ export const compareNatively = (
     again()
   }
   return compare(cases, native, read)
+}
+
+/** The same for the instructions of the x87 FPU. */
+export const compareX87 = (seed: number, casesOfEach: number, only = (_name: string) => true): Comparison => {
+  const random = new Random(seed)
+  const data = withNumbers(initialData(random), random)
+  const cases = casesOf(
+    x87Forms.filter(({ name }) => only(name)),
+    makeX87Case,
+    random,
+    casesOfEach
+  )
+  return compare(cases, runNative(cases, data), machineReader(data))
 }
 
 /** The same for the system operations that user mode may try, on a whole machine. */

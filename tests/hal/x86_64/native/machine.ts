@@ -3,15 +3,19 @@ import { raised } from "../../../../src/hal/x86_64/memory/Access.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
 import type { Reading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import type { Core } from "../../../../src/hal/x86_64/system/Core.ts"
 import { loadTask, setFlat } from "../../../../src/hal/x86_64/system/descriptors.ts"
 import { writeMsr } from "../../../../src/hal/x86_64/system/msr.ts"
 import { operationOf } from "../../../../src/hal/x86_64/system/operations.ts"
 import { EFER, system } from "../../../../src/hal/x86_64/system/registers.ts"
+import { putImage, takeImage } from "../../../../src/hal/x86_64/system/x87/environment.ts"
+import { unitOf } from "../../../../src/hal/x86_64/system/x87/operations.ts"
 import { Board, gdt, P, pml4, RW, tss, US, XD } from "../board.ts"
 import { type Case, gsBase, place } from "./cases.ts"
 import { descriptors, userCode, userData } from "./operations.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
 import { setVectorState, vectorState } from "./vectors.ts"
+import { imageBytes, viewOf } from "./x87.ts"
 
 const [dataAt, codeAt] = [0x20_0000, 0x21_0000] as const
 const task = 0x40
@@ -69,6 +73,7 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
       board.set(registerNames[i]!, value)
     })
     setVectorState(core.view, test)
+    takeImage(unitOf(core), viewOf(test.x87), true)
     core.set(at.gsBase, Number(gsBase), 0)
     core.set(at.rip, place.start, 0)
     core.setRflags(Number(test.rflags))
@@ -78,6 +83,7 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
     return {
       registers: registerNames.map((name) => board.get(name)),
       ...vectorState(core.view),
+      x87: imageOf(core),
       rflags: BigInt(core.rflags()) & comparedFlags,
       rip: board.get("rip"),
       exception: completed
@@ -86,4 +92,10 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
       changes
     }
   }
+}
+
+const imageOf = (core: Core): Uint8Array => {
+  const image = new Uint8Array(imageBytes)
+  putImage(unitOf(core), viewOf(image), true)
+  return image
 }

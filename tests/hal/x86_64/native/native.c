@@ -38,11 +38,14 @@ struct test {
   uint64_t rflags;
   uint64_t mxcsr;
   uint8_t vectors[16][16];
+  /* The part of the FXSAVE image that is about the x87 FPU; MXCSR is not in it. */
+  uint8_t x87[160];
 };
 struct outcome {
   uint64_t registers[16];
   uint64_t rflags, rip, vector, error, cr2, mxcsr;
   uint8_t vectors[16][16];
+  uint8_t x87[160];
   /* So many runs of changed bytes follow: offset, length (16 bits each), bytes. */
   uint64_t runs;
 };
@@ -67,6 +70,7 @@ static void finish(const ucontext_t *context) {
   outcome.error = from[REG_ERR];
   outcome.cr2 = from[REG_CR2];
   outcome.mxcsr = context->uc_mcontext.fpregs->mxcsr;
+  memcpy(outcome.x87, context->uc_mcontext.fpregs, sizeof outcome.x87);
   memcpy(outcome.vectors, context->uc_mcontext.fpregs->_xmm, sizeof outcome.vectors);
   size_t used = 0;
   static uint8_t runs[WRITABLE * 3];
@@ -99,10 +103,12 @@ static void next(ucontext_t *context) {
   to[REG_EFL] = test.rflags;
   to[REG_RIP] = (greg_t)START;
   struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
+  memcpy(fp, test.x87, sizeof test.x87);
   fp->mxcsr = test.mxcsr;
+  fp->mxcr_mask = 0xffff;
   memcpy(fp->_xmm, test.vectors, sizeof test.vectors);
-  /* XSTATE_BV: the vector registers are not as they are after reset. */
-  *(uint64_t *)((uint8_t *)fp + 512) |= 2;
+  /* XSTATE_BV: x87 FPU and vector registers are not as they are after reset. */
+  *(uint64_t *)((uint8_t *)fp + 512) |= 3;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest"
 import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
-import { type Comparison, compareNatively, compareOperations } from "./compare.ts"
+import { type Comparison, compareNatively, compareOperations, compareX87 } from "./compare.ts"
 import { isNative } from "./native.ts"
 
 const casesOfEach = Number(process.env.NATIVE_CASES ?? 6)
@@ -31,6 +31,10 @@ describe.runIf(isNative)("what the processor of this machine does", { timeout: 3
       return interpreter
     }
     agree(compareNatively(make, seed, casesOfEach, () => made[0]!.generate()))
+  })
+
+  it("the x87 FPU's operations do", () => {
+    agree(compareX87(seed, 10 * casesOfEach))
   })
 
   it("the machine's system operations do, as far as user mode may try them", () => {

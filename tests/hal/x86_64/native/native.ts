@@ -6,13 +6,16 @@ import { join } from "node:path"
 import { setVectorAt, vectorAt } from "../../../../src/hal/x86_64/processor/vectorFunctions.ts"
 import { type Case, gsBase, place } from "./cases.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
+import { imageBytes } from "./x87.ts"
 
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
 
 const vectorBytes = 16 * 16
-const caseBytes = 16 + 16 * 8 + 8 + 8 + vectorBytes
-const outcomeBytes = 16 * 8 + 6 * 8 + vectorBytes + 8
+const x87At = 16 + 16 * 8 + 8 + 8 + vectorBytes
+const caseBytes = x87At + imageBytes
+const outcomeX87At = 16 * 8 + 6 * 8 + vectorBytes
+const outcomeBytes = outcomeX87At + imageBytes + 8
 const [BP, GP, PF] = [3, 13, 14]
 
 export interface Native {
@@ -51,7 +54,7 @@ const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
   const view = new DataView(bytes.buffer)
   view.setBigUint64(0, gsBase, true)
   bytes.set(data, 8)
-  cases.forEach(({ code, registers, rflags, mxcsr, vectors }, n) => {
+  cases.forEach(({ code, registers, rflags, mxcsr, vectors, x87 }, n) => {
     const start = header + n * caseBytes
     bytes.fill(0xcc, start, start + 16)
     bytes.set(code, start)
@@ -63,21 +66,22 @@ const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
     vectors.forEach((value, i) => {
       setVectorAt(view, start + 16 + 128 + 16 + 16 * i, value)
     })
+    bytes.set(x87, start + x87At)
   })
   return bytes
 }
 
 const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; readonly bytes: number } => {
   const word = (i: number) => view.getBigUint64(start + 8 * i, true)
-  const [rflags, rip, vector, error, address, mxcsr, runs] = [16, 17, 18, 19, 20, 21, 54].map(word) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint
-  ]
+  const [rflags, rip, vector, error, address, mxcsr, runs] = [
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    (outcomeX87At + imageBytes) / 8
+  ].map(word) as [bigint, bigint, bigint, bigint, bigint, bigint, bigint]
   const changes = new Map<number, number>()
   let offset = start + outcomeBytes
   for (let run = 0n; run < runs; run++) {
@@ -90,6 +94,7 @@ const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; 
     registers,
     vectors: Array.from({ length: 16 }, (_, i) => vectorAt(view, start + 22 * 8 + 16 * i)),
     mxcsr: Number(mxcsr),
+    x87: new Uint8Array(view.buffer, view.byteOffset + start + outcomeX87At, imageBytes),
     rflags: rflags & comparedFlags,
     changes,
     ...endOf(rip, Number(vector), Number(error), address)

@@ -67,6 +67,7 @@ export const reader = (
     return {
       registers: Array.from({ length: 16 }, (_, i) => view.getBigUint64(at.general + 8 * i, true)),
       ...vectorState(view),
+      x87: test.x87,
       rflags: BigInt(reading.status()) | (view.getBigUint64(at.rflags, true) & comparedFlags),
       rip,
       exception:

@@ -56,6 +56,14 @@ export const common = (text: string): string =>
     .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
     .replace(/^(p?blendv\w+ [^,]+, [^,]+), xmm0$/, "$1")
     .replace(/^ret far/, "retf")
+    .replace(/fpu\w+ ptr /, "")
+    .replace(/^(f\w+) st, (?=\w+ ptr|\w*:?\[)/, "$1 ")
+    .replace(/^(f\w+ .*\]), st$/, "$1")
+    .replace(/^(fld|fcomp?|fucomp?|fxch) st, /, "$1 ")
+    .replace(/^(fstp?|fstpnce) (st\(\d\)), st$/, "$1 $2")
+    .replace(/^(fcomp?|fucomp?|fxch) st\(1\)$/, "$1")
+    .replace(/^(f(?:add|mul|subr?|divr?)p) st\(1\), st$/, "$1")
+    .replace(/^fnstsw ax$/, "fnstsw")
     .replace(/^iret$/, "iretw")
     .replace(/^wbnoinvd$/, "wbinvd")
     .replace(/^rep ret\b/, "ret")
@@ -66,9 +74,9 @@ export const common = (text: string): string =>
 
 /** Extensions of which nothing is here. */
 const otherFeatures =
-  /^(?!INTEL|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
-/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. FWAIT is of the FPU. */
-export const undecoded = /^(?:ud[01]|fwait|rsm)\b/
+  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
+/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. */
+export const undecoded = /^(?:ud[01]|rsm)\b/
 
 export const isOfOtherFeature = ({ features }: Opinion): boolean =>
   features.some((feature) => otherFeatures.test(feature))

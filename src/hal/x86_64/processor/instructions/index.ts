@@ -21,6 +21,7 @@ import { forms as stack } from "./stack.ts"
 import { forms as string } from "./string.ts"
 import { forms as system } from "./system.ts"
 import { forms as vector } from "./vector/index.ts"
+import { forms as x87 } from "./x87.ts"
 
 export const forms: ReadonlyArray<Form> = [
   ...arithmetic,
@@ -43,5 +44,6 @@ export const forms: ReadonlyArray<Form> = [
   ...stack,
   ...vector,
   ...string,
-  ...system
+  ...system,
+  ...x87
 ]

@@ -1,0 +1,37 @@
+/** The instruction that an operation belongs to, once more: for what it seldom needs to know of it. */
+import { fault } from "../../memory/Access.ts"
+import { pageSize } from "../../memory/layout.ts"
+import { decode } from "../../processor/decode.ts"
+import { at, modeOf, segments } from "../../processor/State.ts"
+import { type Core, highOf, lowOf } from "../Core.ts"
+
+const longest = 15
+
+/** Its bytes, and what follows them in its page. */
+const bytesOf = (core: Core): Uint8Array => {
+  const bytes = new Uint8Array(longest)
+  const [lo, hi] = [core.low(at.stoppedAt), core.high(at.stoppedAt)]
+  for (let n = 0; n < longest; ) {
+    const host = core.mmu.execute(lowOf(lo, n), highOf(lo, hi, n))
+    if (host === fault) return bytes.subarray(0, n)
+    const part = Math.min(pageSize - (host % pageSize), longest - n)
+    for (let i = 0; i < part; i++) bytes[n + i] = core.view.getUint8(host + i)
+    n += part
+  }
+  return bytes
+}
+
+/** Its memory operand is in the stack segment. */
+export const isInStack = (core: Core): boolean => {
+  const bytes = bytesOf(core)
+  const instruction = decode(bytes, 0, bytes.length, modeOf(core.low(at.mode)))
+  if (typeof instruction === "string") return false
+  return instruction.operands.some((operand) => operand.kind === "mem" && operand.segment === segments.ss)
+}
+
+/** "The x87 FPU opcode": the low three bits of the first byte that is no prefix, and the one after it. */
+export const opcodeOf = (core: Core): number => {
+  const bytes = bytesOf(core)
+  const first = bytes.findIndex((byte) => byte >= 0xd8 && byte <= 0xdf)
+  return ((bytes[first]! & 7) << 8) | bytes[first + 1]!
+}

@@ -1,0 +1,95 @@
+/** Cases of the x87 FPU's instructions: registers, control and status in which errors like to show. */
+import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
+import { forms } from "../../../../src/hal/x86_64/processor/instructions/x87.ts"
+import { type Case, makeCase } from "./cases.ts"
+import type { Random } from "./Random.ts"
+import { imageBytes, isDefined, viewOf } from "./x87.ts"
+
+export const x87Forms: ReadonlyArray<Form> = forms
+
+const interestingExponent = (random: Random): number => {
+  switch (random.below(10)) {
+    case 0:
+      return random.below(3)
+    case 1:
+      return 0x7fff
+    case 2:
+      return 0x7ffe - random.below(3)
+    case 3:
+      return random.below(0x8000)
+    case 4:
+      return 0x3fff + random.below(140) - 70
+    case 5:
+      return random.of([1, 0x7000]) + random.below(0x1000)
+    case 6:
+      return random.of([0x3fff - 1022, 0x3fff + 1022, 0x3fff - 126, 0x3fff + 126]) + random.below(60) - 30
+    default:
+      return 0x3fff + random.below(5) - 2
+  }
+}
+
+const interestingSignificand = (random: Random): bigint => {
+  const integer = random.oneIn(16) ? 0n : 1n << 63n
+  switch (random.below(8)) {
+    case 0:
+      return integer
+    case 1:
+      return integer | BigInt(random.below(4))
+    case 2:
+      return integer | ((1n << 63n) - 1n - BigInt(random.below(2)))
+    case 3:
+      return integer | (BigInt(random.below(8)) << 60n)
+    case 4:
+      return integer | ((random.word() >> 1n) & (-1n << BigInt(random.of([10, 11, 12, 39, 40, 41]))))
+    case 5:
+      return random.word()
+    default:
+      return integer | (random.word() >> 1n)
+  }
+}
+
+/** What is in a register, or in 80 bits of memory. */
+export const interestingExtended = (random: Random): bigint => {
+  if (random.oneIn(20)) return BigInt(random.below(2)) << 79n
+  const significand = random.oneIn(30) ? 0n : interestingSignificand(random)
+  return (BigInt((random.below(2) << 15) | interestingExponent(random)) << 64n) | significand
+}
+
+const interestingImage = (random: Random): Uint8Array => {
+  const image = new Uint8Array(imageBytes)
+  const view = viewOf(image)
+  const masks = random.oneIn(3) ? random.below(64) : 0x3f
+  view.setUint16(0, masks | 0x40 | (random.below(16) << 8), true)
+  // Exceptions that are pending would be taken before anything else: they seldom are.
+  const flags = random.oneIn(3) ? random.below(128) & (random.oneIn(8) ? 127 : masks | 64) : 0
+  const pending = flags & ~masks & 63 ? 0x8080 : 0
+  view.setUint16(2, flags | pending | (random.below(8) << 11) | (random.below(8) << 8) | (random.below(2) << 14), true)
+  image[4] = random.oneIn(4) ? random.below(256) : random.oneIn(4) ? 0xff : 0xff & ~(1 << random.below(8))
+  for (let i = 0; i < 8; i++) {
+    const value = interestingExtended(random)
+    view.setBigUint64(32 + 16 * i, value & 0xffff_ffff_ffff_ffffn, true)
+    view.setUint16(40 + 16 * i, Number(value >> 64n), true)
+  }
+  return image
+}
+
+/** A case of one of `x87Forms`. */
+export const makeX87Case = (form: Form, random: Random): Case => {
+  for (;;) {
+    const test = { ...makeCase(form, random), x87: interestingImage(random) }
+    if (isDefined(test)) return test
+  }
+}
+
+/** Numbers of all formats, in memory. */
+export const withNumbers = (data: Uint8Array, random: Random): Uint8Array => {
+  const changed = data.slice()
+  const view = viewOf(changed)
+  for (let offset = 0; offset + 16 <= changed.length; offset += 16) {
+    if (random.oneIn(2)) continue
+    const value = interestingExtended(random)
+    view.setBigUint64(offset, value & 0xffff_ffff_ffff_ffffn, true)
+    view.setUint16(offset + 8, Number(value >> 64n), true)
+  }
+  return changed
+}
