@@ -16,6 +16,7 @@ interface Refusal {
 const cast = "A cast makes no capability"
 const chance = "Math.random is not part of a run"
 const state = "A program keeps no state in a module"
+const loan = "A detached fiber may outlive the loan"
 
 // biome-ignore format: a table
 const refusals: ReadonlyArray<Refusal> = [
@@ -46,6 +47,9 @@ const refusals: ReadonlyArray<Refusal> = [
   { rule: chance, in: "src/hal",  refused: "export const a = Math.random()",           accepted: "export const a = Math.max(1, 2)" },
   { rule: state,  in: "src/user", refused: "export let a = 1\na = 2",                  accepted: "export const a = 1" },
   { rule: state,  in: "examples", refused: "let a = 1\nexport const f = () => a++",    accepted: "export const f = () => {\n  let a = 1\n  return a++\n}" },
+
+  { rule: loan, in: "examples", refused: "export const a = withRevocable(b, [], (lent) => Effect.forkDetach(f(lent)))", accepted: "export const a = withRevocable(b, [], (lent) => Effect.forkChild(f(lent)))" },
+  { rule: loan, in: "src/user", refused: "export const a = withRevocable(b, [], () => f().pipe(Effect.forkDetach))", accepted: "export const a = f().pipe(Effect.forkDetach)" },
 
   { rule: "lint/style/noRestrictedGlobals", in: "src/user",   refused: "export const a = Date.now()",       accepted: "export const a = Clock.now()" },
   { rule: "lint/style/noRestrictedGlobals", in: "src/kernel", refused: "export const a = process.argv",     accepted: "export const a = machine.argv" },
@@ -98,7 +102,7 @@ interface Diagnostic {
 
 /** A rule of ours has no name, only its sentence. */
 const ruleOf = ({ category, message }: Diagnostic): string =>
-  category === "plugin" ? ([cast, chance, state].find((rule) => message.startsWith(rule)) ?? message) : category
+  category === "plugin" ? ([cast, chance, state, loan].find((rule) => message.startsWith(rule)) ?? message) : category
 
 const fileOf = (refusal: Refusal, which: "refused" | "accepted"): string =>
   `${refusal.in}/${which}${refusals.indexOf(refusal)}.ts`
