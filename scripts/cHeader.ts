@@ -1,11 +1,23 @@
 /** The kernel's interface as a C header, from the tables that kernel and programs read. */
 
+import { Arithmetic } from "../examples/pingpong.ts"
 import * as TCB from "../src/types/methods/TCB.ts"
 import { syscalls } from "../src/types/Syscall.ts"
 import { syscall } from "../src/types/x86_64/Registers.ts"
+import { labels, operationsOf } from "../src/user/Wire.ts"
+
+/** The header of the examples: with the labels of their protocol. */
+export const skyscopeHeader = (): string =>
+  header("scripts/examples.ts", [
+    ...operationsOf(Arithmetic.protocol).map(
+      ({ name, label }) => [`${Arithmetic.protocol.name}_${name}`, label] as const
+    ),
+    ["replied", labels.reply],
+    ["not_understood", labels.notUnderstood]
+  ])
 
 /** `definitions`: names and numbers that the programs have beside. */
-export const header = (madeBy: string, definitions: ReadonlyArray<readonly [name: string, number: number]>): string => {
+const header = (madeBy: string, definitions: ReadonlyArray<readonly [name: string, number: number]>): string => {
   const [r0, r1, r2, r3] = syscall.message
   return `/* Made by ${madeBy} from the tables in src/types. */
 typedef unsigned long word;

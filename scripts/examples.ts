@@ -7,21 +7,12 @@
 import { spawnSync } from "node:child_process"
 import { globSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
-import { Arithmetic } from "../examples/pingpong.ts"
-import { labels, operationsOf } from "../src/user/Wire.ts"
-import { header } from "./cHeader.ts"
+import { skyscopeHeader } from "./cHeader.ts"
 
 const root = join(import.meta.dirname, "..")
 const folder = join(root, "examples", "pingpong")
 
-const definitions = [
-  ...operationsOf(Arithmetic.protocol).map(
-    ({ name, label }) => [`${Arithmetic.protocol.name}_${name}`, label] as const
-  ),
-  ["replied", labels.reply] as const,
-  ["not_understood", labels.notUnderstood] as const
-]
-writeFileSync(join(folder, "skyscope.h"), header(relative(root, import.meta.filename), definitions))
+writeFileSync(join(folder, "skyscope.h"), skyscopeHeader())
 
 const sources = ["examples/pingpong", "bench/ipc", "tests/examples"].flatMap((at) => globSync(join(root, at, "*.c")))
 for (const source of sources) {
