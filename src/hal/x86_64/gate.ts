@@ -47,6 +47,8 @@ interface Entry {
   waiting: Waiting
 }
 
+const registers: Waiting = { _tag: "Registers" }
+
 const placeOf = (register: UserRegister): number => at.general + general[register as keyof typeof general] * 8
 const rbx = placeOf("rbx")
 
@@ -93,7 +95,7 @@ export class Gate {
       switch (request._tag) {
         case "Syscall":
           setSyscall(core, request)
-          entry.waiting = { _tag: "Registers" }
+          entry.waiting = registers
           count(core, entry)
           return
         case "Read":
@@ -150,17 +152,17 @@ const count = (core: Core, entry: Entry): void => {
 const answerOf = (core: Core, waiting: Waiting): Answer | undefined => {
   switch (waiting._tag) {
     case "Start":
-      return { _tag: "Start", argument: word(core, "rdi") }
+      return { _tag: "Start", argument: core.mmu.memory.u64[wordOf("rdi")]! }
     case "Registers": {
-      const [mr0, mr1, mr2, mr3] = syscall.message
+      const { u64 } = core.mmu.memory
       return {
         _tag: "Syscall",
-        badge: word(core, syscall.capability),
-        info: word(core, syscall.info),
-        mr0: word(core, mr0),
-        mr1: word(core, mr1),
-        mr2: word(core, mr2),
-        mr3: word(core, mr3)
+        badge: u64[word.capability]!,
+        info: u64[word.info]!,
+        mr0: u64[word.mr0]!,
+        mr1: u64[word.mr1]!,
+        mr2: u64[word.mr2]!,
+        mr3: u64[word.mr3]!
       }
     }
     case "Access":
@@ -170,21 +172,32 @@ const answerOf = (core: Core, waiting: Waiting): Answer | undefined => {
   }
 }
 
-const word = (core: Core, register: UserRegister): bigint => core.view.getBigUint64(placeOf(register), true)
+/** Where the words of a system call are: numbers of words of the state block. */
+const wordOf = (register: UserRegister): number => placeOf(register) / 8
+const word = {
+  number: wordOf(syscall.number),
+  capability: wordOf(syscall.capability),
+  info: wordOf(syscall.info),
+  reply: wordOf(syscall.reply),
+  destination: wordOf(syscall.destination),
+  mr0: wordOf(syscall.message[0]),
+  mr1: wordOf(syscall.message[1]),
+  mr2: wordOf(syscall.message[2]),
+  mr3: wordOf(syscall.message[3])
+} as const
 
+/** Of what is more than 64 bits, the lower 64. */
 const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" }): void => {
-  const set = (register: UserRegister, value: bigint) =>
-    core.view.setBigUint64(placeOf(register), BigInt.asUintN(64, value), true)
-  const [mr0, mr1, mr2, mr3] = syscall.message
-  set(syscall.number, request.number)
-  set(syscall.capability, request.capability)
-  set(syscall.info, request.info)
-  set(syscall.reply, request.reply)
-  set(syscall.destination, request.destination)
-  set(mr0, request.mr0)
-  set(mr1, request.mr1)
-  set(mr2, request.mr2)
-  set(mr3, request.mr3)
+  const { u64 } = core.mmu.memory
+  u64[word.number] = request.number
+  u64[word.capability] = request.capability
+  u64[word.info] = request.info
+  u64[word.reply] = request.reply
+  u64[word.destination] = request.destination
+  u64[word.mr0] = request.mr0
+  u64[word.mr1] = request.mr1
+  u64[word.mr2] = request.mr2
+  u64[word.mr3] = request.mr3
 }
 
 /**

@@ -26,6 +26,7 @@ export class PhysicalMemory {
   readonly u8: Uint8Array
   readonly u16: Uint16Array
   readonly i32: Int32Array
+  readonly u64: BigUint64Array
   readonly view: DataView
   /** RAM is at physical addresses 0 to `ramBytes`. */
   readonly ramBytes: number
@@ -39,6 +40,7 @@ export class PhysicalMemory {
     this.u8 = new Uint8Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
     this.i32 = new Int32Array(memory.buffer)
+    this.u64 = new BigUint64Array(memory.buffer)
     this.view = new DataView(memory.buffer)
     this.ramBytes = memory.buffer.byteLength - layout.ram
     this.bus = bus

@@ -99,7 +99,8 @@ export class Blocks {
     i32[slot.page >> 2] = lo & -pageSize
     i32[(slot.page >> 2) + 1] = hi
     const context = contextOf(i32[at.executeTable >> 2]!, i32[at.mode >> 2]!)
-    const cached = (jumpCache.at + ((lo ^ (lo >>> jumpCache.fold)) & (jumpCache.entries - 1)) * jumpCache.bytes) >> 2
+    const hash = lo ^ (lo >>> jumpCache.fold) ^ (context >>> jumpCache.contextFold)
+    const cached = (jumpCache.at + (hash & (jumpCache.entries - 1)) * jumpCache.bytes) >> 2
     if (i32[cached] === lo && i32[cached + 1] === hi && i32[cached + (jumpCache.context >> 2)] === context)
       return i32[cached + (jumpCache.block >> 2)]!
     const block = this.find(lo, hi)

@@ -95,8 +95,12 @@ export const jumpCache = {
   at:      layout.readings + 0x1_0000,
   entries: 4096,
   bytes:   16,
-  /** The index is RIP's lower half, folded by this many bits. */
+  /**
+   * The index is RIP's lower half, folded by this many bits, and what of the context is above these many: programs that are linked for one
+   * address and call one another do not push one another out.
+   */
   fold:    10,
+  contextFold: 12,
   rip:     0,  // i64
   block:   8,  // i32
   /** `contextOf` */

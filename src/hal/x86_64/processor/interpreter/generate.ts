@@ -205,6 +205,7 @@ const throughCache = (code: Code) => {
   const shift = Math.log2(jumpCache.bytes)
   code.get(locals.rip).numeric("i32.wrap_i64").tee(locals.block)
   code.get(locals.block).i32(jumpCache.fold).numeric("i32.shr_u").numeric("i32.xor")
+  code.get(locals.context).i32(jumpCache.contextFold).numeric("i32.shr_u").numeric("i32.xor")
   code.i32(shift).numeric("i32.shl").i32(mask).numeric("i32.and").tee(locals.block)
   code
     .load("i64.load", jumpCache.at + jumpCache.rip)
