@@ -39,6 +39,7 @@ export const running = (): string | undefined => guard.running
 
 const install = (): void => {
   guard.installed = true
+  guardDate()
   for (const [owner, names, instead] of guarded) {
     const object: unknown = owner === undefined ? globalThis : Reflect.get(globalThis, owner)
     if (typeof object !== "object" && typeof object !== "function") continue
@@ -47,13 +48,35 @@ const install = (): void => {
   }
 }
 
+/** Without arguments, Date is a clock; with them it is a calculator. */
+const guardDate = (): void => {
+  const original: unknown = Reflect.get(globalThis, "Date")
+  if (typeof original !== "function") return
+  const guarded = new Proxy(original, {
+    construct: (target, args, newTarget) => {
+      if (args.length === 0) refuse("new Date", "Effect's Clock")
+      return Reflect.construct(target, args, newTarget)
+    },
+    apply: (target, self, args) => {
+      refuse("Date", "Effect's Clock")
+      return Reflect.apply(target, self, args)
+    }
+  })
+  Reflect.set(globalThis, "Date", guarded)
+}
+
+/** @throws while a task runs. */
+const refuse = (called: string, instead: string): void => {
+  if (guard.running !== undefined) {
+    throw new Error(`task '${guard.running}' used the host's ${called}: take ${instead}`)
+  }
+}
+
 const wrap = (object: object, name: string, called: string, instead: string): void => {
   const original: unknown = Reflect.get(object, name)
   if (typeof original !== "function") return
   Reflect.set(object, name, function (this: unknown, ...args: ReadonlyArray<unknown>): unknown {
-    if (guard.running !== undefined) {
-      throw new Error(`task '${guard.running}' used the host's ${called}: take ${instead}`)
-    }
+    refuse(called, instead)
     return Reflect.apply(original, this, args)
   })
 }

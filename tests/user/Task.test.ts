@@ -122,6 +122,7 @@ describe("a task", () => {
 
   it.each([
     ["Date.now", () => Date.now()],
+    ["new Date", () => new Date()],
     ["performance.now", () => performance.now()],
     ["Math.random", () => Math.random()],
     ["crypto.randomUUID", () => crypto.randomUUID()],
@@ -131,6 +132,12 @@ describe("a task", () => {
     const { exit } = runProgram(Effect.sync(() => void use()))
     assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", `task 'alice' used the host's ${name}`)
     use()
+  })
+
+  it("calculates with dates", () => {
+    const { exit } = runProgram(Effect.sync(() => new Date(0).toISOString()))
+    assert.deepStrictEqual(exit, Exit.succeed("1970-01-01T00:00:00.000Z"))
+    assert.instanceOf(new Date(0), Date)
   })
 
   it("tells what it logs, and prints nothing of it", () => {
