@@ -131,7 +131,8 @@ const dependsOnConstants = ({ newFlags, pc }: Handler): boolean => {
 const kindRoom = 4096
 const modeRoom = 5
 
-const sizeOf = (width: number): number => Math.log2(width) - 3
+/** 0 for 8 bits, 1 for 16, and so on. */
+const sizeOf = (width: number): number => 28 - Math.clz32(width)
 
 /** A literal decides the code: each value is a kind. */
 const kindOf = (operand: Decoded): number => {
