@@ -1,6 +1,6 @@
 /** Report: the registers and what the page tables say, for whoever asks why the machine stopped. */
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
-import { fourLevel, trace } from "./memory/paging.ts"
+import { trace } from "./memory/paging.ts"
 import { at, registerNames, segments } from "./processor/State.ts"
 import type { Core } from "./system/Core.ts"
 import { vector } from "./system/registers.ts"
@@ -40,7 +40,7 @@ const systemRegisters = (core: Core): readonly string[] => [
 const walk = (core: Core, name: string, offset: number): readonly string[] => {
   const memory: PhysicalMemory = core.mmu.memory
   const root = core.high(at.cr3) * 2 ** 32 + ((core.low(at.cr3) & ~0xfff) >>> 0)
-  const steps = trace(memory, fourLevel, root, core.low(offset), core.high(offset))
+  const steps = trace(memory, core.mmu.format, root, core.low(offset), core.high(offset))
   return [
     `the page tables at ${name} = ${hex(core, offset)}:`,
     ...steps.map(

@@ -2,11 +2,11 @@
  * Mmu: accesses to linear addresses. It looks in the translation caches, walks the tables where they have nothing,
  * and finds who answers.
  */
-import { at } from "../processor/State.ts"
+import { at, isLong } from "../processor/State.ts"
 import { type Access, fault, inStack, isCanonical } from "./Access.ts"
 import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
-import { type AddressSpace, access, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
+import { type AddressSpace, access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
 import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
 
 /** The exceptions that an access raises. SDM vol. 3A, "Exception and Interrupt Reference". */
@@ -49,6 +49,7 @@ export class Mmu implements Access {
   private readonly space: { -readonly [F in keyof AddressSpace]: AddressSpace[F] } = {
     format: fourLevel,
     root: 0,
+    registers: new Int32Array(8),
     rules: { WP: false, SMEP: false, SMAP: false, NXE: false }
   }
   private pcid = 0
@@ -75,6 +76,17 @@ export class Mmu implements Access {
     this.pcid = pcid
     this.tlb.use(pcid)
     this.setMode(this.inForce)
+  }
+
+  /** Another way to translate; and of PAE paging, what is in the PDPTE registers. No translation outlives the change. */
+  setFormat(format: Format, registers: Int32Array): void {
+    this.space.format = format
+    this.space.registers = registers
+    this.tlb.flushAll()
+  }
+
+  get format(): Format {
+    return this.space.format
   }
 
   /** What cached translations allow depends on the rules: none of them outlives a change. */
@@ -231,7 +243,9 @@ export class Mmu implements Access {
   /** The second page of an access that crosses into it. */
   private second(from: AccessMode, which: Table, lo: number, hi: number, width: number): number {
     const next = ((lo & ~0xfff) + pageSize) | 0
-    return this.translate(from, which, next, next === 0 ? (hi + 1) | 0 : hi, width & inStack)
+    // Outside of 64-bit mode, the byte after the last of 4 GiB is the first.
+    const carries = next === 0 && isLong(this.i32[at.mode >> 2]!)
+    return this.translate(from, which, next, carries ? (hi + 1) | 0 : hi, width & inStack)
   }
 
   /** The entry that translates an address, from the cache or from the tables; or `fault`. */
@@ -252,7 +266,8 @@ export class Mmu implements Access {
       return this.raise(vector.PF, found.errorCode, lo, hi)
     }
     const { page } = found
-    const large = found.bits === 21 ? entry.large2M : found.bits === 30 ? entry.large1G : 0
+    const large =
+      found.bits === 21 ? entry.large2M : found.bits === 22 ? entry.large4M : found.bits === 30 ? entry.large1G : 0
     const info = page | large | (found.global ? entry.global : 0)
     return this.tlb.fill(
       context,

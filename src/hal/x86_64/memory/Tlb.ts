@@ -40,9 +40,10 @@ export const entry = {
 
   // In the info.
   page:   0x0fff_ffff,
-  /** A part of a page of 2 MiB, of 1 GiB. */
+  /** A part of a page of 2 MiB, of 1 GiB, of 4 MiB. */
   large2M: 1 << 28,
   large1G: 1 << 29,
+  large4M: 1 << 30,
   global: 1 << 31
 } as const
 
@@ -160,7 +161,7 @@ export class Tlb {
     this.i32[word + 1] = hi
     this.i32[word + 2] = host - page
     this.i32[word + 3] = info
-    if (info & (entry.large2M | entry.large1G)) this.large[n]!.add(largeKey(info, lo, hi))
+    if (info & anyLarge) this.large[n]!.add(largeKey(info, lo, hi))
     if (which === table.write && !(flags & entry.slow)) this.noteWriter(info & entry.page, at)
     return at
   }
@@ -223,7 +224,7 @@ export class Tlb {
   }
 
   private invalidateLarge(n: number, lo: number, hi: number, everything: boolean): void {
-    for (const size of [entry.large2M, entry.large1G]) {
+    for (const size of [entry.large2M, entry.large4M, entry.large1G]) {
       const large = largeKey(size, lo, hi)
       if (this.large[n]!.has(large)) this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
     }
@@ -232,7 +233,7 @@ export class Tlb {
   private isPart(at: number, info: number, large: number, everything: boolean): boolean {
     const word = at >> 2
     return (
-      (info & (entry.large2M | entry.large1G)) !== 0 &&
+      (info & anyLarge) !== 0 &&
       largeKey(info, this.i32[word]! & ~0xfff, this.i32[word + 1]!) === large &&
       (everything || (info & entry.global) !== 0)
     )
@@ -305,6 +306,7 @@ export class Tlb {
 }
 
 const several = -1
+const anyLarge = entry.large2M | entry.large4M | entry.large1G
 
 const contextAt = (n: number): number => layout.translations + n * contextBytes
 const contextNumber = (context: number): number => (context - layout.translations) / contextBytes
@@ -313,4 +315,9 @@ const entryAt = (context: number, which: Table, lo: number): number =>
 
 /** A large page as a number: its size, and its place among those of its size. */
 const largeKey = (info: number, lo: number, hi: number): number =>
-  info & entry.large1G ? -1 - ((hi >>> 0) * 4 + (lo >>> 30)) : (hi >>> 0) * 2048 + (lo >>> 21)
+  info & entry.large1G
+    ? -1 - ((hi >>> 0) * 4 + (lo >>> 30))
+    : // Pages of 4 MiB are found in the lowest 4 GiB alone.
+      info & entry.large4M
+      ? 2 ** 43 + (lo >>> 22)
+      : (hi >>> 0) * 2048 + (lo >>> 21)

@@ -1,7 +1,7 @@
 /**
  * Paging: from a linear address to a physical page, by the tables in memory.
  *
- * SDM vol. 3A, "4-Level Paging and 5-Level Paging". An entry is two halves (low, high); the manual's names are kept.
+ * SDM vol. 3A, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging". An entry is two halves (low, high); the manual's names are kept.
  */
 import { type PhysicalMemory, physicalBits } from "./PhysicalMemory.ts"
 
@@ -29,13 +29,24 @@ export interface Level {
   readonly shift: number
   /** What an entry maps that has PS = 1, or that is a PTE; without it, PS is reserved. */
   readonly maps?: string
+  /** PS says nothing. */
+  readonly ignoresSize?: true
 }
 
-/** A way to translate: its levels from the root down, 9 bits of the address for each. */
+/** A way to translate: its levels from the root down. */
 export interface Format {
   readonly name: string
   readonly levels: readonly Level[]
+  /** Entries of 8 bytes are selected by 9 bits of the address, of 4 bytes by 10. */
+  readonly entryBytes: 4 | 8
+  /** Bits of an entry's upper half that are reserved. */
+  readonly reservedHigh: number
+  /** The tables are those of four registers, by bits 31:30 of the address. */
+  readonly hasRegisters: boolean
 }
+
+const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
+const aboveMaximum = ~(2 ** (physicalBits - 32) - 1)
 
 // biome-ignore format: a table
 export const fourLevel: Format = {
@@ -45,7 +56,48 @@ export const fourLevel: Format = {
     { entry: "PDPTE", shift: 30, maps: "1-GByte page" },
     { entry: "PDE",   shift: 21, maps: "2-MByte page" },
     { entry: "PTE",   shift: 12, maps: "4-KByte page" }
-  ]
+  ],
+  entryBytes: 8,
+  reservedHigh: addressHigh & aboveMaximum,
+  hasRegisters: false
+}
+
+// biome-ignore format: a table
+export const pae: Format = {
+  name: "PAE paging",
+  levels: [
+    { entry: "PDE",   shift: 21, maps: "2-MByte page" },
+    { entry: "PTE",   shift: 12, maps: "4-KByte page" }
+  ],
+  entryBytes: 8,
+  reservedHigh: 0x7fff_ffff & aboveMaximum,
+  hasRegisters: true
+}
+
+/** With CR4.PSE; without it, PDE.PS is ignored. */
+// biome-ignore format: a table
+export const thirtyTwoBit: Format = {
+  name: "32-bit paging",
+  levels: [
+    { entry: "PDE",   shift: 22, maps: "4-MByte page" },
+    { entry: "PTE",   shift: 12, maps: "4-KByte page" }
+  ],
+  entryBytes: 4,
+  reservedHigh: 0,
+  hasRegisters: false
+}
+export const thirtyTwoBitSmall: Format = {
+  ...thirtyTwoBit,
+  levels: [{ entry: "PDE", shift: 22, ignoresSize: true }, thirtyTwoBit.levels[1]!]
+}
+
+/** CR0.PG = 0: a linear address is the physical one. */
+export const noPaging: Format = {
+  name: "no paging",
+  levels: [],
+  entryBytes: 4,
+  reservedHigh: 0,
+  hasRegisters: false
 }
 
 /**
@@ -71,6 +123,8 @@ export interface AddressSpace {
   readonly format: Format
   /** The physical address of the first table. */
   readonly root: number
+  /** Of PAE paging the PDPTE registers, in halves. */
+  readonly registers: Int32Array
   readonly rules: Rules
 }
 
@@ -95,25 +149,27 @@ export interface Step {
   readonly high: number
 }
 
-const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
-const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
-
 /**
  * "Reserved bits in a paging-structure entry": above MAXPHYADDR, XD without NXE, PS where nothing is mapped, the
  * address below a large page (bit 12 is its PAT).
  */
-const isReserved = (level: Level, low: number, high: number, rules: Rules): boolean =>
-  (high & reservedHigh) !== 0 ||
+const isReserved = (format: Format, level: Level, low: number, high: number, rules: Rules): boolean =>
+  (high & format.reservedHigh) !== 0 ||
   (high < 0 && !rules.NXE) ||
   (level.shift > 12 &&
     (low & bit.PS) !== 0 &&
+    !level.ignoresSize &&
     (level.maps === undefined || (low & (2 ** level.shift - 1) & ~0x1fff) !== 0))
 
 const physical = (low: number, high: number): number => (high & addressHigh) * 2 ** 32 + ((low & ~0xfff) >>> 0)
 
-/** The index at a level: 9 bits of an address given by halves. */
-const indexAt = (shift: number, lo: number, hi: number): number =>
-  (shift >= 32 ? hi >>> (shift - 32) : shift > 23 ? (hi << (32 - shift)) | (lo >>> shift) : lo >>> shift) & 0x1ff
+/** Where the entry at a level is from the beginning of its table, of an address given by halves. */
+const offsetOf = ({ entryBytes }: Format, shift: number, lo: number, hi: number): number =>
+  entryBytes === 4
+    ? ((lo >>> shift) & 0x3ff) * 4
+    : ((shift >= 32 ? hi >>> (shift - 32) : shift > 23 ? (hi << (32 - shift)) | (lo >>> shift) : lo >>> shift) &
+        0x1ff) *
+      8
 
 /**
  * Walk to the page at a canonical address, for an access of this kind (`access` bits; `isOpen`: RFLAGS.AC = 1 lifts
@@ -126,7 +182,7 @@ const indexAt = (shift: number, lo: number, hi: number): number =>
  */
 export const walk = (
   memory: PhysicalMemory,
-  { format, root, rules }: AddressSpace,
+  { format, root, registers, rules }: AddressSpace,
   lo: number,
   hi: number,
   kind: number,
@@ -137,14 +193,20 @@ export const walk = (
   let allowed = bit.RW | bit.US
   let isExecutable = true
   let table = root
+  if (format.hasRegisters) {
+    const register = (lo >>> 30) * 2
+    if (!(registers[register]! & bit.P)) return refuse(result, rules, kind, 0)
+    table = physical(registers[register]!, registers[register + 1]!)
+  }
+  if (format.levels.length === 0) return untranslated(result, lo)
   for (let n = 0; n < format.levels.length; n++) {
     const level = format.levels[n]!
-    const at = table + indexAt(level.shift, lo, hi) * 8
+    const at = table + offsetOf(format, level.shift, lo, hi)
     path[n] = at
     const low = memory.load32(at)
-    const high = memory.load32(at + 4)
+    const high = format.entryBytes === 8 ? memory.load32(at + 4) : 0
     if (!(low & bit.P)) return refuse(result, rules, kind, 0)
-    if (isReserved(level, low, high, rules)) return refuse(result, rules, kind, error.present | error.reserved)
+    if (isReserved(format, level, low, high, rules)) return refuse(result, rules, kind, error.present | error.reserved)
     allowed &= low
     isExecutable &&= high >= 0
     if (mapsPage(level, low)) {
@@ -168,6 +230,13 @@ const refuse = (result: Walk, rules: Rules, kind: number, why: number): false =>
 
 const mapsPage = ({ maps, shift }: Level, low: number): boolean =>
   maps !== undefined && (shift === 12 || (low & bit.PS) !== 0)
+
+const untranslated = (result: Walk, lo: number): true => {
+  result.page = lo >>> 12
+  result.bits = 12
+  result.global = false
+  return true
+}
 
 const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): true => {
   const size = 2 ** shift
@@ -211,8 +280,8 @@ export const trace = (
   const steps: Step[] = []
   let table = root
   for (const level of format.levels) {
-    const address = table + indexAt(level.shift, lo, hi) * 8
-    const [low, high] = [memory.load32(address), memory.load32(address + 4)]
+    const address = table + offsetOf(format, level.shift, lo, hi)
+    const [low, high] = [memory.load32(address), format.entryBytes === 8 ? memory.load32(address + 4) : 0]
     steps.push({ entry: level.entry, address, low, high })
     if (!(low & bit.P) || mapsPage(level, low)) break
     table = physical(low, high)

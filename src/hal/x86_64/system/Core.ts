@@ -10,6 +10,7 @@ import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
 import type { Mode, Privilege } from "../processor/Meaning.ts"
 import { at, isLong, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
+import { msrAt } from "./msr.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
 /** What an operation asks of whoever runs the processor. */
@@ -69,6 +70,12 @@ export class Core {
     else this.view.setUint8(offset, lo & 0xff)
   }
 
+  /** RSP, ESP or SP, as wide as the stack is. */
+  setStackPointer(lo: number, hi: number): void {
+    const { mode } = this
+    this.setRegister(4, mode.bits === 64 ? 64 : mode.stack, lo, hi)
+  }
+
   // ---- exceptions
 
   raise(vector: number, errorCode = 0): never {
@@ -100,6 +107,21 @@ export class Core {
     )
   }
 
+  /** CR0 has another PE or PG: what CS says of code may be something else now. */
+  modeChanged(): void {
+    this.enterMode(this.codeSize(this.segmentAccess(segments.cs)), this.privilege)
+  }
+
+  /** What a code segment with these access rights holds: L counts in IA-32e mode alone. */
+  codeSize(access: number): Mode["bits"] {
+    return this.isLongActive && access & 0x2000 ? 64 : access & 0x4000 ? 32 : 16
+  }
+
+  /** IA-32e mode is active: 64-bit or compatibility mode. */
+  get isLongActive(): boolean {
+    return (this.low(msrAt.IA32_EFER) & EFER.LMA) !== 0
+  }
+
   /** SS.B. */
   private stackWidth(): 16 | 32 {
     return this.segmentAccess(segments.ss) & 0x4000 ? 32 : 16
@@ -114,7 +136,12 @@ export class Core {
   }
 
   accessModeChanged(): void {
-    this.mmu.setMode(this.privilege === 3 ? this.userMode() : this.supervisorMode())
+    this.mmu.setMode(this.accessMode)
+  }
+
+  /** How what runs reaches memory. */
+  get accessMode(): AccessMode {
+    return this.privilege === 3 ? this.userMode() : this.supervisorMode()
   }
 
   private userMode(): AccessMode {

@@ -2,7 +2,8 @@
  * Control and debug registers. SDM vol. 3A, "Control Registers"; vol. 2A and 2B, "MOV—Move to/from Control
  * Registers", "MOV—Move to/from Debug Registers".
  */
-import { at } from "../processor/State.ts"
+import { type Format, fourLevel, noPaging, pae, thirtyTwoBit, thirtyTwoBitSmall } from "../memory/paging.ts"
+import { at, segments } from "../processor/State.ts"
 import { arm } from "./breakpoints.ts"
 import type { Core } from "./Core.ts"
 import { msrAt } from "./msr.ts"
@@ -69,13 +70,65 @@ export const writeControl = (core: Core, number: number, lo: number, hi: number)
 const writeCr0 = (core: Core, lo: number, hi: number): void => {
   const has = (bit: number) => (lo & bit) !== 0
   if (hi !== 0 || (has(CR0.PG) && !has(CR0.PE)) || (has(CR0.NW) && !has(CR0.CD))) core.raise(vector.GP)
-  // "Clearing PG in 64-bit mode" is #GP. The modes without paging are not here, so nothing turns it on either.
-  if (!has(CR0.PG) || !has(CR0.PE)) core.raise(vector.GP)
   const old = core.low(at.cr0)
-  core.set(at.cr0, (lo & writableCr0) | CR0.ET, 0)
+  const changed = old ^ lo
+  const value = (lo & writableCr0) | CR0.ET
+  if (changed & CR0.PG) switchPaging(core, value)
+  core.set(at.cr0, value, 0)
+  if (changed & CR0.PG) useTables(core)
+  if (changed & (CR0.PE | CR0.PG)) core.modeChanged()
   if ((old ^ lo) & CR0.WP) core.rulesChanged(core.low(msrAt.IA32_EFER))
   if ((old ^ lo) & CR0.AM) core.accessModeChanged()
 }
+
+/**
+ * CR0.PG changes: with IA32_EFER.LME, IA-32e mode begins or ends. SDM vol. 3A, "Initializing IA-32e Mode"; vol. 2B, "MOV—Move to/from Control
+ * Registers", exceptions.
+ */
+const switchPaging = (core: Core, cr0: number): void => {
+  const efer = core.low(msrAt.IA32_EFER)
+  const cr4 = core.low(at.cr4)
+  if (!(cr0 & CR0.PG)) {
+    if (core.mode.bits === 64 || cr4 & CR4.PCIDE) core.raise(vector.GP)
+    core.set(msrAt.IA32_EFER, efer & ~EFER.LMA, 0)
+    return
+  }
+  if (efer & EFER.LME) {
+    if (!(cr4 & CR4.PAE) || core.segmentAccess(segments.cs) & longCode) core.raise(vector.GP)
+    core.set(msrAt.IA32_EFER, efer | EFER.LMA, 0)
+  } else if (cr4 & CR4.PAE) loadPdptes(core, core.low(at.cr3))
+}
+/** L, in the access rights of CS. */
+const longCode = 1 << 13
+
+/** How CR0, CR4 and IA32_EFER have addresses translated. */
+const formatOf = (core: Core): Format => {
+  const cr4 = core.low(at.cr4)
+  if (!(core.low(at.cr0) & CR0.PG)) return noPaging
+  if (core.low(msrAt.IA32_EFER) & EFER.LMA) return fourLevel
+  if (cr4 & CR4.PAE) return pae
+  return cr4 & CR4.PSE ? thirtyTwoBit : thirtyTwoBitSmall
+}
+
+/** Another way to translate may be in force. */
+export const useTables = (core: Core): void => {
+  const registers = core.i32.subarray(system.pdptes >> 2, (system.pdptes >> 2) + 8)
+  core.mmu.setFormat(formatOf(core), registers)
+  useRoot(core)
+}
+
+/** "MOV to CR3 ... loads the PDPTEs": #GP(0) if one that is present has a reserved bit. Table "Format of a PAE Page-Directory-Pointer-Table Entry". */
+const loadPdptes = (core: Core, cr3: number): void => {
+  const { memory } = core.mmu
+  const table = (cr3 & ~31) >>> 0
+  const words = Array.from({ length: 8 }, (_, n) => memory.load32(table + n * 4))
+  for (const n of [0, 2, 4, 6]) {
+    if (words[n]! & 1 && (words[n]! & 0x1e6 || words[n + 1]! & ~physicalHigh)) core.raise(vector.GP)
+  }
+  core.i32.set(words, system.pdptes >> 2)
+}
+
+const usesPdptes = (core: Core): boolean => core.mmu.format === pae
 
 const pcidBits = 0xfff
 /** Bit 63 of what is written to CR3, with CR4.PCIDE: translations stay. */
@@ -87,6 +140,7 @@ const writeCr3 = (core: Core, lo: number, hi: number): void => {
   const keeps = usesPcid && (hi & keep) !== 0
   const high = keeps ? hi & ~keep : hi
   if (high & ~physicalHigh) core.raise(vector.GP)
+  if (usesPdptes(core)) loadPdptes(core, lo)
   core.set(at.cr3, lo, high)
   const pcid = usesPcid ? lo & pcidBits : 0
   if (!keeps) core.mmu.tlb.flush(pcid)
@@ -104,11 +158,16 @@ const writeCr4 = (core: Core, lo: number, hi: number): void => {
   const old = core.low(at.cr4)
   const changed = old ^ lo
   if (hi !== 0 || lo & ~writableCr4) core.raise(vector.GP)
-  if (!(lo & CR4.PAE)) core.raise(vector.GP)
+  const isLongActive = (core.low(msrAt.IA32_EFER) & EFER.LMA) !== 0
+  if (!(lo & CR4.PAE) && isLongActive) core.raise(vector.GP)
   // "CR4.PCIDE can be changed from 0 to 1 only if CR3[11:0] = 000H and IA32_EFER.LMA = 1."
   if (lo & changed & CR4.PCIDE && (core.low(at.cr3) & pcidBits || !(core.low(msrAt.IA32_EFER) & EFER.LMA)))
     core.raise(vector.GP)
+  const isPaging = (core.low(at.cr0) & CR0.PG) !== 0
+  if (isPaging && !isLongActive && lo & CR4.PAE && changed & (CR4.PAE | CR4.PGE | CR4.PSE | CR4.SMEP))
+    loadPdptes(core, core.low(at.cr3))
   core.set(at.cr4, lo, 0)
+  if (changed & (CR4.PAE | CR4.PSE)) useTables(core)
   if (changed & (CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP)) core.rulesChanged(core.low(msrAt.IA32_EFER))
   if (changed & CR4.PCIDE) useRoot(core)
 }

@@ -69,7 +69,7 @@ const brandPart = (n: number): Answer => {
 }
 
 /** Family 6, model 3AH, stepping 0. */
-const signature = 0x3_06a0
+export const signature = 0x3_06a0
 /** "Brand Index 0; CLFLUSH line size 0; one logical processor; initial APIC ID 0." */
 const processors = 1 << 16
 

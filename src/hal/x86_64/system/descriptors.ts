@@ -3,6 +3,7 @@
  *
  * SDM vol. 3A, "Segment Descriptors", "System Descriptor Types"; the checks are those of vol. 2A, "MOV", "LLDT", "LTR".
  */
+import { isVirtual8086, type Mode, type Privilege } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import { CR4, system, vector } from "./registers.ts"
@@ -33,24 +34,29 @@ export const bits = {
   G:          1 << 23
 } as const
 
-/** CPL, DPL and RPL. */
-export type Privilege = 0 | 1 | 2 | 3
 export const dplOf = (high: number): Privilege => ((high >>> 13) & 3) as Privilege
 export const rplOf = (selector: number): Privilege => (selector & 3) as Privilege
 export const typeOf = (high: number): number => (high >>> 8) & 15
-const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
-const isWritableData = (high: number): boolean =>
+export const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
+export const isWritableData = (high: number): boolean =>
   (high & (bits.S | bits.code | bits.permits)) === (bits.S | bits.permits)
 const isReadable = (high: number): boolean => (high & bits.S) !== 0 && (high & (bits.code | bits.permits)) !== bits.code
 export const isConforming = (high: number): boolean =>
   (high & (bits.code | bits.conforming)) === (bits.code | bits.conforming)
 
 /** Types of system descriptors in IA-32e mode. Table "System-Segment and Gate-Descriptor Types". */
-export const systemType = { ldt: 2, availableTss: 9, busyTss: 11, interruptGate: 14, trapGate: 15 } as const
+export const systemType = {
+  availableTss16: 1,
+  ldt: 2,
+  availableTss: 9,
+  busyTss: 11,
+  interruptGate: 14,
+  trapGate: 15
+} as const
 
 const local = 4
 export const isNull = (selector: number): boolean => (selector & ~3) === 0
-const code = (selector: number): number => selector & ~3
+export const code = (selector: number): number => selector & ~3
 
 /** What `fetch` found last: it is good until the next. */
 const found: Descriptor = { low: 0, high: 0, base: 0, offset: 0 }
@@ -86,8 +92,8 @@ export const limitOf = (low: number, high: number): number => {
   const limit = (high & 0xf_0000) | (low & 0xffff)
   return (high & bits.G ? (limit << 12) | 0xfff : limit) >>> 0
 }
-const baseOf = (low: number, high: number): number => (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000)
-const accessOf = (high: number): number => (high >>> 8) & 0xf0ff
+export const baseOf = (low: number, high: number): number => (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000)
+export const accessOf = (high: number): number => (high >>> 8) & 0xf0ff
 
 /** "Set by the processor when the segment is accessed": at the descriptor, when it is loaded. */
 export const markAccessed = (core: Core, descriptor: Descriptor): void => {
@@ -104,13 +110,27 @@ const writeHigh = (core: Core, { high, base, offset }: Descriptor): void => {
 const setFrom = (core: Core, of: number, selector: number, { low, high }: Descriptor, baseHigh = 0): void =>
   core.setSegment(of, selector, accessOf(high), limitOf(low, high), baseOf(low, high), baseHigh)
 
-const makeNull = (core: Core, of: number, selector: number): void => core.setSegment(of, selector, unusable, 0, 0, 0)
+export const makeNull = (core: Core, of: number, selector: number): void =>
+  core.setSegment(of, selector, unusable, 0, 0, 0)
 
 /** MOV or POP to ES, SS, DS, FS, GS. */
 export const loadData = (core: Core, of: number, selector: number): void => {
-  if (of === segments.ss) loadStack(core, selector, core.privilege)
+  if (!isProtected(core.mode)) loadReal(core, of, selector)
+  else if (of === segments.ss) loadStack(core, selector, core.privilege)
   else if (isNull(selector)) makeNull(core, of, selector)
   else loadReadable(core, of, selector)
+}
+
+export const isProtected = (mode: Mode): boolean => mode.bits === 64 || mode.isProtected
+
+/** "20.1.1 Physical Address in Real-Address Mode": the selector, times 16, is the base. Limit and rights stay as protected mode has left them. */
+export const loadReal = (core: Core, of: number, selector: number): void => {
+  const [access, limit] = isVirtual8086(core.mode)
+    ? [0xf3, 0xffff]
+    : isUnusable(core, of)
+      ? [0x93, 0xffff]
+      : [core.segmentAccess(of), core.segmentLimit(of)]
+  core.setSegment(of, selector, access, limit, selector << 4, 0)
 }
 
 const loadReadable = (core: Core, of: number, selector: number): void => {
@@ -125,8 +145,10 @@ const loadReadable = (core: Core, of: number, selector: number): void => {
 }
 
 /** SS, for a processor that runs with `privilege`. A null selector is allowed in 64-bit mode, but not in ring 3. */
-export const loadStack = (core: Core, selector: number, privilege: Privilege): void =>
+export const loadStack = (core: Core, selector: number, privilege: Privilege): void => {
+  if (isNull(selector) && core.mode.bits !== 64) core.raise(vector.GP)
   setStack(core, selector, fetchStack(core, selector, privilege))
+}
 
 /** The same in two steps: nothing raises an exception after the first. Undefined if the selector is null. */
 export const fetchStack = (core: Core, selector: number, privilege: Privilege): Descriptor | undefined => {
@@ -164,10 +186,8 @@ export const checkPresent = (core: Core, high: number, selector: number, externa
 /** CS, from a descriptor that was checked and marked, for code that runs with `privilege`. */
 export const setCode = (core: Core, selector: number, descriptor: Descriptor, privilege: Privilege): void => {
   setFrom(core, segments.cs, (selector & ~3) | privilege, descriptor)
-  core.enterMode(sizeOf(descriptor.high), privilege)
+  core.enterMode(core.codeSize(accessOf(descriptor.high)), privilege)
 }
-
-const sizeOf = (high: number): 16 | 32 | 64 => (high & bits.L ? 64 : high & bits.D ? 32 : 16)
 
 /** Code and stack of SYSCALL and SYSRET: fixed, whatever the descriptors at these selectors say. */
 export const setFlat = (
@@ -202,16 +222,17 @@ export const loadLocal = (core: Core, selector: number): void => {
   const { high } = fetchSystem(core, selector)
   if (typeOf(high) !== systemType.ldt) core.raise(vector.GP, code(selector))
   checkPresent(core, high, selector)
-  setFrom(core, segments.ldtr, selector, found, upperBase(core, selector))
+  setFrom(core, segments.ldtr, selector, found, core.isLongActive ? upperBase(core, selector) : 0)
 }
 
 /** LTR: the TSS becomes busy, in its descriptor. */
 export const loadTask = (core: Core, selector: number): void => {
   if (isNull(selector)) core.raise(vector.GP)
   const { high } = fetchSystem(core, selector)
-  if (typeOf(high) !== systemType.availableTss) core.raise(vector.GP, code(selector))
+  const isSmall = !core.isLongActive && typeOf(high) === systemType.availableTss16
+  if (typeOf(high) !== systemType.availableTss && !isSmall) core.raise(vector.GP, code(selector))
   checkPresent(core, high, selector)
-  const baseHigh = upperBase(core, selector)
+  const baseHigh = core.isLongActive ? upperBase(core, selector) : 0
   const descriptor = fetch(core, selector)
   descriptor.high |= bits.busy
   writeHigh(core, descriptor)
@@ -237,21 +258,37 @@ const upperBase = (core: Core, selector: number): number => {
 }
 
 /** LGDT, LIDT: limit and base in memory. */
-export const loadTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
+export const loadTableRegister = (
+  core: Core,
+  lo: number,
+  hi: number,
+  width: number,
+  limitAt: number,
+  baseAt: number
+): void => {
   const [limit] = core.wordAt(core.read(lo, hi, 16), 16)
-  const base = core.wordAt(core.read(lowOf(lo, 2), highOf(lo, hi, 2), 64), 64)
+  const baseWidth = width === 64 ? 64 : 32
+  const found = core.wordAt(core.read(lowOf(lo, 2), highOf(lo, hi, 2), baseWidth), baseWidth)
+  const base = width === 16 ? ([found[0] & 0xff_ffff, 0] as const) : found
   core.checkCanonical(base[1])
   core.set(baseAt, ...base)
   core.set(limitAt, limit, 0)
 }
 
 /** SGDT, SIDT. CR4.UMIP keeps them from programs. */
-export const storeTableRegister = (core: Core, lo: number, hi: number, limitAt: number, baseAt: number): void => {
+export const storeTableRegister = (
+  core: Core,
+  lo: number,
+  hi: number,
+  width: number,
+  limitAt: number,
+  baseAt: number
+): void => {
   if (core.privilege > 0 && core.low(at.cr4) & CR4.UMIP) core.raise(vector.GP)
   core.copy(limitAt, at.bounce)
   core.write(lo, hi, 16)
   core.copy(baseAt, at.bounce)
-  core.write(lowOf(lo, 2), highOf(lo, hi, 2), 64)
+  core.write(lowOf(lo, 2), highOf(lo, hi, 2), width === 64 ? 64 : 32)
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   systemType,
   typeOf
 } from "./descriptors.ts"
+import { enterLegacy } from "./legacyInterrupt.ts"
 import { activity, pushesErrorCode, RFLAGS, system, vector } from "./registers.ts"
 
 /** What makes the processor go to a handler. */
@@ -81,6 +82,12 @@ const doubles = ({ which: first, source }: Event, second: number): boolean => {
 }
 
 const enter = (core: Core, { which, errorCode, source, flags }: Event): void => {
+  if (!core.isLongActive) {
+    // Real-address mode has no error codes: nothing looks at them there.
+    const pushes = source === "fault" && pushesErrorCode(which)
+    enterLegacy(core, { which, errorCode: pushes ? errorCode : undefined, flags, isSoftware: source === "software" })
+    return
+  }
   // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an
   // earlier exception"
   const external = source === "software" ? 0 : 1

@@ -12,6 +12,7 @@ import * as control from "./control.ts"
 import { cpuid } from "./cpuid.ts"
 import * as descriptors from "./descriptors.ts"
 import * as far from "./far.ts"
+import * as legacyFar from "./legacyFar.ts"
 import { msrAt, readMsr, readTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
 import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
@@ -130,20 +131,48 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
     control.invalidateByPcid(core, input(core, 0), inputHigh(core, 0), input(core, 1), inputHigh(core, 1)),
 
   lgdt: (core) =>
-    descriptors.loadTableRegister(core, input(core, 0), inputHigh(core, 0), system.gdtrLimit, system.gdtrBase),
+    descriptors.loadTableRegister(
+      core,
+      input(core, 0),
+      inputHigh(core, 0),
+      input(core, 1),
+      system.gdtrLimit,
+      system.gdtrBase
+    ),
   lidt: (core) =>
-    descriptors.loadTableRegister(core, input(core, 0), inputHigh(core, 0), system.idtrLimit, system.idtrBase),
+    descriptors.loadTableRegister(
+      core,
+      input(core, 0),
+      inputHigh(core, 0),
+      input(core, 1),
+      system.idtrLimit,
+      system.idtrBase
+    ),
   sgdt: (core) =>
-    descriptors.storeTableRegister(core, input(core, 0), inputHigh(core, 0), system.gdtrLimit, system.gdtrBase),
+    descriptors.storeTableRegister(
+      core,
+      input(core, 0),
+      inputHigh(core, 0),
+      input(core, 1),
+      system.gdtrLimit,
+      system.gdtrBase
+    ),
   sidt: (core) =>
-    descriptors.storeTableRegister(core, input(core, 0), inputHigh(core, 0), system.idtrLimit, system.idtrBase),
+    descriptors.storeTableRegister(
+      core,
+      input(core, 0),
+      inputHigh(core, 0),
+      input(core, 1),
+      system.idtrLimit,
+      system.idtrBase
+    ),
   lldt: (core) => descriptors.loadLocal(core, input(core, 0) & 0xffff),
   ltr: (core) => descriptors.loadTask(core, input(core, 0) & 0xffff),
 
   movToSegment: (core) => movToSegment(core, input(core, 0), input(core, 1)),
   popToSegment: (core) => {
     movToSegment(core, input(core, 0), input(core, 1))
-    core.copy(at.inputs + 2 * 8, at.general + 4 * 8)
+    core.setStackPointer(input(core, 2), inputHigh(core, 2))
   },
   loadFarPointer: (core) => {
     const [lo, hi, width] = [input(core, 2), inputHigh(core, 2), input(core, 3)]
@@ -152,9 +181,18 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
     movToSegment(core, input(core, 0), selector)
     core.setRegister(input(core, 1), width, ...offset)
   },
-  farJump: (core) => far.jump(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1)),
-  farCall: (core) => far.call(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1), input(core, 2)),
-  farReturn: (core) => far.return_(core, input(core, 0), input(core, 1)),
+  farJump: (core) =>
+    core.mode.bits !== 64
+      ? legacyFar.jump(core, input(core, 0) & 0xffff, input(core, 1) >>> 0)
+      : far.jump(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1)),
+  farCall: (core) =>
+    core.mode.bits !== 64
+      ? legacyFar.call(core, input(core, 0) & 0xffff, input(core, 1) >>> 0, input(core, 2) === 16 ? 16 : 32)
+      : far.call(core, input(core, 0) & 0xffff, input(core, 1), inputHigh(core, 1), input(core, 2)),
+  farReturn: (core) =>
+    core.mode.bits !== 64
+      ? legacyFar.return_(core, input(core, 0) === 16 ? 16 : 32, input(core, 1))
+      : far.return_(core, input(core, 0), input(core, 1)),
   enter: (core) => far.enter(core, input(core, 0), input(core, 1), input(core, 2)),
 
   lar: (core) => {

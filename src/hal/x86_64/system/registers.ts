@@ -27,6 +27,8 @@ export const system = {
   activity:   at.system + 0x78,
   /** i32: 1 from the delivery of an NMI to the next IRET. SDM vol. 3A, "Handling Multiple NMIs". */
   nmiBlocked: at.system + 0x7c,
+  /** The four PDPTE registers of PAE paging. */
+  pdptes:     at.system + 0x400,
   /** Model-specific registers with no other place: msr.ts. */
   msrs:       at.system + 0x80
 } as const

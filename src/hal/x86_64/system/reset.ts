@@ -1,10 +1,10 @@
 /**
- * Reset: the processor before its first instruction. SDM vol. 3A, "Processor State After Reset"; but in 64-bit mode,
- * as a boot loader leaves it, with the page tables that it was given.
+ * Reset: the processor before its first instruction: as SDM vol. 3A, "Processor State After Reset", has it, or as a boot loader leaves it.
  */
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
-import { resetDebug, useRoot } from "./control.ts"
+import { resetDebug, useTables } from "./control.ts"
+import { signature } from "./cpuid.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt, resetMsrs } from "./msr.ts"
 import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
@@ -13,29 +13,66 @@ import { unitOf } from "./x87/operations.ts"
 /** The selectors that a loader had; no GDT is behind them. */
 const [loaderCode, loaderData] = [0x08, 0x10]
 
-export const reset = (
-  core: Core,
-  start: { readonly entry: number; readonly pml4: number } = { entry: 0, pml4: 0 }
-): void => {
+const dataSegments = [segments.es, segments.ds, segments.fs, segments.gs] as const
+
+interface Mode {
+  readonly cr0: number
+  readonly cr4: number
+  readonly efer: number
+}
+
+/** Everything that is the same however it starts. */
+const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
   core.i32.fill(0, at.general >> 2, at.end >> 2)
   resetMsrs(core)
   resetDebug(core)
-  core.set(at.cr0, CR0.PE | CR0.ET | CR0.NE | CR0.PG, 0)
-  core.set(at.cr4, CR4.PAE, 0)
-  core.set(at.cr3, start.pml4 | 0, Math.floor(start.pml4 / 2 ** 32))
-  const efer = EFER.LME | EFER.LMA
+  core.set(at.cr0, cr0, 0)
+  core.set(at.cr4, cr4, 0)
   core.set(msrAt.IA32_EFER, efer, 0)
   core.view.setFloat64(system.shadow, -1, true)
   core.view.setFloat64(system.resume, -1, true)
   core.i32[system.activity >> 2] = activity.active
-  setFlat(core, loaderCode, loaderData, 0, 64)
-  for (const segment of [segments.es, segments.ds, segments.fs, segments.gs])
-    core.setSegment(segment, loaderData, 0xc093, -1, 0, 0)
   core.setSegment(segments.ldtr, 0, 1 << 8, 0, 0, 0)
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)
   unitOf(core).initialize()
+}
+
+/** In 64-bit mode, with flat segments and the page tables that a loader made. */
+export const reset = (
+  core: Core,
+  start: { readonly entry: number; readonly pml4: number } = { entry: 0, pml4: 0 }
+): void => {
+  const efer = EFER.LME | EFER.LMA
+  clear(core, { cr0: CR0.PE | CR0.ET | CR0.NE | CR0.PG, cr4: CR4.PAE, efer })
+  core.set(at.cr3, start.pml4 | 0, Math.floor(start.pml4 / 2 ** 32))
+  setFlat(core, loaderCode, loaderData, 0, 64)
+  for (const segment of dataSegments) core.setSegment(segment, loaderData, 0xc093, -1, 0, 0)
   core.set(at.rip, start.entry | 0, Math.floor(start.entry / 2 ** 32))
-  useRoot(core)
+  useTables(core)
   core.rulesChanged(efer)
+}
+
+/** In protected mode with flat segments of 32 bits, without paging: as the Multiboot specifications say, "Machine state". */
+export const resetProtected = (core: Core, entry: number): void => {
+  clear(core, { cr0: CR0.PE | CR0.ET, cr4: 0, efer: 0 })
+  setFlat(core, loaderCode, loaderData, 0, 32)
+  for (const segment of dataSegments) core.setSegment(segment, loaderData, 0xc093, -1, 0, 0)
+  core.set(at.rip, entry | 0, 0)
+  useTables(core)
+  core.rulesChanged(0)
+}
+
+/** As after power-up: real-address mode, the first instruction 16 bytes below 4 GiB. Table "IA-32 and Intel 64 Processor States Following Power-up". */
+export const powerUp = (core: Core): void => {
+  clear(core, { cr0: CR0.ET | CR0.NW | CR0.CD, cr4: 0, efer: 0 })
+  for (const segment of [segments.ss, ...dataSegments]) core.setSegment(segment, 0, 0x93, 0xffff, 0, 0)
+  core.setSegment(segments.cs, 0xf000, 0x9b, 0xffff, 0xffff_0000 | 0, 0)
+  core.set(system.gdtrLimit, 0xffff, 0)
+  core.set(system.idtrLimit, 0xffff, 0)
+  core.setRegister(2, 32, signature, 0)
+  core.set(at.rip, 0xfff0, 0)
+  useTables(core)
+  core.rulesChanged(0)
+  core.enterMode(16, 0)
 }

@@ -18,12 +18,17 @@ import {
   setCode,
   setStack
 } from "./descriptors.ts"
+import { legacyReturn } from "./legacyReturn.ts"
 import { RFLAGS, system, vector } from "./registers.ts"
 
 type Halves = readonly [lo: number, hi: number]
 const rspAt = at.general + 4 * 8
 
 export const interruptReturn = (core: Core, width: number): void => {
+  if (core.mode.bits !== 64) {
+    legacyReturn(core, width === 16 ? 16 : 32, changeableFlags(core, width))
+    return
+  }
   if (core.low(at.rflags) & RFLAGS.NT) core.raise(vector.GP)
   const pop = (n: number): Halves => core.wordAt(core.readStack(rspAt, (n * width) / 8, width), width)
   const [rip, cs, flags] = [pop(0), pop(1), pop(2)]

@@ -57,7 +57,7 @@ const cases: readonly Case[] = [
 const aWalk = (board: Board, kind: number, asked = rules, open = false) => {
   const result = newWalk()
   const [lo, hi] = halves(address)
-  const space = { format: fourLevel, root: pml4, rules: asked }
+  const space = { format: fourLevel, root: pml4, registers: new Int32Array(8), rules: asked }
   return walk(board.machine.memory, space, lo, hi, kind, open, result) ? { ...result, errorCode: -1 } : result
 }
 
