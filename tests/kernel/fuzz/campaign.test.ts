@@ -1,0 +1,18 @@
+import { assert, describe, it } from "@effect/vitest"
+import { run } from "./campaign.ts"
+
+describe("random system calls from several threads", () => {
+  // `npm run fuzz:kernel` makes many more.
+  for (const seed of [1n, 2n])
+    it(`violate nothing that is always true of the kernel's memory (seed ${seed})`, () => {
+      const { calls, wrong } = run({ calls: 6_000, seed, every: 20 })
+      assert.deepStrictEqual(wrong, [])
+      assert.isAtLeast(calls, 6_000)
+    }, 60_000)
+
+  it("are the same for the same seed", () => {
+    const once = run({ calls: 2_000, seed: 5n, every: 1_000 })
+    assert.deepStrictEqual(run({ calls: 2_000, seed: 5n, every: 1_000 }), once)
+    assert.notStrictEqual(run({ calls: 2_000, seed: 6n, every: 1_000 }).memory, once.memory)
+  }, 60_000)
+})
