@@ -34,6 +34,7 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "edx", bit: 13, name: "PGE" },
   { leaf: 1,           register: "edx", bit: 15, name: "CMOV",         instructions: ["cmove"] },
   { leaf: 1,           register: "edx", bit: 16, name: "PAT" },
+  { leaf: 1,           register: "edx", bit: 24, name: "FXSR",         instructions: ["fxsave", "fxrstor"] },
   { leaf: 6,           register: "eax", bit: 2,  name: "ARAT" },
   { leaf: 7,           register: "ebx", bit: 0,  name: "FSGSBASE",     instructions: ["rdfsbase", "wrfsbase"] },
   { leaf: 7,           register: "ebx", bit: 1,  name: "IA32_TSC_ADJUST" },

@@ -12,6 +12,7 @@ import * as control from "./control.ts"
 import { cpuid } from "./cpuid.ts"
 import * as descriptors from "./descriptors.ts"
 import * as far from "./far.ts"
+import { fxrstor, fxsave } from "./fxsave.ts"
 import * as legacyFar from "./legacyFar.ts"
 import { msrAt, readMsr, readTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
@@ -219,12 +220,12 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
 
   /** Memory has no cache in front of it. */
   wbinvd: () => {},
-  /** "#UD if CR4.OSXSAVE = 0", "if CPUID.01H:EDX.FXSR = 0": neither is there. */
+  /** "#UD if CR4.OSXSAVE = 0": it is never 1. */
   xgetbv: undefinedHere,
   xsetbv: undefinedHere,
   x87,
-  fxsave: undefinedHere,
-  fxrstor: undefinedHere
+  fxsave: (core) => fxsave(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  fxrstor: (core) => fxrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1))
 }
 
 /** By the number that is in `at.detail`. */

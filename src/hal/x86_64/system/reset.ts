@@ -13,6 +13,9 @@ import { unitOf } from "./x87/operations.ts"
 /** The selectors that a loader had; no GDT is behind them. */
 const [loaderCode, loaderData] = [0x08, 0x10]
 
+/** MXCSR with every exception masked. */
+const masked = 0x1f80
+
 const dataSegments = [segments.es, segments.ds, segments.fs, segments.gs] as const
 
 interface Mode {
@@ -36,6 +39,7 @@ const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)
   unitOf(core).initialize()
+  core.set(at.mxcsr, masked, 0)
 }
 
 /** In 64-bit mode, with flat segments and the page tables that a loader made. */

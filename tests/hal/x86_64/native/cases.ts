@@ -140,6 +140,15 @@ export const point = (
   }
 }
 
+/** Where an operand lies. */
+export const addressOf = (memory: Memory, length: number, registers: ReadonlyArray<bigint>): bigint => {
+  const value = (offset: number) => (offset === at.zero ? 0n : registers[offset / 8]!)
+  const { base, index, scale, disp, ripRelative, addressWidth, segment } = memory
+  const sum = value(base) + (value(index) << BigInt(scale)) + BigInt(disp)
+  const offset = BigInt.asUintN(addressWidth, ripRelative ? sum + BigInt(place.start + length) : sum)
+  return BigInt.asUintN(64, offset + (segment === segments.gs ? gsBase : 0n))
+}
+
 /** Above a 32-bit address a register may hold anything. */
 const upperOf = (addressWidth: number, random: Random, value: bigint): bigint =>
   addressWidth === 64

@@ -61,7 +61,10 @@ export const isSamePart = (test: Case, name: string, one: unknown, other: unknow
     name.startsWith("st") &&
     typeof one === "bigint" &&
     typeof other === "bigint" &&
-    (one - other) ** 2n <= 1n)
+    (ordinal(one) - ordinal(other)) ** 2n <= 1n)
+
+/** Numbers of one sign, counted: neighbours differ by 1. */
+const ordinal = (register: bigint): bigint => ((register >> 64n) << 63n) + (register & 0x7fff_ffff_ffff_ffffn)
 
 /** F2XM1 of more than 1, FYL2XP1 of more than its range: the result is undefined. */
 export const isDefined = ({ instruction, x87 }: Case): boolean => {

@@ -1,11 +1,12 @@
 /** Cases of the x87 FPU's instructions: registers, control and status in which errors like to show. */
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
+import { forms as fxsaveForms } from "../../../../src/hal/x86_64/processor/instructions/fxsave.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/x87.ts"
 import { type Case, makeCase } from "./cases.ts"
 import type { Random } from "./Random.ts"
 import { imageBytes, isDefined, viewOf } from "./x87.ts"
 
-export const x87Forms: ReadonlyArray<Form> = forms
+export const x87Forms: ReadonlyArray<Form> = [...forms, ...fxsaveForms]
 
 const interestingExponent = (random: Random): number => {
   switch (random.below(10)) {
@@ -86,6 +87,9 @@ export const withNumbers = (data: Uint8Array, random: Random): Uint8Array => {
   const changed = data.slice()
   const view = viewOf(changed)
   for (let offset = 0; offset + 16 <= changed.length; offset += 16) {
+    // Where MXCSR might be read from: bits that no processor has, seldom; never the one that only some have.
+    changed[offset + 10] = random.oneIn(8) ? changed[offset + 10]! & ~2 : 0
+    if (!random.oneIn(8)) changed[offset + 11] = 0
     if (random.oneIn(2)) continue
     const value = interestingExtended(random)
     view.setBigUint64(offset, value & 0xffff_ffff_ffff_ffffn, true)

@@ -8,6 +8,7 @@ import { forms as doubleShift } from "./doubleShift.ts"
 import { forms as exchange } from "./exchange.ts"
 import { forms as far } from "./far.ts"
 import { forms as flag } from "./flag.ts"
+import { forms as fxsave } from "./fxsave.ts"
 import { forms as jump } from "./jump.ts"
 import { forms as logic } from "./logic.ts"
 import { forms as move } from "./move.ts"
@@ -32,6 +33,7 @@ export const forms: ReadonlyArray<Form> = [
   ...exchange,
   ...far,
   ...flag,
+  ...fxsave,
   ...jump,
   ...logic,
   ...move,

@@ -1,9 +1,10 @@
 /** The instruction that an operation belongs to, once more: for what it seldom needs to know of it. */
-import { fault } from "../../memory/Access.ts"
+import { fault, isCanonical, raised } from "../../memory/Access.ts"
 import { pageSize } from "../../memory/layout.ts"
 import { decode } from "../../processor/decode.ts"
 import { at, modeOf, segments } from "../../processor/State.ts"
 import { type Core, highOf, lowOf } from "../Core.ts"
+import { vector } from "../registers.ts"
 
 const longest = 15
 
@@ -21,7 +22,23 @@ const bytesOf = (core: Core): Uint8Array => {
   return bytes
 }
 
-/** Its memory operand is in the stack segment. */
+/** What is not canonical is #SS where the instruction's memory is in the stack segment, for an operation that was given an address. */
+export const withStack = (core: Core, operation: () => void): void => {
+  try {
+    operation()
+  } catch (reason) {
+    if (
+      reason === raised &&
+      core.low(at.vector) === vector.GP &&
+      !isCanonical(core.high(at.faultAddress)) &&
+      isInStack(core)
+    )
+      core.raise(vector.SS)
+    throw reason
+  }
+}
+
+/** The instruction's memory operand is in the stack segment. */
 export const isInStack = (core: Core): boolean => {
   const bytes = bytesOf(core)
   const instruction = decode(bytes, 0, bytes.length, modeOf(core.low(at.mode)))

@@ -14,7 +14,7 @@ import { constants } from "./constants.ts"
 import { type Extended, indefinite, opposite, withSign, zero } from "./Extended.ts"
 import { loadEnvironment, restore, save, storeEnvironment } from "./environment.ts"
 import { indefiniteOf, type Loaded, loaded, read, toMemory, widths } from "./formats.ts"
-import { isInStack, opcodeOf } from "./instruction.ts"
+import { opcodeOf, withStack } from "./instruction.ts"
 import { flag } from "./round.ts"
 import * as transcendental from "./transcendental.ts"
 import { ended, status, Unit } from "./Unit.ts"
@@ -59,13 +59,8 @@ export const x87 = (core: Core): void => {
   const action = x87Actions[core.low(at.inputs)]!
   const [lo, hi] = [core.low(at.inputs + 8), core.high(at.inputs + 8)]
   const place = { i: lo & 7, lo, hi, isTrue: core.low(at.inputs + 16) !== 0 }
-  try {
-    if (action.does in control) controlDoes(core, unit, action, place)
-    else arithmeticDoes(core, unit, action, place)
-  } catch (reason) {
-    if (reason === raised && core.low(at.vector) === vector.GP && isInStack(core)) core.raise(vector.SS)
-    throw reason
-  }
+  const does = action.does in control ? controlDoes : arithmeticDoes
+  withStack(core, () => does(core, unit, action, place))
 }
 
 // ---- control instructions

@@ -53,7 +53,7 @@ export interface Rounded {
   readonly isUp: boolean
 }
 
-/** What unmasked overflow and underflow move an exponent by: "the bias adjustment". */
+/** What unmasked overflow and underflow move an exponent by: "the bias adjustment". Where that is not enough (FSCALE), the result is infinite, or 0. */
 const adjustment = 24576
 
 /**
@@ -66,7 +66,10 @@ export const round = (exact: Exact, format: Format, rounding: RoundingControl, u
   const exponent = bitsOf(normal.significand) - 1 + normal.scale
   if (exponent > format.highest) return overflowed(normal, format, rounding, unmasked)
   if (exponent >= format.lowest) return normal
-  if (unmasked & flag.UE) return { ...normal, scale: normal.scale + adjustment, flags: normal.flags | flag.UE }
+  if (unmasked & flag.UE)
+    return exponent + adjustment < format.lowest
+      ? { ...normal, significand: 0n, flags: flag.UE | flag.PE, isUp: false }
+      : { ...normal, scale: normal.scale + adjustment, flags: normal.flags | flag.UE }
   const denormal = roundAt(exact, format.lowest - (format.precision - 1), rounding)
   return { ...denormal, flags: denormal.flags & flag.PE ? denormal.flags | flag.UE : denormal.flags }
 }
@@ -85,8 +88,11 @@ const roundAt = (exact: Exact, place: number, rounding: RoundingControl): Rounde
 }
 
 const overflowed = (normal: Rounded, format: Format, rounding: RoundingControl, unmasked: number): Rounded => {
-  if (unmasked & flag.OE) return { ...normal, scale: normal.scale - adjustment, flags: normal.flags | flag.OE }
   const flags = flag.OE | flag.PE
+  if (unmasked & flag.OE)
+    return bitsOf(normal.significand) - 1 + normal.scale - adjustment > format.highest
+      ? { ...normal, isInfinite: true, flags, isUp: true }
+      : { ...normal, scale: normal.scale - adjustment, flags: normal.flags | flag.OE }
   const isInfinite = rounding === 0 || rounding === (normal.sign === 0 ? 2 : 1)
   const significand = (1n << BigInt(format.precision)) - 1n
   const scale = format.highest - (format.precision - 1)
