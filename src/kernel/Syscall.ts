@@ -16,6 +16,7 @@ import * as Budget from "./Budget.ts"
 import * as Capability from "./Capability.ts"
 import * as CNode from "./CNode.ts"
 import * as CSpace from "./CSpace.ts"
+import * as Domain from "./Domain.ts"
 import * as Donation from "./Donation.ts"
 import * as Endpoint from "./Endpoint.ts"
 import * as FaultHandler from "./FaultHandler.ts"
@@ -223,6 +224,8 @@ const decode = (view: View, isFirst: boolean, invocation: Invocation): Decoded =
       return isFirst ? SyscallError.invalidCapability(0) : SchedContext.decode(view, invocation)
     case numberOf.Untyped:
       return Untyped.decode(view, invocation)
+    case numberOf.Domain:
+      return Domain.decode(view, invocation)
     case numberOf.IRQHandler:
       return Interrupt.decode(view, invocation)
     case numberOf.IRQControl:
