@@ -7,9 +7,10 @@
 import type { Benchmark } from "./Benchmark.ts"
 import { checking } from "./checking.ts"
 import * as ipc from "./ipc.ts"
+import * as kernel from "./kernel.ts"
 import * as readings from "./readings.ts"
 
-const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...readings.benchmarks, checking]
+const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...kernel.benchmarks, ...readings.benchmarks, checking]
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase())
 const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))

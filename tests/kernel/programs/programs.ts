@@ -13,16 +13,26 @@ const options = [
   "-fno-asynchronous-unwind-tables", "-fno-builtin", "-Wl,--build-id=none", "-Wl,-z,noexecstack"
 ]
 
-/** The ELF of a program of this folder. */
-export const build = (name: string): Uint8Array => {
+interface Source {
+  readonly folder?: string
+  /** Macros, as 'NAME=value'. */
+  readonly defines?: ReadonlyArray<string>
+}
+
+/** The ELF of a program: of this folder, if no other is said. */
+export const build = (name: string, { folder: place = import.meta.dirname, defines = [] }: Source = {}): Uint8Array => {
   const folder = mkdtempSync(join(tmpdir(), "skyscope-programs-"))
   try {
     writeFileSync(join(folder, "interface.h"), interfaceHeader())
     const program = join(folder, "program.elf")
-    const source = join(import.meta.dirname, `${name}.c`)
-    const { status, stderr } = spawnSync("gcc", [...options, `-I${folder}`, "-o", program, source], {
-      encoding: "utf8"
-    })
+    const source = join(place, `${name}.c`)
+    const { status, stderr } = spawnSync(
+      "gcc",
+      [...options, ...defines.map((define) => `-D${define}`), `-I${folder}`, "-o", program, source],
+      {
+        encoding: "utf8"
+      }
+    )
     if (status !== 0) throw new Error(`gcc builds ${name}.c:\n${stderr}`)
     return readFileSync(program)
   } finally {

@@ -1,0 +1,59 @@
+/** A whole system in a benchmark: machine, kernel, and a first task that does something so many times. */
+import { type Effect, Exit } from "effect"
+import { failure } from "../src/cli/failure.ts"
+import { boot, type First, type System } from "../src/cli/System.ts"
+import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
+import { type RootServices, rootTask } from "../src/user/index.ts"
+import type { Figure } from "./Benchmark.ts"
+
+/** The first task that does it so often. */
+export type Repeated = (times: number) => Effect.Effect<unknown, unknown, RootServices> | Uint8Array
+
+const start = (repeated: Repeated, times: number): System => {
+  const started = boot({
+    memoryBytes: 2 ** 24,
+    reading: makeInterpreter,
+    first: firstOf(repeated(times)),
+    output: () => undefined,
+    note: (line) => console.error(line)
+  })
+  if ("_tag" in started) throw new Error("the system boots")
+  return started
+}
+
+const instructions = (repeated: Repeated, times: number): number => {
+  const system = start(repeated, times)
+  system.run()
+  return system.machine.instructions
+}
+
+const firstOf = (program: Effect.Effect<unknown, unknown, RootServices> | Uint8Array): First =>
+  program instanceof Uint8Array
+    ? { _tag: "Elf", name: "root", bytes: program }
+    : { _tag: "Fiber", fiber: rootTask(program).fiber({ name: "root", ended: (_, exit) => check(exit) }, {}) }
+
+const check = (exit: Exit.Exit<unknown, unknown>): void => {
+  if (Exit.isFailure(exit)) throw new Error(failure(exit.cause))
+}
+
+/** So often it is done twice to know what each time takes of the machine: always the same. */
+const few = 200
+
+/**
+ * What each time takes. The host's time is that of `times` in the midst of one run, when the host's compiler has done
+ * its work: of the processor, whoever else runs on it, and on the clock.
+ */
+export const figures = (repeated: Repeated, times: number): ReadonlyArray<Figure> => {
+  const begins = instructions(repeated, few)
+  const each = (instructions(repeated, 2 * few) - begins) / few
+  const system = start(repeated, 3 * times)
+  system.run(begins + 1.5 * times * each)
+  const [started, startedBusy] = [performance.now(), process.cpuUsage()]
+  system.run(begins + 2.5 * times * each)
+  const [milliseconds, { user, system: kernel }] = [performance.now() - started, process.cpuUsage(startedBusy)]
+  return [
+    { name: "ns each", value: (milliseconds * 1e6) / times },
+    { name: "ns of the processor each", value: ((user + kernel) * 1000) / times },
+    { name: "instructions each", value: each }
+  ]
+}
