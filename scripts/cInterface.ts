@@ -61,10 +61,10 @@ const bootInfo = Object.keys(BootInfo.BootInfo)
   .filter((name) => name !== "size")
   .map((name) => snake(name).replace("_i_o_p_t_", "_iopt_").replace("_c_node_", "_cnode_").replace("_b_i_", "_bi_"))
 
-/** The lowest and the highest label of each kind's own methods, by the kind's number. */
+/** Of each kind, by its number: how many methods it has, and their labels. */
 const labels = kinds.map((kind) => {
   const own = all.filter((method) => method.kind === kind).map(({ label }) => label)
-  return `  [${numberOf[kind]}] = {${own.length === 0 ? "0, 0" : `${Math.min(...own)}, ${Math.max(...own)}`}},`
+  return `  [${numberOf[kind]}] = {${[own.length, ...own].join(", ")}},`
 })
 
 const [r0, r1, r2, r3] = syscall.message
@@ -116,9 +116,9 @@ ${constants("most", [
   ["retyped", retypeFanOut],
   ["untyped", BootInfo.maxUntyped]
 ])}
-/* The lowest and the highest label of the methods of each kind. */
-static const unsigned short labels_of[][2] = {
-  [0] = {0, 0},
+/* How many methods each kind has, and their labels. */
+static const unsigned short labels_of[][32] = {
+  [0] = {0},
 ${labels.join("\n")}
 };
 

@@ -48,6 +48,8 @@ static word odd_word(struct generator *generator) {
     case 6: return 20 + (choice & 0x3ff);
     case 7: return 4 + (choice & 15);
     case 8: return 0;
+    case 9: return radix;
+    case 10: return 64;
     default: return choice & (slots - 1);
   }
 }
@@ -55,7 +57,7 @@ static word odd_word(struct generator *generator) {
 static void play(word beginning) {
   struct generator generator = {beginning | 1};
   for (;;) {
-    word number = calls[below(&generator, sizeof calls / sizeof *calls)], extra = below(&generator, 4);
+    word number = calls[below(&generator, sizeof calls / sizeof *calls)], extra = below(&generator, 2) == 0 ? below(&generator, 4) : 3;
     if (below(&generator, 200) == 0) number = next(&generator);
     for (int n = 0; n < 3; n++) my_buffer->caps_or_badges[n] = below(&generator, slots);
     my_buffer->receive_cnode = below(&generator, slots);
@@ -65,9 +67,9 @@ static void play(word beginning) {
     if (number <= (word)syscall_DebugPutChar && number >= (word)syscall_DebugNameThread) number = (word)syscall_Yield;
     /* Mostly what the capability has a method for. */
     word capability = below(&generator, slots), kind = kind_in(capability), label = below(&generator, 0x1010);
-    if (below(&generator, 16) != 0) label = labels_of[kind][0] + below(&generator, labels_of[kind][1] - labels_of[kind][0] + 1);
+    if (labels_of[kind][0] != 0 && below(&generator, 16) != 0) label = labels_of[kind][1 + below(&generator, labels_of[kind][0])];
     for (int n = 0; n < 8; n++) my_buffer->words[n] = odd_word(&generator);
-    system_call(number, capability, (struct message){.label = label, .extra_caps = extra, .length = below(&generator, 10)}, below(&generator, slots), below(&generator, slots));
+    system_call(number, capability, (struct message){.label = label, .extra_caps = extra, .length = below(&generator, 4) == 0 ? below(&generator, 130) : 8}, below(&generator, slots), below(&generator, slots));
   }
 }
 
