@@ -41,7 +41,7 @@ import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
 import { RFLAGS, system } from "./system/registers.ts"
-import { reset } from "./system/reset.ts"
+import { powerUp, reset, resetProtected } from "./system/reset.ts"
 import { Uart16550 } from "./uart16550.ts"
 
 export interface Console {
@@ -225,6 +225,16 @@ export class Machine {
   /** 64-bit mode begins at this address, with these page tables. */
   start(entry: number, pml4: number): void {
     reset(this.core, { entry, pml4 })
+  }
+
+  /** Protected mode with flat segments of 32 bits and no paging begins at this address: what a Multiboot kernel expects. */
+  startProtected(entry: number): void {
+    resetProtected(this.core, entry)
+  }
+
+  /** Real-address mode begins where firmware would be, 16 bytes below 4 GiB. */
+  powerUp(): void {
+    powerUp(this.core)
   }
 }
 

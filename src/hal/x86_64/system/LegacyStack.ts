@@ -6,7 +6,7 @@ import { fault, raised } from "../memory/Access.ts"
 import type { AccessMode } from "../memory/Tlb.ts"
 import { at, segment, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
-import { accessOf, baseOf, bits, type Descriptor, limitOf } from "./descriptors.ts"
+import { accessOf, baseOf, type Descriptor, limitOf } from "./descriptors.ts"
 import { vector } from "./registers.ts"
 
 interface Extent {
@@ -25,6 +25,7 @@ export class LegacyStack {
   private readonly from: AccessMode
   /** Of the #SS for what is beyond the limit. */
   private readonly errorCode: number
+  /** An offset in the segment. */
   pointer: number
 
   constructor(core: Core, extent: Extent, pointer: number, from: AccessMode, errorCode: number) {
@@ -47,10 +48,21 @@ export class LegacyStack {
 
   /** @throws `raised` */
   pop(width: 16 | 32): number {
+    const value = this.peek(width)
+    this.release(width / 8)
+    return value
+  }
+
+  /** What would be popped. @throws `raised` */
+  peek(width: 16 | 32): number {
     const host = this.core.mmu.readAs(this.from, this.linear(this.pointer, width), 0, width)
     if (host === fault) throw raised
-    this.release(width / 8)
     return this.core.wordAt(host, width)[0] >>> 0
+  }
+
+  /** @throws `raised` if the byte at the pointer may not be written. */
+  probe(): void {
+    if (this.core.mmu.modify(this.linear(this.pointer, 8), 0, 8) === fault) throw raised
   }
 
   release(bytes: number): void {
@@ -86,5 +98,3 @@ export const innerStack = (core: Core, { low, high }: Descriptor, pointer: numbe
   const extent = { base: baseOf(low, high), limit: limitOf(low, high), access: accessOf(high) }
   return new LegacyStack(core, extent, pointer, core.supervisorMode(), errorCode)
 }
-
-export const isBig = (high: number): boolean => (high & bits.D) !== 0

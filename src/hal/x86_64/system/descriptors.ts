@@ -295,20 +295,26 @@ export const storeTableRegister = (
  * LAR, LSL, VERR, VERW: whether a selector leads to something that could be used so; then its descriptor. Never an
  * exception.
  */
-export const look = (core: Core, selector: number, accepts: (high: number) => boolean): Descriptor | undefined => {
+export const look = (
+  core: Core,
+  selector: number,
+  accepts: (high: number, isLongActive: boolean) => boolean
+): Descriptor | undefined => {
   if (isNull(selector)) return undefined
   const isLocal = (selector & local) !== 0
   const limit = isLocal ? core.segmentLimit(segments.ldtr) : core.low(system.gdtrLimit)
   if ((isLocal && isUnusable(core, segments.ldtr)) || (selector & ~7) + 7 > limit) return undefined
   const descriptor = fetch(core, selector)
   const reaches = isConforming(descriptor.high) || Math.max(selector & 3, core.privilege) <= dplOf(descriptor.high)
-  return reaches && accepts(descriptor.high) ? descriptor : undefined
+  return reaches && accepts(descriptor.high, core.isLongActive) ? descriptor : undefined
 }
 
 export const accepts = {
   read: isReadable,
   write: isWritableData,
-  /** Types with access rights to load: code, data, and the system types of IA-32e mode. */
-  rights: (high: number): boolean => (high & bits.S) !== 0 || [2, 9, 11, 12].includes(typeOf(high)),
-  limit: (high: number): boolean => (high & bits.S) !== 0 || [2, 9, 11].includes(typeOf(high))
+  /** Types with access rights to load: code, data, and system types. Those of 16 bits, and task gates, are none of IA-32e mode's. */
+  rights: (high: number, isLongActive: boolean): boolean =>
+    (high & bits.S) !== 0 || (isLongActive ? [2, 9, 11, 12] : [1, 2, 3, 4, 5, 9, 11, 12]).includes(typeOf(high)),
+  limit: (high: number, isLongActive: boolean): boolean =>
+    (high & bits.S) !== 0 || (isLongActive ? [2, 9, 11] : [1, 2, 3, 9, 11]).includes(typeOf(high))
 } as const

@@ -61,13 +61,17 @@ const goReal = (core: Core, selector: number, offset: number): void => {
 }
 
 export const jump = (core: Core, selector: number, offset: number): void => {
-  if (!isProtected(core.mode)) return goReal(core, selector, offset)
+  if (!isProtected(core.mode)) {
+    goReal(core, selector, offset)
+    return
+  }
   const found = target(core, selector)
   if ("gate" in found) {
     const descriptor = { ...fetchCode(core, found.selector) }
     check(core, found.selector, descriptor, 0)
     checkOffset(core, descriptor, found.offset)
-    return go(core, found.selector, descriptor, found.offset)
+    go(core, found.selector, descriptor, found.offset)
+    return
   }
   check(core, selector, found, rplOf(selector))
   checkOffset(core, found, offset)
@@ -78,10 +82,14 @@ export const call = (core: Core, selector: number, offset: number, size: Size): 
   if (!isProtected(core.mode)) {
     if (offset > core.segmentLimit(segments.cs)) core.raise(vector.GP)
     pushReturn(core, size)
-    return goReal(core, selector, offset)
+    goReal(core, selector, offset)
+    return
   }
   const found = target(core, selector)
-  if ("gate" in found) return callThrough(core, found)
+  if ("gate" in found) {
+    callThrough(core, found)
+    return
+  }
   check(core, selector, found, rplOf(selector))
   checkOffset(core, found, offset)
   const stack = stackInForce(core)
@@ -134,7 +142,10 @@ const callThrough = (core: Core, gate: Gate): void => {
   const { high } = descriptor
   if (dplOf(high) > core.privilege) core.raise(vector.GP, code(selector))
   checkPresent(core, high, selector)
-  if (!isConforming(high) && dplOf(high) < core.privilege) return callInner(core, gate, descriptor)
+  if (!isConforming(high) && dplOf(high) < core.privilege) {
+    callInner(core, gate, descriptor)
+    return
+  }
   checkOffset(core, descriptor, offset)
   const stack = stackInForce(core)
   stack.push(core.selector(segments.cs), size)
@@ -170,14 +181,16 @@ export const return_ = (core: Core, size: Size, release: number): void => {
   stack.release(release)
   if (!isProtected(core.mode)) {
     goReal(core, selector, offset)
-    return stack.settle()
+    stack.settle()
+    return
   }
   const descriptor = returnCode(core, selector)
   checkOffset(core, descriptor, offset)
   const privilege = rplOf(selector)
   if (privilege === core.privilege) {
     go(core, selector, descriptor, offset)
-    return stack.settle()
+    stack.settle()
+    return
   }
   const pointer = stack.pop(size)
   const outer = stack.pop(size) & 0xffff
@@ -213,4 +226,26 @@ export const returnOuter = (core: Core, { selector, descriptor, offset, pointer,
   go(core, selector, descriptor, offset, privilege)
   core.setStackPointer(pointer | 0, 0)
   dropPrivileged(core)
+}
+
+const framePointer = at.general + 5 * 8
+
+/** ENTER: the frame pointer is pushed, `level` - 1 frame pointers are copied, and `size` bytes are made room for. */
+export const enter = (core: Core, bytes: number, level: number, size: Size): void => {
+  const stack = stackInForce(core)
+  const frames = stackInForce(core)
+  frames.pointer = core.low(framePointer)
+  frames.release(0)
+  stack.push(core.low(framePointer), size)
+  const frame = stack.pointer
+  for (let n = 1; n < level; n++) {
+    frames.release(-size / 8)
+    stack.push(frames.peek(size), size)
+  }
+  if (level > 0) stack.push(frame, size)
+  stack.release(-bytes)
+  // "#SS, #PF if a write to the new top of the stack would raise it."
+  stack.probe()
+  core.setRegister(5, size, frame | 0, 0)
+  stack.settle()
 }

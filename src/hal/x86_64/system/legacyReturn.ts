@@ -24,11 +24,13 @@ export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): voi
     loadReal(core, segments.cs, selector)
     core.set(at.rip, offset | 0, 0)
     stack.settle()
-    return setFlags(flags)
+    setFlags(flags)
+    return
   }
   if (size === 32 && flags & RFLAGS.VM && core.privilege === 0 && !core.isLongActive) {
     const words = [0, 1, 2, 3, 4, 5].map(() => stack.pop(32))
-    return enterVirtual8086(core, [offset, selector, flags, ...words])
+    enterVirtual8086(core, [offset, selector, flags, ...words])
+    return
   }
   const descriptor = returnCode(core, selector)
   const isLong = core.isLongActive && (descriptor.high & bits.L) !== 0
@@ -37,7 +39,8 @@ export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): voi
     const pointer = stack.pop(size)
     const outer = stack.pop(size) & 0xffff
     returnOuter(core, { selector, descriptor, offset, pointer, stack: outer })
-    return setFlags(flags)
+    setFlags(flags)
+    return
   }
   markAccessed(core, descriptor)
   setCode(core, selector, descriptor, core.privilege)

@@ -194,7 +194,10 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
     core.mode.bits !== 64
       ? legacyFar.return_(core, input(core, 0) === 16 ? 16 : 32, input(core, 1))
       : far.return_(core, input(core, 0), input(core, 1)),
-  enter: (core) => far.enter(core, input(core, 0), input(core, 1), input(core, 2)),
+  enter: (core) =>
+    core.mode.bits !== 64
+      ? legacyFar.enter(core, input(core, 0), input(core, 1), input(core, 2) === 16 ? 16 : 32)
+      : far.enter(core, input(core, 0), input(core, 1), input(core, 2)),
 
   lar: (core) => {
     const found = descriptors.look(core, input(core, 0) & 0xffff, descriptors.accepts.rights)

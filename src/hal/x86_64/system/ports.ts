@@ -1,6 +1,7 @@
 /**
  * IN, OUT, INS, OUTS: who may use which IO port. SDM vol. 1, "I/O Privilege Level", "I/O Permission Bit Map".
  */
+import { isVirtual8086 } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
 import { touchPorts } from "./breakpoints.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
@@ -13,7 +14,8 @@ type PortWidth = 8 | 16 | 32
  * boundary".
  */
 const check = (core: Core, port: number, width: number): void => {
-  if (core.privilege <= (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) return
+  // "In virtual-8086 mode, the I/O permission bit map alone decides."
+  if (!isVirtual8086(core.mode) && core.privilege <= (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) return
   const limit = core.segmentLimit(segments.tr)
   if (limit < mapBaseOffset + 1) core.raise(vector.GP)
   const start = core.view.getUint16(inTask(core, mapBaseOffset, 16), true)
@@ -91,7 +93,7 @@ const advance = (core: Core, register: number, width: number, addressWidth: numb
   if (repeat === 0) return
   addTo(core, rcx, addressWidth, -1)
   const [lo, hi] = [core.low(at.general + rcx * 8), core.high(at.general + rcx * 8)]
-  const isDone = addressWidth === 64 ? lo === 0 && hi === 0 : lo === 0
+  const isDone = addressWidth === 64 ? lo === 0 && hi === 0 : addressWidth === 32 ? lo === 0 : (lo & 0xffff) === 0
   if (!isDone) core.copy(at.stoppedAt, at.rip)
 }
 

@@ -107,6 +107,81 @@ describe.each(Object.entries(readings))("code of 32 bits, %s", (_, reading) => {
   })
 })
 
+describe.each(Object.entries(readings))("rings of protected mode, %s", (_, reading) => {
+  const [tss, kernelStack, user, userStack] = [0x10_5000, 0x18_0000, 0x10_6000, 0x19_0000]
+  const gate = (type: number, handler: number) => [
+    ...bytes(handler & 0xffff, 2),
+    8,
+    0,
+    0,
+    type,
+    ...bytes(handler >> 16, 2)
+  ]
+
+  /** A kernel that goes to ring 3 by IRET, with a TSS and a gate for INT 80H. */
+  const kernel = (program: readonly number[], handler: readonly number[], flags = 2): Board => {
+    const board = new Board(reading)
+    const task = 0x0000_8900_0000_0067n | (BigInt(tss & 0xff_ffff) << 16n)
+    const callGate = BigInt(
+      `0x${[...gate(0xec, code + 0x200)]
+        .reverse()
+        .map((b) => b.toString(16).padStart(2, "0"))
+        .join("")}`
+    )
+    withGdt(
+      board,
+      descriptors.code32,
+      descriptors.data,
+      descriptors.userCode,
+      descriptors.userData,
+      task,
+      callGate | (2n << 32n)
+    )
+    board.put(tss + 4, ...bytes(kernelStack, 4), 0x10, 0).put(idt + 0x80 * 8, ...gate(0xee, code + 0x100))
+    board.put(idt + 13 * 8, ...gate(0x8e, code + 0x100))
+    board
+      .put(gdtr + 8, ...bytes(0x7ff, 2), ...bytes(idt, 4))
+      .put(code + 0x100, ...handler)
+      .put(code + 0x200, ...handler)
+    const isVirtual = (flags & 0x2_0000) !== 0
+    const frame = isVirtual
+      ? [0, 0, 0x2000, 0x3000, 0x4000, 0x100, flags, 0x1000, 0]
+      : [0x23, userStack, flags, 0x1b, user]
+    const pushes = frame.flatMap((word) => [0x68, ...bytes(word, 4)])
+    const lidt = [0x0f, 0x01, 0x1d, ...bytes(gdtr + 8, 4)]
+    const ltr = [0x66, 0xb8, 0x28, 0, 0x0f, 0x00, 0xd8]
+    const segments = [0x66, 0xb8, 0x10, 0, 0x8e, 0xd0, 0x66, 0xb8, 0x23, 0, 0x8e, 0xd8]
+    const start = [...lgdt, ...farJump(8, code + 14), ...lidt, ...ltr, ...segments, ...pushes, 0xcf]
+    return startAt(board.put(isVirtual ? 0x1_0000 : user, ...program), ...start)
+  }
+
+  it("INT comes to the stack that the TSS names, and IRET goes back to the program's", () => {
+    const board = kernel([0xcd, 0x80, ...hlt], [0x8b, 0x5c, 0x24, 0x0c, 0x40, 0xcf])
+    board.run(19)
+    expect(board.get("rsp")).toBe(BigInt(userStack))
+    expect(board.get("rbx")).toBe(BigInt(userStack))
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 3, stack: 32, isProtected: true })
+  })
+
+  it("a call gate takes its parameters to the inner stack, and RET gives them back on both", () => {
+    const program = [0x6a, 7, 0x6a, 8, 0x9a, ...bytes(0, 4), ...bytes(0x33, 2), 0xeb, 0xfe]
+    const board = kernel(program, [0x8b, 0x44, 0x24, 0x08, 0x8b, 0x5c, 0x24, 0x0c, 0xca, 8, 0])
+    board.run(40)
+    expect([board.get("rax"), board.get("rbx"), board.get("rsp")]).toEqual([8n, 7n, BigInt(userStack)])
+    expect(board.machine.core.privilege).toBe(3)
+  })
+
+  it("virtual-8086 mode multiplies selectors by 16, and its interrupts come to the monitor", () => {
+    const program = hex("c7 06 04 00 cd ab 8c d8 cd 80")
+    const board = kernel(program, [0x8b, 0x5c, 0x24, 0x18, ...hlt], 0x2_3002)
+    expect(board.run(40)).toEqual({ _tag: "Idle" })
+    expect(board.get64(0x2_0004) & 0xffffn).toBe(0xabcdn)
+    // DS was 2000H; on the monitor's stack it is above SS, ESP, EFLAGS, CS, EIP and ES.
+    expect([board.get("rax") & 0xffffn, board.get("rbx")]).toEqual([0x2000n, 0x2000n])
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true })
+  })
+})
+
 describe.each(Object.entries(readings))("real-address mode, %s", (_, reading) => {
   /** Code of 16 bits at 1000:0000. */
   const real = (...program: readonly number[]): Board => {
