@@ -212,8 +212,15 @@ export type KindOf<C> = C extends Cap<infer K, infer _R, infer _Q> ? K : never
 export type RightsOf<C> = C extends Cap<infer _K, infer R, infer _Q> ? R : never
 export type RegionOf<C> = C extends Cap<infer _K, infer _R, infer Q> ? Q : never
 
-/** The same with the rights `R` and the region `Q`: an endpoint keeps its protocol, a frame its size. */
-export type Derived<C, R, Q = RegionOf<C>> =
+/** That a capability has a badge: it gets no other. */
+export interface Badged {
+  readonly [badged]: true
+}
+declare const badged: unique symbol
+
+/** The same with the rights `R` and the region `Q`: an endpoint keeps its protocol, a frame its size, what has a badge has it still. */
+export type Derived<C, R, Q = RegionOf<C>> = C extends Badged ? Fewer<C, R, Q> & Badged : Fewer<C, R, Q>
+type Fewer<C, R, Q> =
   C extends Endpoint<infer P, infer _R, infer _Q>
     ? Endpoint<P, Extract<R, RightOf<"Endpoint">>, Q>
     : C extends Frame<infer S, infer _R, infer _Q>
@@ -221,6 +228,9 @@ export type Derived<C, R, Q = RegionOf<C>> =
       : C extends Cap<infer K, infer _R, infer _Q>
         ? Cap<K, Extract<R, RightOf<K>>, Q>
         : never
+
+/** The same with a mark: a badge stays, a guard may be another. */
+export type Marked<C, R> = KindOf<C> extends "CNode" ? Derived<C, R> : Derived<C, R> & Badged
 
 /** Where a task of a system has a capability: by a name. It stands where the region of others does. */
 export interface Slot<in out N extends string> {

@@ -5,7 +5,7 @@
  * A state is a record of slots by name. Each step of a plan takes one and gives the next; what a step may not be is a sentence
  * at the argument that is wrong.
  */
-import type { Derived, Frame, KindOf, Untyped } from "./Capability.ts"
+import type { Derived, Frame, KindOf, Marked, Untyped } from "./Capability.ts"
 import type { Larger, PageOf, Written } from "./Mapping.ts"
 import type { Carved, Rest, What } from "./Memory.ts"
 import type { A } from "./Need.ts"
@@ -107,10 +107,15 @@ export type Retyped<S, M extends string, W extends What, N extends string> = {
 }
 
 /** After a capability was copied, with fewer rights. */
-export type Copied<S, A extends string, R, N extends string> = {
+export type Copied<S, A extends string, R, N extends string> = Child<S, A, Derived<CapIn<S, A>, R>, N>
+
+/** After a capability was copied, with fewer rights and a mark. */
+export type Minted<S, A extends string, R, N extends string> = Child<S, A, Marked<CapIn<S, A>, R>, N>
+
+type Child<S, A extends string, C, N extends string> = {
   readonly [P in keyof S | N]: P extends N
     ? {
-        readonly cap: Derived<CapIn<S, A>, R>
+        readonly cap: C
         readonly object: ObjectIn<S, A>
         readonly from: A | FromIn<S, A>
         readonly at: undefined

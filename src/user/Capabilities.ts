@@ -7,6 +7,7 @@
 import { Effect } from "effect"
 import {
   type AnyCap,
+  type Badged,
   type Cap,
   capUnsafe,
   cptrOf,
@@ -19,6 +20,7 @@ import {
   type KindOf,
   kindOf,
   type Lent,
+  type Marked,
   type Region,
   type RightsOf,
   type Using,
@@ -74,25 +76,30 @@ export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>
   source: C,
   rights: Keep<C, "Cap_Mint", L>,
   mark: Mark<C>
-): Effect.Effect<Derived<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
+): Effect.Effect<Marked<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
-    inSlot(allocator, source, (slot) =>
-      invoke(CNode.Mint, allocator.cnode, {
-        destIndex: slot,
-        destDepth: allocator.depth,
-        srcIndex: pointer(source),
-        srcDepth: allocator.depth,
-        rights: keeping(source, rights),
-        badge: markWord(mark),
-        srcRoot: allocator.cnode
-      })
+    Effect.map(
+      inSlot(allocator, source, (slot) =>
+        invoke(CNode.Mint, allocator.cnode, {
+          destIndex: slot,
+          destDepth: allocator.depth,
+          srcIndex: pointer(source),
+          srcDepth: allocator.depth,
+          rights: keeping(source, rights),
+          badge: markWord(mark),
+          srcRoot: allocator.cnode
+        })
+      ),
+      (minted) => vouchedUnsafe<Marked<C, L[number]>>(minted)
     )
   )
 
 /** What a copy can be marked with. */
 export type Mark<C> =
   KindOf<C> extends "Endpoint" | "Notification"
-    ? { readonly badge: bigint }
+    ? C extends Badged
+      ? `⛔ Cap_Mint: this ${KindOf<C>} capability has a badge, and gets no other`
+      : { readonly badge: bigint }
     : KindOf<C> extends "CNode"
       ? { readonly guard: bigint; readonly guardBits: number }
       : `⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got ${KindOf<C>}`

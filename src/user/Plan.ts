@@ -35,6 +35,7 @@ import type {
   Copied,
   Deleted,
   Mapped,
+  Minted,
   Missing,
   Moved,
   NoMemory,
@@ -80,7 +81,7 @@ export interface Plan<S> {
     rights: Keep<CapIn<S, A>, `mint of '${A}'`, L>,
     mark: Mark<CapIn<S, A>>,
     as: Unless<Taken<S, N>, N>
-  ): Plan<Copied<S, A, L[number], N>>
+  ): Plan<Minted<S, A, L[number], N>>
 
   move<const A extends string, const N extends string>(
     source: Unless<Missing<S, A>, A>,

@@ -46,6 +46,12 @@ export const copies = Effect.gen(function* () {
   yield* Cap_Mint(bell, [], { guard: 0n, guardBits: 8 }) //! TS2353 'guard' does not exist in type '{ readonly badge: bigint; }'
   yield* Cap_Mint(bell, ["write"], { badge: 1n })
   yield* Cap_Mint(frame, ["write"], { badge: 1n }) //! TS2345 ⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got Frame
+  const badged = yield* Cap_Mint(bell, ["write"], { badge: 1n })
+  yield* Cap_Mint(bell, ["write"], { badge: 2n })
+  yield* Cap_Mint(badged, ["write"], { badge: 2n }) //! TS2345 ⛔ Cap_Mint: this Notification capability has a badge, and gets no other
+  const copied = yield* Cap_Copy(badged, ["write"])
+  yield* Cap_Mint(bell, ["write"], { badge: 2n })
+  yield* Cap_Mint(copied, ["write"], { badge: 2n }) //! TS2345 ⛔ Cap_Mint: this Notification capability has a badge, and gets no other
   yield* Cap_Revoke(bell)
   yield* Cap_Revoke(7) //! TS2345 ⛔ Cap_Revoke: not a capability
 })

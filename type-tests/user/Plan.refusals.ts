@@ -33,6 +33,8 @@ export const names = [
   start.mint("serviced", ["write"], { badge: 1n }, "badged") //! TS2345 ⛔ there is no 'serviced'
 ]
 
+const deep = start.copy("client", ["write"], "grandchild").mint("grandchild", [], { badge: 7n }, "badged")
+
 // Rights: of those that the source has.
 export const rights = [
   start.copy("client", ["write"], "again"),
@@ -43,6 +45,8 @@ export const rights = [
   start.copy("bell", ["grant"], "again"), //! TS2345 ⛔ copy of 'bell': there is no right 'grant' to a Notification
   start.mint("client", ["write"], { badge: 1n }, "badged"),
   start.mint("client", ["grant"], { badge: 1n }, "badged"), //! TS2345 ⛔ mint of 'client' cannot keep right 'grant'; this Endpoint capability holds 'write'
+  deep.mint("client", [], { badge: 2n }, "again"),
+  deep.mint("badged", [], { badge: 2n }, "again"), //! TS2345 ⛔ Cap_Mint: this Endpoint capability has a badge, and gets no other
   start.mint("bell", [], { badge: 1n }, "badged"),
   start.mint("buffer", [], { badge: 1n }, "badged"), //! TS2345 ⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got Frame
   start.copy("bell", [], "again"),
@@ -51,7 +55,6 @@ export const rights = [
 
 // What was deleted, moved or revoked, also with what it was derived from, is there no more. Its name is free again.
 const gone = start.delete("bell").move("spare", "kept").revoke("service")
-const deep = start.copy("client", ["write"], "grandchild").mint("grandchild", [], { badge: 7n }, "badged")
 export const lifetimes = [
   gone.copy("service", [], "again"),
   gone.copy("bell", [], "again"), //! TS2345 ⛔ 'bell' was deleted
