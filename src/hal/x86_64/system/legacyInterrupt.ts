@@ -103,12 +103,12 @@ const enterProtected = (core: Core, { which, errorCode, flags, isSoftware }: Del
     setStack(core, inner.selector, inner.descriptor)
   }
   setCode(core, selector, target, privilege)
-  if (isVirtual) for (const of of [segments.gs, segments.fs, segments.ds, segments.es]) makeNull(core, of, 0)
+  if (isVirtual) for (const each of [segments.gs, segments.fs, segments.ds, segments.es]) makeNull(core, each, 0)
   core.set(at.rip, offset | 0, 0)
   stack.settle()
 }
 
 /** "INT-FROM-VIRTUAL-8086-MODE": the data segments are the monitor's to give back. */
 const pushData = (core: Core, stack: LegacyStack, size: 16 | 32): void => {
-  for (const of of [segments.gs, segments.fs, segments.ds, segments.es]) stack.push(core.selector(of), size)
+  for (const each of [segments.gs, segments.fs, segments.ds, segments.es]) stack.push(core.selector(each), size)
 }
