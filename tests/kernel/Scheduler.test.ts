@@ -421,6 +421,20 @@ describe("a scheduling context", () => {
     assert.strictEqual(world.running, "nobody")
   })
 
+  it("taken from a thread that waits, leaves it in its place in the queue", () => {
+    const [alice, bob, carol] = [world.actor("alice"), world.actor("bob"), world.actor("carol")]
+    const endpoint = world.object("Endpoint").slot
+    world.start()
+    for (const waiting of [bob, carol])
+      world.syscall(waiting, "Recv", { capability: endpoint, reply: world.object("Reply").slot })
+    world.invoke(alice, bob.contextSlot, { label: SchedContext.Unbind.label })
+    world.syscall(alice, "Call", { capability: endpoint, words: [7] })
+
+    assert.deepInclude(world.found(bob), { words: [7] })
+    assert.strictEqual(world.stateOf(carol), "blockedOnReceive")
+    assert.strictEqual(world.running, "bob")
+  })
+
   it("deleted, stops its thread from running", () => {
     const [alice, bob] = [world.actor("alice"), world.actor("bob", { priority: 50 })]
     world.start()

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { paging } from "../../../src/hal/x86_64/entries.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import { slotOf, tcbSlot } from "../../../src/kernel/Tcb.ts"
+import { ArchData } from "../../../src/kernel/x86_64/ArchData.ts"
 import { slots } from "../../../src/types/BootInfo.ts"
 import { numberOf } from "../../../src/types/Kind.ts"
-import { mappings } from "./machine.ts"
+import { mappings, pcMemory } from "./machine.ts"
 import { boot, gateRom, kindIn, register, untypedList } from "./system.ts"
 
 describe("the root task", () => {
@@ -131,6 +133,39 @@ describe("untyped memory at boot", () => {
     for (let page = machine.image.start; page < machine.image.end; page += 0x1000) {
       assert.isFalse(list.some((block) => overlaps(block, { start: page, bits: 12 })))
     }
+  })
+
+  it("is all memory but the kernel's, what its tables show, and the objects of the root task", () => {
+    const { machine, memory, info } = system
+    const pages = new Set<number>()
+    const mark = (start: number, end: number) => {
+      for (let page = start; page < end; page += 0x1000) pages.add(page)
+    }
+    const tables = (table: number, level: number) => {
+      pages.add(table)
+      for (let index = 0; index < 512; index++) {
+        const [low, high] = [memory.load32(table + 8 * index), memory.load32(table + 8 * index + 4)]
+        if ((low & 1) !== 0 && level < paging.levels.length - 1 && !paging.mapsPage(level, low))
+          tables(paging.address(level, low, high), level + 1)
+      }
+    }
+    for (const { start, bits, isDevice } of list) if (!isDevice) mark(start, start + 2 ** bits)
+    assert.isFalse(pages.has(system.space))
+    mark(machine.image.start, machine.image.end)
+    tables(system.space, 0)
+    tables(ArchData.kernelRoot.load(memory, machine.archData), 0)
+    mark(system.slot(0), system.slot(2 ** 13))
+    pages.add(system.thread)
+    for (const index of [slots.asidPool, slots.bootInfoFrame, slots.ipcBuffer, info("extraBIPagesStart")])
+      pages.add(Capability.address(system.state, system.slot(index)))
+
+    const missing = pcMemory(16 * 2 ** 20).flatMap(({ start, end }) =>
+      Array.from({ length: (end - start) / 0x1000 }, (_, index) => start + 0x1000 * index).filter(
+        (page) => !pages.has(page)
+      )
+    )
+    // An object at address 0 would be no object.
+    assert.deepStrictEqual(missing, [0])
   })
 
   it("covers all that is no memory below 2^47 but the registers of IOAPIC and local APIC", () => {
