@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { CR0 } from "../../../../src/hal/x86_64/system/registers.ts"
+import { CR0, system } from "../../../../src/hal/x86_64/system/registers.ts"
 import { powerUp, resetProtected } from "../../../../src/hal/x86_64/system/reset.ts"
-import { Board, bytes, code, hex, readings, stackTop } from "../board.ts"
+import { Board, bytes, code, hex, MiB, readings, stackTop } from "../board.ts"
 
 const hlt = [0xf4]
 const [tables, gdt, gdtr, idt] = [0x10_8000, 0x10_3000, 0x10_3800, 0x10_4000]
@@ -104,6 +104,42 @@ describe.each(Object.entries(readings))("code of 32 bits, %s", (_, reading) => {
     startAt(board, ...lgdt, ...load, 0xa1, ...bytes(0xffc, 4), 0xa1, ...bytes(0xffd, 4))
     expect(board.run(40)).toEqual({ _tag: "TripleFault" })
     expect(board.get("rip")).toBe(BigInt(code + 7 + 7 + 5))
+  })
+})
+
+describe.each(Object.entries(readings))("compatibility mode, %s", (_, reading) => {
+  /** 64-bit code that returns to 32-bit code, whose first bytes are a program. */
+  const compatible = (...program: readonly number[]): Board => {
+    const board = new Board(reading).identity(0, 4 * MiB)
+    withGdt(board, descriptors.code64, descriptors.data, descriptors.code32)
+    const { core } = board.machine
+    const retfq = [0x6a, 0x18, 0x68, ...bytes(code + 0x100, 4), 0x48, 0xcb]
+    board.start(...retfq).put(code + 0x100, ...program)
+    core.set(system.gdtrBase, gdt, 0)
+    core.set(system.gdtrLimit, 0x1f, 0)
+    return board
+  }
+
+  it("cuts addresses to 32 bits, has INC for REX, and a far jump leads back to 64-bit mode", () => {
+    const back = code + 0x100 + 13
+    const board = compatible(
+      0x48,
+      0x83,
+      0xec,
+      0x04,
+      0x40,
+      0x90,
+      ...farJump(0x08, back),
+      0x48,
+      0xb8,
+      ...bytes(2n ** 40n, 8),
+      ...hlt
+    )
+    expect(board.set("rax", -1n).run(3)).toEqual({ _tag: "Limit" })
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true })
+    expect(board.run(20)).toEqual({ _tag: "Idle" })
+    expect([board.get("rax"), board.get("rsp")]).toEqual([2n ** 40n, BigInt(stackTop - 4)])
+    expect(board.machine.core.mode).toEqual({ bits: 64, privilege: 0 })
   })
 })
 

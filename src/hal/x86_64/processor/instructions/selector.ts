@@ -1,14 +1,19 @@
 /** Words of the system that programs may store: selectors, and the lower part of CR0. */
 import type { Form, OperandName } from "../Form.ts"
-import type { Meaning, StateWord } from "../Meaning.ts"
+import type { Machine, Meaning, StateWord } from "../Meaning.ts"
 import { inst, type Remarks } from "../notation.ts"
 
-/** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). CPL is the privilege level in CS. */
+/** CPL is not 0. It is the privilege level in CS, where selectors have one. */
+const isUser = <V, B>(x: Machine<V, B>): B =>
+  x.mode.bits === 64 || x.mode.isProtected
+    ? x.not(x.equal(x.and(x.get("cs"), x.constant(3n)), x.constant(0n)))
+    : x.truth(x.mode.privilege !== 0)
+
+/** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). */
 export const storeUnprotected =
   (word: StateWord): Meaning =>
   (x, dest) => {
-    const user = x.not(x.equal(x.and(x.get("cs"), x.constant(3n)), x.constant(0n)))
-    x.raise("#GP(0)", x.both(user, x.bit(x.get("cr4"), 11)))
+    x.raise("#GP(0)", x.both(isUser(x), x.bit(x.get("cr4"), 11)))
     x.write(dest, x.get(word))
   }
 
