@@ -216,6 +216,7 @@ export type FunctionName =
   | "quotient128SignedFits"
   | "depositBits"
   | "extractBits"
+  | "crc32"
 
 /**
  * The operations of the whole machine, and what a meaning hands to each; numbered in this order. What each does: `system/operations`.

@@ -6,6 +6,9 @@ const signed = (hi: bigint, lo: bigint): bigint => BigInt.asIntN(128, unsigned(h
 const int = (value: bigint): bigint => BigInt.asIntN(64, value)
 const word = (value: bigint): bigint => BigInt.asUintN(64, value)
 
+/** The polynomial 11EDC6F41H, bits in reverse. SDM vol. 2A, "CRC32". */
+const castagnoli = 0x82f6_3b78n
+
 /** The places of the ones, the lowest first. */
 const places = (mask: bigint): ReadonlyArray<bigint> =>
   Array.from({ length: 64 }, (_, i) => BigInt(i)).filter((i) => (mask >> i) & 1n)
@@ -25,5 +28,10 @@ export const functions: Readonly<Record<FunctionName, (...inputs: ReadonlyArray<
     return quotient === int(quotient) ? 1n : 0n
   },
   depositBits: (source, mask) => places(mask).reduce((sum, at, i) => sum | (((source >> BigInt(i)) & 1n) << at), 0n),
-  extractBits: (source, mask) => places(mask).reduce((sum, at, i) => sum | (((source >> at) & 1n) << BigInt(i)), 0n)
+  extractBits: (source, mask) => places(mask).reduce((sum, at, i) => sum | (((source >> at) & 1n) << BigInt(i)), 0n),
+  crc32: (sum, value, width) => {
+    let rest = (sum ^ value) & ((1n << width) - 1n)
+    for (let bit = 0n; bit < width; bit++) rest = (rest >> 1n) ^ (rest & 1n ? castagnoli : 0n)
+    return rest ^ (sum >> width)
+  }
 }

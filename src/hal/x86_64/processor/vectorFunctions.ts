@@ -6,10 +6,12 @@
  */
 import { type Environment, flag, foundIn, type Rounding } from "./float.ts"
 import { at, exceptions, vectorBytes } from "./State.ts"
+import { cryptoFunctions } from "./vectorCrypto.ts"
 import { type FloatFunction, floatFunctions } from "./vectorFloat.ts"
 import { integerFunctions } from "./vectorInteger.ts"
+import { stringFunctions } from "./vectorStrings.ts"
 
-const functions = { ...integerFunctions, ...floatFunctions } as const
+const functions = { ...integerFunctions, ...floatFunctions, ...stringFunctions, ...cryptoFunctions } as const
 
 export type VectorFunction = keyof typeof functions
 export const vectorFunctionNames = Object.keys(functions) as ReadonlyArray<VectorFunction>

@@ -54,7 +54,7 @@ export const common = (text: string): string =>
     .replace(/^xchg (\w+), (\w+)$/, (_, a: string, b: string) => `xchg ${[a, b].sort().join(", ")}`)
     .replace(/^imul (\w+), \1, /, "imul $1, ")
     .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
-    .replace(/^(p?blendv\w+ [^,]+, [^,]+), xmm0$/, "$1")
+    .replace(/^((?:p?blendv\w+|sha256rnds2) [^,]+, [^,]+), xmm0$/, "$1")
     .replace(/^ret far/, "retf")
     .replace(/fpu\w+ ptr /, "")
     .replace(/^(f\w+) st, (?=\w+ ptr|\w*:?\[)/, "$1 ")

@@ -2,7 +2,7 @@
 import type { Form } from "../Form.ts"
 import { carryFlag, sourceZero, zeroCount } from "../flags.ts"
 import type { Machine, Meaning, Width } from "../Meaning.ts"
-import { sized } from "../notation.ts"
+import { inst, sized } from "../notation.ts"
 
 type Change = <V, B>(x: Machine<V, B>, word: V, mask: V) => V
 
@@ -74,6 +74,10 @@ const popcnt: Meaning = (x, dest, src) => {
   x.flags(sourceZero, src.width, [value])
 }
 
+/** DEST := the sum, with the source's bytes added to it. */
+const crc32: Meaning = (x, dest, src) =>
+  x.write(dest, x.apply("crc32", x.low(x.read(dest), 32), x.read(src), x.constant(BigInt(src.width))))
+
 const afterTest = { undefined: ["OF", "SF", "AF", "PF"] } as const
 const lockable = { lock: true, ...afterTest } as const
 const afterScan = { undefined: ["CF", "OF", "SF", "AF", "PF"] } as const
@@ -94,5 +98,11 @@ export const forms: ReadonlyArray<Form> = [
   ...sized("0F BD /r", "bsr", ["r", "rm"], scan(highest), afterScan),
   ...sized("F3 0F BC /r", "tzcnt", ["r", "rm"], tzcnt, afterCount),
   ...sized("F3 0F BD /r", "lzcnt", ["r", "rm"], lzcnt, afterCount),
-  ...sized("F3 0F B8 /r", "popcnt", ["r", "rm"], popcnt)
+  ...sized("F3 0F B8 /r", "popcnt", ["r", "rm"], popcnt),
+
+  inst("F2 0F 38 F0 /r", "crc32", ["r32", "rm8"], crc32, { sizes: [16, 32] }),
+  inst("F2 REX.W + 0F 38 F0 /r", "crc32", ["r64", "rm8"], crc32),
+  inst("F2 0F 38 F1 /r", "crc32", ["r32", "rm16"], crc32, { sizes: [16] }),
+  inst("F2 0F 38 F1 /r", "crc32", ["r32", "rm32"], crc32),
+  inst("F2 REX.W + 0F 38 F1 /r", "crc32", ["r64", "rm64"], crc32)
 ]

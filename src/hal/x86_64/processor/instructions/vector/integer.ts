@@ -1,8 +1,9 @@
 /** Logic, addition, multiplication, comparison and the like of integers. SDM vol. 2B, the pages of the same names. */
 import type { LaneOperation, LaneShift } from "../../../wasm/simd.ts"
 import type { Form } from "../../Form.ts"
+import { explicit } from "../../flags.ts"
 import type { Machine, Meaning } from "../../Meaning.ts"
-import { combining, converting, onLanes, places, sse, zero } from "./vector.ts"
+import { combining, converting, onLanes, places, source, sse, zero } from "./vector.ts"
 
 type Combination = <V, B, X>(x: Machine<V, B, X>, dest: X, src: X) => X
 
@@ -83,6 +84,13 @@ const differences: Combination = (x, a, b) => {
   const sums = x.lanes("i32x4.extadd_pairwise_i16x8_u", x.lanes("i16x8.extadd_pairwise_i8x16_u", each))
   const upper = x.shiftLanes("i64x2.shr_u", sums, x.constant(32n))
   return x.lanes("v128.and", x.lanes("i64x2.add", sums, upper), x.vectorConstant(0xffff_0000_0000_0000_ffffn))
+}
+
+/** ZF says that SRC and DEST have no bit in common, CF that SRC has none that DEST has not. */
+const ptest: Meaning = (x, dest, src) => {
+  const [a, b] = [x.vector(dest), source(x, src)]
+  const [ZF, CF] = [x.isZero(x.lanes("v128.and", a, b)), x.isZero(x.lanes("v128.andnot", b, a))]
+  x.flags(explicit, 8, [x.or(x.shl(x.number(ZF), x.constant(6n)), x.number(CF))])
 }
 
 // ---- shifts
@@ -253,5 +261,6 @@ export const forms: ReadonlyArray<Form> = [
   sse("66 0F 38 1C /r", "pabsb", ["x", "x128"], converting((x, src) => x.lanes("i8x16.abs", src))),
   sse("66 0F 38 1D /r", "pabsw", ["x", "x128"], converting((x, src) => x.lanes("i16x8.abs", src))),
   sse("66 0F 38 1E /r", "pabsd", ["x", "x128"], converting((x, src) => x.lanes("i32x4.abs", src))),
+  sse("66 0F 38 17 /r", "ptest", ["x", "x128"], ptest),
   sse("66 0F 38 41 /r", "phminposuw", ["x", "x128"], converting((x, src) => x.compute("least", src)))
 ]

@@ -1,8 +1,10 @@
 /** What all instructions of XMM registers share. SDM vol. 1, "Programming with Intel Streaming SIMD Extensions"; vol. 2A, "Instructions Exceptions Specification". */
 import type { LaneOperation } from "../../../wasm/simd.ts"
 import type { Form, OperandName } from "../../Form.ts"
+import type { Register } from "../../Instruction.ts"
 import type { Machine, Meaning, Operand } from "../../Meaning.ts"
 import { inst, type Remarks } from "../../notation.ts"
+import { at } from "../../State.ts"
 
 const [EM, TS, OSFXSR] = [2, 3, 9] as const
 
@@ -43,6 +45,8 @@ export const source = <V, B, X>(x: Machine<V, B, X>, operand: Operand): X => {
   requireAligned(x, operand)
   return x.vector(operand)
 }
+
+export const xmm0: Register = { kind: "reg", width: 64, offset: at.vectors, implied: true }
 
 export const zero = <V, B, X>(x: Machine<V, B, X>): X => x.vectorConstant(0n)
 
