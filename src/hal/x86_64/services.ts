@@ -92,7 +92,10 @@ export const timer = (core: Core): TimeService => ({
   now: () => core.clock.now(),
   charge: (instructions) => core.clock.charge(instructions),
   // 0 would disarm it.
-  setDeadline: (time) => core.apic.writeDeadline(...tscOf(core, Math.max(time, 1))),
+  setDeadline: (time) => {
+    const [lo, hi] = tscOf(core, Math.max(time, 1))
+    core.apic.writeDeadline(lo, hi)
+  },
   clearDeadline: () => core.apic.writeDeadline(0, 0),
   interruptPending: () => core.apic.pending() >= 0 || core.clock.isDue(),
   endOfInterrupt: () => core.apic.endOfInterrupt()

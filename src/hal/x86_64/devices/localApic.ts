@@ -293,8 +293,10 @@ export class LocalApic implements Receiver, Target {
   }
 
   private isExternalAsserted(): boolean {
+    // Between any two runs of instructions this is asked, and mostly the pin is low.
+    if (!this.pins[0]) return false
     const entry = this.word("LVT_LINT0")
-    return this.pins[0] && (!this.isEnabled() || (isOf(entry, deliveryMode.ExtINT) && (entry & LVT.mask) === 0))
+    return !this.isEnabled() || (isOf(entry, deliveryMode.ExtINT) && (entry & LVT.mask) === 0)
   }
 
   private timerExpired = (): void => {

@@ -83,15 +83,17 @@ export class Window implements MemoryService {
     address < this.ramBytes && this.rights[address >>> pageBits] === everything ? (layout.ram + address) >>> 2 : -1
 
   loadWords = (address: number, words: Int32Array, index: number, count: number): void => {
+    const { i32 } = this
     const source = this.inPlace(address, table.read)
     if (source === undefined) for (let n = 0; n < count; n++) words[index + n] = this.load32(address + n * 4)
-    else for (let n = 0, from = source >>> 2; n < count; n++) words[index + n] = this.i32[from + n]!
+    else for (let n = 0, from = source >>> 2; n < count; n++) words[index + n] = i32[from + n]!
   }
 
   storeWords = (address: number, words: Int32Array, index: number, count: number): void => {
+    const { i32 } = this
     const target = this.inPlace(address, table.write)
     if (target === undefined) for (let n = 0; n < count; n++) this.store32(address + n * 4, words[index + n]!)
-    else for (let n = 0, to = target >>> 2; n < count; n++) this.i32[to + n] = words[index + n]!
+    else for (let n = 0, to = target >>> 2; n < count; n++) i32[to + n] = words[index + n]!
   }
 
   copy = (from: number, to: number, length: number): void => {
