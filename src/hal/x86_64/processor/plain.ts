@@ -167,7 +167,8 @@ class Plain implements Reading {
     const { view } = this
     const next = this.behind(instruction, rip)
     const isLong = mode.bits === 64
-    const effects = effectsOf(instruction.form, instruction.operands, mode)
+    const isModified = (memory: Operand): boolean =>
+      modifies(effectsOf(instruction.form, instruction.operands, mode), memory)
     const { rule, width, inputs } = this.lastFlags()
 
     const offset = (operand: Operand): bigint => {
@@ -216,7 +217,7 @@ class Plain implements Reading {
       linear,
       reach: (memory, bytes, writes) => reach(memory, bytes, writes),
       load(memory, width, by) {
-        const writes = modifies(effects, memory)
+        const writes = isModified(memory)
         reach(memory, width / 8, writes, by)
         return plain.load(linear(memory, by), width, memoryOf(memory).segment, writes)
       },
@@ -227,7 +228,7 @@ class Plain implements Reading {
       vector(operand) {
         const decoded = operand as Decoded
         if (decoded.kind === "reg") return plain.get(decoded.offset, 128)
-        return plain.load(linear(decoded), 128, memoryOf(decoded).segment, modifies(effects, decoded))
+        return plain.load(linear(decoded), 128, memoryOf(decoded).segment, isModified(decoded))
       },
       setVector(operand, value) {
         const decoded = operand as Decoded
@@ -315,7 +316,8 @@ class Plain implements Reading {
     return this.view.getBigUint64(offset, true) & ((1n << BigInt(width)) - 1n)
   }
   private set(offset: number, value: bigint, width: Bits): void {
-    for (let i = 0; i < width / 8; i++) this.view.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn))
+    if (width === 64) this.view.setBigUint64(offset, value, true)
+    else for (let i = 0; i < width / 8; i++) this.view.setUint8(offset + i, Number((value >> BigInt(8 * i)) & 0xffn))
   }
   private int(offset: number): number {
     return this.view.getInt32(offset, true)
