@@ -100,7 +100,8 @@ export interface TranslatorOptions extends Pick<InterpreterOptions, "patience"> 
   readonly worth?: Worth
 }
 
-const usualHeat = 500
+/** The interpreter enters a block so often in the time that translating takes. */
+const usualHeat = 20_000
 
 export const translator =
   ({ heat = usualHeat, worth = "loops", ...options }: TranslatorOptions): ((parts: ReadingParts) => Interpreter) =>
