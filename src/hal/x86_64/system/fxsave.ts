@@ -11,8 +11,8 @@ import { isInStack } from "./x87/instruction.ts"
 import { checkAvailable, unitOf } from "./x87/operations.ts"
 
 const place = { mxcsr: 24, mask: 28, vectors: 160 } as const
-/** The bytes that are written; the rest up to 512 is reserved, or software's. */
-const imageBytes = place.vectors + 16 * vectorBytes
+/** All of it must be there, although what follows the registers is reserved, or software's. */
+const imageBytes = 512
 /** The bits that MXCSR has. "MXCSR_MASK". */
 const mxcsrMask = 0xffff
 
@@ -35,7 +35,7 @@ export const fxsave = (core: Core, lo: number, hi: number, width: number): void 
   image.setUint32(place.mask, mxcsrMask, true)
   for (let n = place.vectors; n < image.byteLength; n += 4)
     image.setInt32(n, core.low(at.vectors + n - place.vectors), true)
-  writeAll(core, lo, hi, image)
+  writeAll(core, lo, hi, image, imageBytes)
 }
 
 /** @throws `raised`: #GP if MXCSR would get bits that it has not */

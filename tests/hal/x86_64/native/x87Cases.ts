@@ -2,7 +2,7 @@
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import { forms as fxsaveForms } from "../../../../src/hal/x86_64/processor/instructions/fxsave.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/x87.ts"
-import { type Case, makeCase } from "./cases.ts"
+import { type Case, makeCase, place, point } from "./cases.ts"
 import type { Random } from "./Random.ts"
 import { imageBytes, isDefined, viewOf } from "./x87.ts"
 
@@ -78,8 +78,17 @@ const interestingImage = (random: Random): Uint8Array => {
 export const makeX87Case = (form: Form, random: Random): Case => {
   for (;;) {
     const test = { ...makeCase(form, random), x87: interestingImage(random) }
-    if (isDefined(test)) return test
+    if (isDefined(test)) return form.name.startsWith("fx") && random.oneIn(4) ? atPageEnd(test, random) : test
   }
+}
+
+/** An image of 512 bytes that may end in the next page. */
+const atPageEnd = (test: Case, random: Random): Case => {
+  const registers = [...test.registers]
+  const end = place.data + random.of([0x1000, place.writable, place.readable])
+  for (const operand of test.instruction.operands)
+    if (operand.kind === "mem") point(operand, registers, random, BigInt(end - 16 * random.below(34)))
+  return { ...test, registers }
 }
 
 /** Numbers of all formats, in memory. */

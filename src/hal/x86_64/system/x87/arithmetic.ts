@@ -200,9 +200,13 @@ export const remainder =
     if (isInfinite(a) || isZero(b)) return unit.invalid()
     unit.checkDenormal(a, b)
     unit.setCodes(0)
-    if (isZero(a) || isInfinite(b)) return a
+    if (isZero(a) || isInfinite(b)) return normalized(a)
     return reduce(unit, exactly(a), exactly(b), isNearest)
   }
+
+/** A pseudo-denormal, as results are: with exponent 1. */
+const normalized = (a: Extended): Extended =>
+  a.exponent === 0 && a.significand >> 63n !== 0n ? { ...a, exponent: 1 } : a
 
 const reduce = (unit: Unit, a: Exact, b: Exact, isNearest: boolean): Extended => {
   const distance = leading(a) - leading(b)

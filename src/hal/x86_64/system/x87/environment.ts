@@ -177,9 +177,9 @@ export const readAll = (core: Core, lo: number, hi: number, bytes: number): Data
   return all
 }
 
-/** All of them, or none. @throws `raised` */
-export const writeAll = (core: Core, lo: number, hi: number, all: DataView): void => {
-  const last = all.byteLength - 1
+/** All of them, or none; `extent` bytes must be there. @throws `raised` */
+export const writeAll = (core: Core, lo: number, hi: number, all: DataView, extent = all.byteLength): void => {
+  const last = extent - 1
   for (const by of [0, last]) if (core.mmu.modify(lowOf(lo, by), highOf(lo, hi, by), 8) === fault) throw raised
   forParts(lo, hi, all.byteLength, (offset, low, high, length) => {
     for (let i = 0; i < length; i++) core.view.setUint8(at.bounce + i, all.getUint8(offset + i))
