@@ -15,6 +15,8 @@ export const Charge = {
   operation:   16,
   /** A kernel entry and exit: saving and restoring a thread. */
   entry:       60,
+  /** The floating-point and vector registers saved, or loaded. */
+  floatingPoint: 64,
   /** Finding a capability: each CNode on the way. */
   lookup:      12,
   /** A message word copied from one thread to another. */

@@ -20,6 +20,12 @@ export interface ProcessorService {
   readonly invalidatePage: (tag: number, low: number, high: number) => void
   /** The same for every page of that address space. */
   readonly invalidateSpace: (tag: number) => void
+  /**
+   * The floating-point and vector registers, to and from the image of them at this physical address, a multiple of 16.
+   * The unit must be available to the kernel.
+   */
+  readonly saveFloatingPoint: (address: number) => void
+  readonly loadFloatingPoint: (address: number) => void
 }
 
 export class Processor extends Context.Service<Processor, ProcessorService>()("skyscope/hal/Processor") {}

@@ -3,6 +3,7 @@
  * that does the same.
  */
 
+import { windowHigh } from "../../types/x86_64/KernelSpace.ts"
 import { processorWords } from "../../types/x86_64/Registers.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
 import type { ProcessorService } from "../Processor.ts"
@@ -11,6 +12,7 @@ import { at, segments } from "./processor/State.ts"
 import type { Core } from "./system/Core.ts"
 import { readControl, writeControl } from "./system/control.ts"
 import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
+import { fxrstor, fxsave } from "./system/fxsave.ts"
 import { readMsr, tscOf, writeMsr } from "./system/msr.ts"
 import { system, vector } from "./system/registers.ts"
 
@@ -82,7 +84,9 @@ export const privilegedRegisters = (core: Core): ProcessorService => ({
   setSystem: (register, low, high) =>
     register === SystemRegister.CR3 ? writeControl(core, 3, low, high) : access(register).write(core, low, high),
   invalidatePage: (tag, low, high) => core.mmu.tlb.invalidate(tag, low, high),
-  invalidateSpace: (tag) => core.mmu.tlb.flush(tag)
+  invalidateSpace: (tag) => core.mmu.tlb.flush(tag),
+  saveFloatingPoint: (address) => fxsave(core, address | 0, windowHigh + Math.floor(address / 2 ** 32), 64),
+  loadFloatingPoint: (address) => fxrstor(core, address | 0, windowHigh + Math.floor(address / 2 ** 32), 64)
 })
 
 const words = Math.max(...Object.values(processorWords)) + 1

@@ -2,7 +2,7 @@
  * ArchData: what this half of the kernel knows beside the objects, in memory of its own: the heads of the tables of
  * address spaces, what the processor runs, which interrupts come on which lines, and which IO ports have been given out.
  */
-import { layout, u64 } from "../../types/Layout.ts"
+import { layout, u32, u64 } from "../../types/Layout.ts"
 import { ref } from "../Reference.ts"
 
 // biome-ignore format: a figure
@@ -13,7 +13,11 @@ export const ArchData = layout(0x1000, {
   root:       u64(0x08),
   asid:       u64(0x10),
   /** The thread that runs when the kernel is left; none if the processor waits. */
-  running:    ref(0x18)
+  running:    ref(0x18),
+  /** The thread whose floating-point registers the processor has; none if they are nobody's. */
+  fpuOwner:   ref(0x1c),
+  /** A program may use them: CR0.TS is clear. */
+  fpuEnabled: u32(0x20)
   // 0x40: the ASID pools
 })
 

@@ -15,6 +15,7 @@ import * as AddressSpace from "./AddressSpace.ts"
 import { ArchData } from "./ArchData.ts"
 import * as Asid from "./Asid.ts"
 import * as AsidPool from "./AsidPool.ts"
+import * as Fpu from "./Fpu.ts"
 import * as Frame from "./Frame.ts"
 import * as IOPort from "./IOPort.ts"
 import * as IRQControl from "./IRQControl.ts"
@@ -86,9 +87,13 @@ export const make = (machine: Machine): Architecture => ({
   // A context is all that there is of a thread's registers, and how a thread is left to follows from it.
   registersChanged: () => {},
 
-  initialise: (state, thread) => setRegister(state, thread, Register.rflags, initialFlags, 0),
+  initialise: (state, thread) => {
+    setRegister(state, thread, Register.rflags, initialFlags, 0)
+    Fpu.initialise(state, thread)
+  },
   switchTo: (state, thread) => {
     ArchData.running.store(state.memory, machine.archData, thread)
+    Fpu.switchTo(state, machine, thread)
     const vspace = slotOf(thread, tcbSlot.addressSpace)
     const root = Capability.kind(state, vspace) === numberOf.AddressSpace ? Capability.object(state, vspace) : 0
     const asid = Mapping.asid(Mapping.dataLow(state.memory, vspace))
@@ -99,8 +104,10 @@ export const make = (machine: Machine): Architecture => ({
     ArchData.running.store(state.memory, machine.archData, 0)
     activateKernel(state, machine)
   },
-  flagsChanged: () => {},
-  forget: ({ memory }, thread) => {
+  flagsChanged: (state, thread) => Fpu.giveUp(state, machine, thread),
+  forget: (state, thread) => {
+    const { memory } = state
+    Fpu.forget(state, machine, thread)
     if (ArchData.running.load(memory, machine.archData) === thread) ArchData.running.store(memory, machine.archData, 0)
   },
 

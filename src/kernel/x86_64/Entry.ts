@@ -5,6 +5,7 @@
  * is asked for, and the registers of the thread that runs next take their place: the gate is left by one of the image's
  * ways out.
  */
+import { Charge } from "../../hal/Charge.ts"
 import { Halt } from "../../hal/Gates.ts"
 import type { MemoryService } from "../../hal/Memory.ts"
 import type { ProcessorService } from "../../hal/Processor.ts"
@@ -16,6 +17,7 @@ import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
 import type { KernelService } from "../Kernel.ts"
 import { ArchData } from "./ArchData.ts"
 import { contextOf } from "./Architecture.ts"
+import * as Fpu from "./Fpu.ts"
 import { Entry, Offset } from "./Image.ts"
 import { type Contexts, Frame } from "./ThreadContext.ts"
 import { nameOf, Vector } from "./Vectors.ts"
@@ -89,9 +91,14 @@ const isIdle = (frame: Int32Array): boolean => {
   )
 }
 
-const handleVector = ({ kernel, time, processor, contexts }: Entries, frame: Int32Array, thread: number): void => {
+const handleVector = (
+  { kernel, time, processor, contexts, archData }: Entries,
+  frame: Int32Array,
+  thread: number
+): void => {
   const vector = frame[2 * Frame.vector]!
-  if (vector < Vector.firstInterrupt) handleException(kernel, processor, vector, frame)
+  if (vector === Vector.NM && Fpu.take(kernel.state, { processor, archData }, thread)) kernel.state.charge(Charge.entry)
+  else if (vector < Vector.firstInterrupt) handleException(kernel, processor, vector, frame)
   else if (vector === Vector.timer) {
     time.endOfInterrupt()
     kernel.handleTimer()

@@ -6,7 +6,19 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Options } from "../../examples/system.ts"
 import { run } from "./programs.ts"
 
-const programs = ["boot", "cnode", "endpoint", "notification", "reply", "thread", "time", "paging", "fault", "device"]
+const programs = [
+  "boot",
+  "cnode",
+  "endpoint",
+  "notification",
+  "reply",
+  "thread",
+  "time",
+  "paging",
+  "fault",
+  "device",
+  "fpu"
+]
 
 /** A compiler, a machine and some ten million instructions take their time where others work as well. */
 const seconds = 60_000

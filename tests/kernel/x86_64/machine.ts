@@ -119,7 +119,9 @@ export const processor = (): ProcessorDouble => {
     },
     invalidateSpace: (tag) => {
       invalidated.push(`${tag}`)
-    }
+    },
+    saveFloatingPoint: () => {},
+    loadFloatingPoint: () => {}
   }
 }
 

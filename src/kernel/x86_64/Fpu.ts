@@ -1,0 +1,88 @@
+/**
+ * Fpu: the floating-point and vector registers of threads.
+ *
+ * They are saved late: the processor has those of one thread, the owner, while others run, to whom the unit is not
+ * available (CR0.TS). The first instruction of another thread that needs it is #NM, and makes that thread the owner.
+ * Nobody ever sees registers that are not its own. A thread with the flag of one without floating point is never an
+ * owner: the #NM is its fault.
+ */
+import { Charge } from "../../hal/Charge.ts"
+import type { ProcessorService } from "../../hal/Processor.ts"
+import { layout, u16, u32 } from "../../types/Layout.ts"
+import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
+import type { State } from "../State.ts"
+import { architectureAt, flagsMask, Tcb } from "../Tcb.ts"
+import { ArchData } from "./ArchData.ts"
+import type { Machine } from "./Machine.ts"
+
+/** The processor, and where it is written down whose its registers are. */
+type Unit = Pick<Machine, "archData" | "processor">
+
+/** The image of the registers, behind the others of the thread. */
+const imageBytes = 576
+const imageOf = (thread: number): number => thread + architectureAt + 0x100
+
+/** SDM vol. 2A, "FXSAVE", table "Layout of the 64-Bit Mode FXSAVE64 Map". */
+const Image = layout(imageBytes, { fcw: u16(0), mxcsr: u32(24) })
+/** After FNINIT, and after reset: all exceptions masked, every register 0. */
+const initial = { fcw: 0x37f, mxcsr: 0x1f80 } as const
+
+/** A thread, all of whose registers are 0, has those of a program that begins. */
+export const initialise = ({ memory }: State, thread: number): void => {
+  Image.fcw.store(memory, imageOf(thread), initial.fcw)
+  Image.mxcsr.store(memory, imageOf(thread), initial.mxcsr)
+}
+
+/** This thread runs next: it finds the unit available if it is the owner. */
+export const switchTo = (state: State, machine: Unit, thread: number): void =>
+  enable(state, machine, ArchData.fpuOwner.load(state.memory, machine.archData) === thread)
+
+/** The running thread needs the unit. False: it may not have it. */
+export const take = (state: State, machine: Unit, thread: number): boolean => {
+  const { memory } = state
+  const { archData, processor } = machine
+  if ((Tcb.flags.load(memory, thread) & flagsMask) !== 0) return false
+  enable(state, machine, true)
+  save(state, machine)
+  processor.loadFloatingPoint(imageOf(thread))
+  state.charge(Charge.floatingPoint)
+  ArchData.fpuOwner.store(memory, archData, thread)
+  return true
+}
+
+/** If the thread is the owner, its registers are saved, and nobody is. */
+export const giveUp = (state: State, machine: Unit, thread: number): void => {
+  if (ArchData.fpuOwner.load(state.memory, machine.archData) !== thread) return
+  enable(state, machine, true)
+  save(state, machine)
+  enable(state, machine, false)
+}
+
+/** The thread is no more: its registers are nobody's. */
+export const forget = (state: State, machine: Unit, thread: number): void => {
+  if (ArchData.fpuOwner.load(state.memory, machine.archData) !== thread) return
+  ArchData.fpuOwner.store(state.memory, machine.archData, 0)
+  enable(state, machine, false)
+}
+
+const save = (state: State, { archData, processor }: Unit): void => {
+  const owner = ArchData.fpuOwner.load(state.memory, archData)
+  if (owner === 0) return
+  processor.saveFloatingPoint(imageOf(owner))
+  state.charge(Charge.floatingPoint)
+  ArchData.fpuOwner.store(state.memory, archData, 0)
+}
+
+const enable = ({ memory }: State, { archData, processor }: Unit, isEnabled: boolean): void => {
+  if ((ArchData.fpuEnabled.load(memory, archData) !== 0) === isEnabled) return
+  ArchData.fpuEnabled.store(memory, archData, isEnabled ? 1 : 0)
+  setAvailable(processor, isEnabled)
+}
+
+const TS = 1 << 3
+
+/** CR0.TS: "allows the saving of the x87 FPU context to be delayed". */
+const setAvailable = (processor: ProcessorService, isAvailable: boolean): void => {
+  const [low, high] = [processor.systemLow(SystemRegister.CR0), processor.systemHigh(SystemRegister.CR0)]
+  processor.setSystem(SystemRegister.CR0, isAvailable ? low & ~TS : low | TS, high)
+}
