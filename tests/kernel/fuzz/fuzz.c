@@ -59,6 +59,8 @@ static void play(word beginning) {
   for (;;) {
     word number = calls[below(&generator, sizeof calls / sizeof *calls)], extra = below(&generator, 2) == 0 ? below(&generator, 4) : 3;
     if (below(&generator, 200) == 0) number = next(&generator);
+    /* Some have the floating-point registers, when they are stopped or deleted. */
+    if (below(&generator, 8) == 0) __asm__ volatile("movq %0, %%xmm1" : : "r"(number));
     for (int n = 0; n < 3; n++) my_buffer->caps_or_badges[n] = below(&generator, slots);
     my_buffer->receive_cnode = below(&generator, slots);
     my_buffer->receive_index = below(&generator, slots);
