@@ -107,15 +107,16 @@ export type Retyped<S, M extends string, W extends What, N extends string> = {
 }
 
 /** After a capability was copied, with fewer rights. */
-export type Copied<S, A extends string, R, N extends string> = Child<S, A, Derived<CapIn<S, A>, R>, N>
+export type Copied<S, A extends string, R, N extends string> = Child<S, A, R, N, false>
 
 /** After a capability was copied, with fewer rights and a mark. */
-export type Minted<S, A extends string, R, N extends string> = Child<S, A, Marked<CapIn<S, A>, R>, N>
+export type Minted<S, A extends string, R, N extends string> = Child<S, A, R, N, true>
 
-type Child<S, A extends string, C, N extends string> = {
+// What is in the slot is worked out when it is asked for: at once, a long plan would be too deep for a compiler.
+type Child<S, A extends string, R, N extends string, Mark> = {
   readonly [P in keyof S | N]: P extends N
     ? {
-        readonly cap: C
+        readonly cap: Mark extends true ? Marked<CapIn<S, A>, R> : Derived<CapIn<S, A>, R>
         readonly object: ObjectIn<S, A>
         readonly from: A | FromIn<S, A>
         readonly at: undefined
