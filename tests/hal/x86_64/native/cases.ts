@@ -65,9 +65,13 @@ export const comparableForms = (random: Random): ReadonlyArray<Form> =>
     return effectsOf(form, instruction.operands, userMode).system === undefined
   })
 
-/** Answered by the operating system, used by the harness itself, not on every processor, or (MOVSXD of 16 bits) not the same on all. */
+/**
+ * Answered by the operating system, used by the harness itself, not on every processor, or not the same on all: MOVSXD of 16 bits, approximations,
+ * the bits that MXCSR has.
+ */
 const isUnlike = ({ name, operands }: Form): boolean => unlike.has(name) || (name === "movsxd" && operands[0] === "r16")
 const unlike = new Set([
+  "ldmxcsr",
   "rcpps",
   "rcpss",
   "rsqrtps",

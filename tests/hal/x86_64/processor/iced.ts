@@ -74,9 +74,9 @@ export const common = (text: string): string =>
 
 /** Extensions of which nothing is here. */
 const otherFeatures =
-  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$)/
-/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. */
-export const undecoded = /^(?:ud[01]|rsm)\b/
+  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$|SSE(?!4A)|SSSE3$|AES$|PCLMULQDQ$|SHA$|FXSR$)/
+/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. There are no MMX registers. */
+export const undecoded = /^(?:ud[01]|rsm|cvtpi2p[sd])\b|\bmm[0-7]\b/
 
 export const isOfOtherFeature = ({ features }: Opinion): boolean =>
   features.some((feature) => otherFeatures.test(feature))
