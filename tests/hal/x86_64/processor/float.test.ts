@@ -26,7 +26,7 @@ const singleOf = (value: number): bigint => {
   view.setFloat32(0, value)
   return BigInt(view.getUint32(0))
 }
-const valueOf = (bits: bigint): number => {
+const numberOf = (bits: bigint): number => {
   view.setUint32(0, Number(bits))
   return view.getFloat32(0)
 }
@@ -111,7 +111,7 @@ describe("an approximation", () => {
     const random = new Random(2)
     for (let i = 0; i < 2000; i++) {
       const value = Math.fround(2 ** (random.below(200) - 100) * (1 + random.below(1 << 20) / 2 ** 20))
-      const error = (found: bigint, exact: number) => Math.abs(valueOf(found) / exact - 1)
+      const error = (found: bigint, exact: number) => Math.abs(numberOf(found) / exact - 1)
       expect(error(reciprocal(environment(), single, 0n, singleOf(value)), 1 / value)).toBeLessThan(1.5 * 2 ** -12)
       const root = reciprocalRoot(environment(), single, 0n, singleOf(value))
       expect(error(root, 1 / Math.sqrt(value))).toBeLessThan(1.5 * 2 ** -12)
