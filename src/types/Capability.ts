@@ -89,6 +89,8 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
   Q
 > {
   readonly protocol: Protocol<P["name"], P["operations"]>
+  /** What tells the compiler the protocol also where the capability has something more, such as a badge. */
+  declare readonly [spoken]: (protocol: P) => P
 
   private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"]>) {
     super("Endpoint", cptr)
@@ -102,6 +104,8 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
     return new Endpoint(cptr, protocol)
   }
 }
+
+declare const spoken: unique symbol
 
 /** A frame of this size: what addresses it can be mapped at is known. It is made as any capability is. */
 interface Frame<in out S extends FrameType, in R extends RightOf<"Frame">, in out Q = never>
