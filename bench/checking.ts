@@ -123,7 +123,7 @@ const check = (folder: string): number => {
 /** What is measured, by name. */
 export const programs: Readonly<Record<string, string>> = {
   "root task of 200 calls": imports + rootTask(200),
-  "200 counted allocations": imports + counted(200),
+  "program of 200 counted allocations": imports + counted(200),
   "plan of 200 steps": imports + plan(200),
   "system of 30 tasks and 90 objects": imports + system(30)
 }

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "vitest"
 import { programs, seconds } from "../../bench/checking.ts"
 
-describe("the compiler", () => {
-  it.each(Object.keys(programs))("checks a %s", (name) => {
+describe("the compiler has enough of itself for a", () => {
+  it.each(Object.keys(programs))("%s", (name) => {
     assert.isAbove(seconds(programs[name]!, 1), 0)
   })
 })
