@@ -138,9 +138,9 @@ const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandNa
   }
 }
 
-/** Registers, operands and addresses of 64 bits are in 64-bit mode alone. */
+/** General registers, and addresses, of 64 bits are in 64-bit mode alone; what is only memory (m64) may be a vector's or the FPU's. */
 const isOnlyLong = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>, { addressWidth }: Remarks): boolean =>
-  rexW || addressWidth === 64 || operands.some((operand) => /^[^x].*64/.test(operand))
+  rexW || addressWidth === 64 || operands.some((operand) => operand !== "m64" && /^[^x].*64/.test(operand))
 
 /** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
 const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {

@@ -55,6 +55,7 @@ export const common = (text: string): string =>
     .replace(/^imul (\w+), \1, /, "imul $1, ")
     .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
     .replace(/^((?:p?blendv\w+|sha256rnds2) [^,]+, [^,]+), xmm0$/, "$1")
+    .replace(/^(maskmovdqu [^,]+, \w+), [c-gs]s$/, "$1")
     .replace(/^ret far/, "retf")
     .replace(/fpu\w+ ptr /, "")
     .replace(/^(f\w+) st, (?=\w+ ptr|\w*:?\[)/, "$1 ")

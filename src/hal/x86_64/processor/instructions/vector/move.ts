@@ -54,7 +54,7 @@ const mask =
     x.write(dest, x.bitmask(name, x.vector(src)))
 
 /** Bytes whose byte of the mask has its highest bit set. The others are accessed as well. */
-const maskmovdqu = (addressWidth: 32 | 64): Meaning => {
+const maskmovdqu = (addressWidth: 16 | 32 | 64): Meaning => {
   const memory = impliedMemory(implied("rdi", addressWidth), 64, segments.ds)
   return (x, src, mask) => x.setVector(memory, selected(x, x.vector(src), x.vector(memory), x.vector(mask)))
 }
@@ -92,16 +92,16 @@ export const forms: ReadonlyArray<Form> = [
   sse("F3 0F 7E /r", "movq", ["x", "x64"], movq),
   sse("66 0F D6 /r", "movq", ["x64", "x"], movqFrom),
 
-  sse("NP 0F 12 /r", "movlps", ["x", "m64"], loadHalf(0)),
+  sse("NP 0F 12 /r", "movlps", ["x", "m64"], loadHalf(0), anySize),
   sse("NP 0F 12 /r", "movhlps", ["x", "X"], movhlps),
-  sse("NP 0F 13 /r", "movlps", ["m64", "x"], storeHalf(0)),
-  sse("66 0F 12 /r", "movlpd", ["x", "m64"], loadHalf(0)),
-  sse("66 0F 13 /r", "movlpd", ["m64", "x"], storeHalf(0)),
-  sse("NP 0F 16 /r", "movhps", ["x", "m64"], loadHalf(1)),
+  sse("NP 0F 13 /r", "movlps", ["m64", "x"], storeHalf(0), anySize),
+  sse("66 0F 12 /r", "movlpd", ["x", "m64"], loadHalf(0), anySize),
+  sse("66 0F 13 /r", "movlpd", ["m64", "x"], storeHalf(0), anySize),
+  sse("NP 0F 16 /r", "movhps", ["x", "m64"], loadHalf(1), anySize),
   sse("NP 0F 16 /r", "movlhps", ["x", "X"], movlhps),
-  sse("NP 0F 17 /r", "movhps", ["m64", "x"], storeHalf(1)),
-  sse("66 0F 16 /r", "movhpd", ["x", "m64"], loadHalf(1)),
-  sse("66 0F 17 /r", "movhpd", ["m64", "x"], storeHalf(1)),
+  sse("NP 0F 17 /r", "movhps", ["m64", "x"], storeHalf(1), anySize),
+  sse("66 0F 16 /r", "movhpd", ["x", "m64"], loadHalf(1), anySize),
+  sse("66 0F 17 /r", "movhpd", ["m64", "x"], storeHalf(1), anySize),
   sse("F2 0F 12 /r", "movddup", ["x", "x64"], movddup),
   sse("F3 0F 12 /r", "movsldup", ["x", "x128"], duplicate([0, 0, 2, 2])),
   sse("F3 0F 16 /r", "movshdup", ["x", "x128"], duplicate([1, 1, 3, 3])),
@@ -110,5 +110,6 @@ export const forms: ReadonlyArray<Form> = [
   sse("66 0F 50 /r", "movmskpd", ["r32", "X"], mask("i64x2.bitmask"), anySize),
   sse("66 0F D7 /r", "pmovmskb", ["r32", "X"], mask("i8x16.bitmask"), anySize),
   sse("66 0F F7 /r", "maskmovdqu", ["x", "X"], maskmovdqu(64), { addressWidth: 64 }),
-  sse("66 0F F7 /r", "maskmovdqu", ["x", "X"], maskmovdqu(32), { addressWidth: 32 })
+  sse("66 0F F7 /r", "maskmovdqu", ["x", "X"], maskmovdqu(32), { addressWidth: 32 }),
+  sse("66 0F F7 /r", "maskmovdqu", ["x", "X"], maskmovdqu(16), { addressWidth: 16 })
 ]
