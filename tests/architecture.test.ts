@@ -13,15 +13,16 @@ interface Layer {
 /** The layers, lowest first, and what each may import beside itself. */
 // biome-ignore format: a table
 const layers: ReadonlyArray<Layer> = [
-  { folder: "src/types",         is: "the words everyone shares",                                  mayImport: [] },
-  { folder: "src/hal",           is: "what a machine offers a kernel, as services",                mayImport: ["src/types"] },
-  { folder: "src/hal/x86_64",    is: "one machine: processor, memory, devices, loaders",           mayImport: ["src/types", "src/hal"] },
-  { folder: "src/spec",          is: "what the kernel means: values, transitions, invariants",     mayImport: ["src/types"] },
-  { folder: "src/kernel",        is: "what the kernel does, on any machine",                       mayImport: ["src/types", "src/hal"] },
-  { folder: "src/kernel/x86_64", is: "the kernel's half of one architecture",                      mayImport: ["src/types", "src/hal", "src/kernel"] },
-  { folder: "src/user",          is: "what a program sees: calls, boot information, allocators",   mayImport: ["src/types"] },
-  { folder: "src/vmm",           is: "the virtual machine monitor: a program like any other",      mayImport: ["src/types", "src/user"] },
-  { folder: "src/cli",           is: "the command line: machine, kernel and programs together",    mayImport: ["src/types", "src/hal", "src/hal/x86_64", "src/spec", "src/kernel", "src/kernel/x86_64", "src/user", "src/vmm"] }
+  { folder: "src/types",         is: "the words everyone shares",                                   mayImport: [] },
+  { folder: "src/devices",       is: "chips of a PC, each a state machine that is wired elsewhere", mayImport: ["src/types"] },
+  { folder: "src/hal",           is: "what a machine offers a kernel, as services",                 mayImport: ["src/types"] },
+  { folder: "src/hal/x86_64",    is: "one machine: processor, memory, loaders, its board wired",    mayImport: ["src/types", "src/devices", "src/hal"] },
+  { folder: "src/spec",          is: "what the kernel means: values, transitions, invariants",      mayImport: ["src/types"] },
+  { folder: "src/kernel",        is: "what the kernel does, on any machine",                        mayImport: ["src/types", "src/hal"] },
+  { folder: "src/kernel/x86_64", is: "the kernel's half of one architecture",                       mayImport: ["src/types", "src/hal", "src/kernel"] },
+  { folder: "src/user",          is: "what a program sees: calls, boot information, allocators",    mayImport: ["src/types"] },
+  { folder: "src/vmm",           is: "the virtual machine monitor: a program like any other",       mayImport: ["src/types", "src/devices", "src/user"] },
+  { folder: "src/cli",           is: "the command line: machine, kernel and programs together",     mayImport: ["src/types", "src/devices", "src/hal", "src/hal/x86_64", "src/spec", "src/kernel", "src/kernel/x86_64", "src/user", "src/vmm"] }
 ]
 
 /** What names an architecture, however it stands in an identifier. */

@@ -1,6 +1,6 @@
 /** Disk: a file as the sectors of a disk. */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs"
-import { type BlockStore, sectorBytes } from "../hal/x86_64/devices/virtio/block.ts"
+import { type BlockStore, sectorBytes } from "../devices/virtio/block.ts"
 import { type BadFile, badFile, because } from "./files.ts"
 
 /** The file's whole sectors; it can be written if the system lets it. */

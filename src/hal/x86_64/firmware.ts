@@ -4,8 +4,9 @@
  * The ACPI tables lie below 1 MiB, where software looks for them; the memory map says which RAM is whose. UEFI and BIOS
  * services are not there: nothing that a loader here starts may call them.
  */
+
+import { acpiTables } from "../../devices/acpiTables.ts"
 import type { Region } from "../Boot.ts"
-import { acpiTables } from "./devices/acpiTables.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 
 /** A region of the memory map. ACPI Specification, "System Address Map Interfaces": 1 is memory, 2 is reserved. */

@@ -3,8 +3,9 @@
  *
  * Intel 82093AA I/O Advanced Programmable Interrupt Controller, "Register Description".
  */
+
+import type { Target } from "../../devices/Wires.ts"
 import type { InterruptLinesService } from "../InterruptLines.ts"
-import type { Target } from "./devices/Wires.ts"
 
 const IOREGSEL = 0x00
 const IOWIN = 0x10

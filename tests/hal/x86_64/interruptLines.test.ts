@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { IoApic } from "../../../src/hal/x86_64/devices/ioapic.ts"
+import { IoApic } from "../../../src/devices/ioapic.ts"
 import { interruptLines } from "../../../src/hal/x86_64/interruptLines.ts"
 
 /** An IOAPIC, and the messages that it sends. */

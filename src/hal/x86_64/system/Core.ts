@@ -1,9 +1,9 @@
 /**
  * Core: one processor's registers and what is wired to it, for the operations of this folder.
  */
-import type { Bus } from "../Bus.ts"
+import type { Bus } from "../../../devices/Bus.ts"
+import type { LocalApic } from "../../../devices/localApic.ts"
 import type { Clock } from "../Clock.ts"
-import type { LocalApic } from "../devices/localApic.ts"
 import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Bus } from "../../../src/hal/x86_64/Bus.ts"
-import type { Target } from "../../../src/hal/x86_64/devices/Wires.ts"
+import { Bus } from "../../src/devices/Bus.ts"
+import type { Target } from "../../src/devices/Wires.ts"
 
 /** A chip that tells how it was asked, and notes what was written to it. */
 const aChip = () => {

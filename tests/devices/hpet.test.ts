@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { Hpet } from "../../../../src/hal/x86_64/devices/hpet.ts"
+import { Hpet } from "../../src/devices/hpet.ts"
 import { Time } from "./time.ts"
 
 const [CONF, STATUS, COUNTER] = [0x10, 0x20, 0xf0]

@@ -1,7 +1,7 @@
 /** A driver for virtio devices under test: memory, a PCI bus, and queues that it lays out and fills by hand. */
 
-import { PciBus, slot } from "../../../../../src/hal/x86_64/devices/pciBus.ts"
-import { type VirtioDevice, VirtioPci } from "../../../../../src/hal/x86_64/devices/virtio/VirtioPci.ts"
+import { PciBus, slot } from "../../../src/devices/pciBus.ts"
+import { type VirtioDevice, VirtioPci } from "../../../src/devices/virtio/VirtioPci.ts"
 
 export const range = 0xf000_0000
 const msixRange = 0xf001_0000

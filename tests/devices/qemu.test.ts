@@ -1,12 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { FwCfg, fwCfgItems, fwCfgKey } from "../../../../src/hal/x86_64/devices/fwCfg.ts"
-import {
-  debugConsole,
-  debugExit,
-  testLatch,
-  testLines,
-  testMemory
-} from "../../../../src/hal/x86_64/devices/qemuPorts.ts"
+import { FwCfg, fwCfgItems, fwCfgKey } from "../../src/devices/fwCfg.ts"
+import { debugConsole, debugExit, testLatch, testLines, testMemory } from "../../src/devices/qemuPorts.ts"
 
 describe("the debug exit", () => {
   it("ends with twice what is written, plus one", () => {

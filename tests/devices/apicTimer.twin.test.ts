@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { assert, it } from "vitest"
-import { ApicTimer, timerMode } from "../../../../src/hal/x86_64/devices/apicTimer.ts"
+import { ApicTimer, timerMode } from "../../src/devices/apicTimer.ts"
 import { Time } from "./time.ts"
 
 class Twin {

@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { assert, it } from "vitest"
-import { Hpet } from "../../../../src/hal/x86_64/devices/hpet.ts"
+import { Hpet } from "../../src/devices/hpet.ts"
 import { Time } from "./time.ts"
 
 const mask32 = 0xffff_ffff

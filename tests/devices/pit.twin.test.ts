@@ -2,8 +2,8 @@
 
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { pitClock } from "../../../../src/hal/x86_64/devices/oscillator.ts"
-import { Pit } from "../../../../src/hal/x86_64/devices/pit.ts"
+import { pitClock } from "../../src/devices/oscillator.ts"
+import { Pit } from "../../src/devices/pit.ts"
 import { Time } from "./time.ts"
 
 /** One counter, binary, with counts of one byte. `tick` is one CLK pulse. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { IoApic } from "../../../../src/hal/x86_64/devices/ioapic.ts"
+import { IoApic } from "../../src/devices/ioapic.ts"
 
 const masked = 1 << 16
 const level = 1 << 15

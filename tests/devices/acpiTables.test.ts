@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { acpiTables } from "../../../../src/hal/x86_64/devices/acpiTables.ts"
-import { device, eisaId, integer, name, packageOf, resources, scope } from "../../../../src/hal/x86_64/devices/aml.ts"
+import { acpiTables } from "../../src/devices/acpiTables.ts"
+import { device, eisaId, integer, name, packageOf, resources, scope } from "../../src/devices/aml.ts"
 
 const start = 0xe0000
 

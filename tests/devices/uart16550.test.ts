@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { bits, registers, Uart16550 } from "../../../src/hal/x86_64/uart16550.ts"
+import { bits, registers, Uart16550 } from "../../src/devices/uart16550.ts"
 
 const { RBR, THR, DLL, IER, DLM, IIR, FCR, LCR, MCR, LSR, MSR, SCR } = registers
 

@@ -4,7 +4,7 @@
  * A chip hears offsets from where it is mapped, in accesses no wider than it understands and wholly its own: others
  * are taken apart, the lowest part first. Where nobody is, reads give ones and writes vanish.
  */
-import { ones, type Target } from "./devices/Wires.ts"
+import { ones, type Target } from "./Wires.ts"
 
 export type BusWidth = 8 | 16 | 32
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "vitest"
-import { BlockDevice, type BlockStore, blockStatus } from "../../../../../src/hal/x86_64/devices/virtio/block.ts"
-import { ConsoleDevice } from "../../../../../src/hal/x86_64/devices/virtio/console.ts"
-import { EntropyDevice, Generator } from "../../../../../src/hal/x86_64/devices/virtio/entropy.ts"
-import { NetworkDevice } from "../../../../../src/hal/x86_64/devices/virtio/network.ts"
+import { BlockDevice, type BlockStore, blockStatus } from "../../../src/devices/virtio/block.ts"
+import { ConsoleDevice } from "../../../src/devices/virtio/console.ts"
+import { EntropyDevice, Generator } from "../../../src/devices/virtio/entropy.ts"
+import { NetworkDevice } from "../../../src/devices/virtio/network.ts"
 import { aDriver, at } from "./driver.ts"
 
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { I8042 } from "../../../../src/hal/x86_64/devices/i8042.ts"
+import { I8042 } from "../../src/devices/i8042.ts"
 
 const [data, control] = [0, 4]
 

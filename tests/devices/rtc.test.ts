@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { dayNumber, dayOf, weekday } from "../../../../src/hal/x86_64/devices/calendar.ts"
-import { Rtc } from "../../../../src/hal/x86_64/devices/rtc.ts"
+import { dayNumber, dayOf, weekday } from "../../src/devices/calendar.ts"
+import { Rtc } from "../../src/devices/rtc.ts"
 import { Time } from "./time.ts"
 
 const second = 1_000_000_000

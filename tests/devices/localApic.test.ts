@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { deliveryMode, InterruptBus } from "../../../../src/hal/x86_64/devices/interruptMessages.ts"
-import { ESR, external, LocalApic } from "../../../../src/hal/x86_64/devices/localApic.ts"
+import { deliveryMode, InterruptBus } from "../../src/devices/interruptMessages.ts"
+import { ESR, external, LocalApic } from "../../src/devices/localApic.ts"
 import { Time } from "./time.ts"
 
 // Offsets of registers in memory.

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "vitest"
-import { memoryMap } from "../../../../src/hal/x86_64/devices/addresses.ts"
-import { assignResources, ConfigPorts, PciBus, slot } from "../../../../src/hal/x86_64/devices/pciBus.ts"
-import { PciFunction } from "../../../../src/hal/x86_64/devices/pciFunction.ts"
-import type { Target } from "../../../../src/hal/x86_64/devices/Wires.ts"
+import { memoryMap } from "../../src/devices/addresses.ts"
+import { assignResources, ConfigPorts, PciBus, slot } from "../../src/devices/pciBus.ts"
+import { PciFunction } from "../../src/devices/pciFunction.ts"
+import type { Target } from "../../src/devices/Wires.ts"
 
 const [COMMAND, STATUS, BAR0, BAR2, CAP_PTR, LINE] = [0x04, 0x06, 0x10, 0x18, 0x34, 0x3c]
 const [io, memory, master, intxDisable] = [1, 2, 4, 0x400]

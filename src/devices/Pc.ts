@@ -5,9 +5,10 @@
  * ISA interrupt goes to the 8259As and to the IOAPIC, PCI's to the IOAPIC and, by fixed routes, to the 8259As; the 8259As' INTR to LINT0
  * of every local APIC.
  */
-import type { Mapping } from "../Bus.ts"
+
 import { AcpiPm, ResetControl } from "./acpiPm.ts"
 import { irq, memoryMap, pciIrqs, pciPins, pitPin, portMap, requester } from "./addresses.ts"
+import type { Mapping } from "./Bus.ts"
 import { Hpet } from "./hpet.ts"
 import { I8042 } from "./i8042.ts"
 import { InterruptBus } from "./interruptMessages.ts"

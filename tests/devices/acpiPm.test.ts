@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { AcpiPm, ResetControl } from "../../../../src/hal/x86_64/devices/acpiPm.ts"
+import { AcpiPm, ResetControl } from "../../src/devices/acpiPm.ts"
 import { Time } from "./time.ts"
 
 const [STS, EN, CNT, TMR] = [0, 2, 4, 8]

@@ -4,7 +4,7 @@
  * Texas Instruments, "PC16550D Universal Asynchronous Receiver/Transmitter With FIFOs", table "Register Summary".
  * Characters leave at once and take no time.
  */
-import type { Target, Wire } from "./devices/Wires.ts"
+import type { Target, Wire } from "./Wires.ts"
 
 /** Where a register is: its offset, and what selects it where two share one. */
 // biome-ignore format: a register, a line

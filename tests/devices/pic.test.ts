@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { Pic } from "../../../../src/hal/x86_64/devices/pic.ts"
+import { Pic } from "../../src/devices/pic.ts"
 
 const aPic = (icw4 = 1) => {
   const state = { intr: false }

@@ -1,6 +1,6 @@
 /** Time for a chip under test: it passes when the test says so, and what is due happens on the way. */
 
-import type { Timers } from "../../../../src/hal/x86_64/devices/Wires.ts"
+import type { Timers } from "../../src/devices/Wires.ts"
 
 export class Time implements Timers {
   private time = 0

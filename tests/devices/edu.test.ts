@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { Edu } from "../../../../src/hal/x86_64/devices/edu.ts"
-import { PciBus, slot } from "../../../../src/hal/x86_64/devices/pciBus.ts"
+import { Edu } from "../../src/devices/edu.ts"
+import { PciBus, slot } from "../../src/devices/pciBus.ts"
 import { Time } from "./time.ts"
 
 const range = 0xf000_0000

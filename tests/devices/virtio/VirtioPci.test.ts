@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { ConsoleDevice } from "../../../../../src/hal/x86_64/devices/virtio/console.ts"
+import { ConsoleDevice } from "../../../src/devices/virtio/console.ts"
 import { aDriver, at, F, range, ringEvents, ringIndirect, version1 } from "./driver.ts"
 
 /** A console, of which queue 1 takes what the driver says. */

@@ -1,15 +1,5 @@
 import { assert, describe, it } from "vitest"
-import {
-  afterWrite,
-  get,
-  mask,
-  RegisterFile,
-  ro,
-  rw,
-  rw1c,
-  set,
-  wo
-} from "../../../../src/hal/x86_64/devices/registers.ts"
+import { afterWrite, get, mask, RegisterFile, ro, rw, rw1c, set, wo } from "../../src/devices/registers.ts"
 
 // biome-ignore format: a table
 const table = {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { hpetClock, pitClock, pmClock } from "../../../../src/hal/x86_64/devices/oscillator.ts"
+import { hpetClock, pitClock, pmClock } from "../../src/devices/oscillator.ts"
 
 describe.each([
   { clock: pitClock, name: "the 8254's", hertz: 1_193_182 },
