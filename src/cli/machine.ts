@@ -1,10 +1,10 @@
 /** machine: somebody else's kernel on the bare machine, with the terminal as its serial console. */
 import { setImmediate } from "node:timers/promises"
+import { describe, type File } from "../devices/boot/linux.ts"
 import { slot } from "../devices/pciBus.ts"
 import { BlockDevice } from "../devices/virtio/block.ts"
 import { EntropyDevice } from "../devices/virtio/entropy.ts"
 import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
-import { describe, type File } from "../hal/x86_64/linux.ts"
 import { Machine } from "../hal/x86_64/Machine.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"

@@ -5,14 +5,15 @@
  * The kernel starts in 64-bit mode, interrupts off, with flat segments, and with page tables of the loader's that
  * show the low 4 GiB of physical memory at address 0 and again at PML4 slot 256. It has no stack, no GDT and no IDT.
  */
+
+import { leaveTables } from "../../devices/boot/firmware.ts"
+import { mapPages, writeMap } from "../../devices/boot/identityMap.ts"
 import { windowHigh } from "../../types/x86_64/KernelSpace.ts"
 import type { BootService, Region } from "../Boot.ts"
 import { type ElfError, parse } from "./elf.ts"
-import { leaveTables } from "./firmware.ts"
 import { gateRom } from "./gate.ts"
 import { pageSize } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
-import { bit } from "./memory/paging.ts"
 
 export interface Module {
   readonly name: string
@@ -38,9 +39,6 @@ const processors = 1
 /** ACPI Specification, "Root System Description Pointer (RSDP) Structure". */
 const rsdpBytes = 36
 
-/** The boot map: a PML4, a PDPT, four page directories of 2-MByte pages. */
-const mapPages = 6
-const mapped = 2 ** 32
 const window = (windowHigh >>> 7) & 0x1ff
 
 export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: Payload): Loaded | ElfError => {
@@ -71,7 +69,7 @@ export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: P
   }
   const tables = take("the boot map", mapPages * pageSize)
   if ("_tag" in tables) return tables
-  writeMap(memory, tables.start)
+  writeMap(memory, tables.start, [window])
 
   return {
     entry: elf.entry,
@@ -89,16 +87,3 @@ export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: P
 }
 
 const toPage = (bytes: number, round: (n: number) => number = Math.ceil): number => round(bytes / pageSize) * pageSize
-
-/** Low 4 GiB at address 0 and at the window, by pages of 2 MiB. */
-export const writeMap = (memory: PhysicalMemory, pml4: number): void => {
-  memory.ram(pml4, mapPages * pageSize).fill(0)
-  const pdpt = pml4 + pageSize
-  const directory = pdpt + pageSize
-  const link = bit.P | bit.RW
-  memory.store32(pml4, pdpt | link)
-  memory.store32(pml4 + window * 8, pdpt | link)
-  for (let n = 0; n < 4; n++) memory.store32(pdpt + n * 8, (directory + n * pageSize) | link)
-  const largePage = 2 ** 21
-  for (let n = 0; n < mapped / largePage; n++) memory.store32(directory + n * 8, (n * largePage) | link | bit.PS)
-}

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { describe as sentence } from "../../../src/hal/x86_64/linux.ts"
+import { describe as sentence } from "../../../src/devices/boot/linux.ts"
 import { Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
 

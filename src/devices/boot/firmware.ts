@@ -4,10 +4,8 @@
  * The ACPI tables lie below 1 MiB, where software looks for them; the memory map says which RAM is whose. UEFI and BIOS
  * services are not there: nothing that a loader here starts may call them.
  */
-
-import { acpiTables } from "../../devices/acpiTables.ts"
-import type { Region } from "../Boot.ts"
-import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+import { acpiTables } from "../acpiTables.ts"
+import type { Ram, Region } from "./Ram.ts"
 
 /** A region of the memory map. ACPI Specification, "System Address Map Interfaces": 1 is memory, 2 is reserved. */
 export interface MapEntry extends Region {
@@ -27,7 +25,7 @@ export const memoryMap = (ramBytes: number): readonly MapEntry[] => [
 ]
 
 /** The ACPI tables go into RAM. @returns where the RSDP is. */
-export const leaveTables = (memory: PhysicalMemory, processors: number): number => {
+export const leaveTables = (memory: Ram, processors: number): number => {
   const { rsdp, image } = acpiTables(bios.start, { processors })
   memory.ram(bios.start, image.length).set(image)
   return rsdp

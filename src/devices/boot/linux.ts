@@ -6,11 +6,9 @@
  * interrupts off, and the address of the zero page in RSI.
  */
 import { Data } from "effect"
-import type { Region } from "../Boot.ts"
 import { leaveTables, memoryMap } from "./firmware.ts"
-import { writeMap } from "./Loader.ts"
-import { pageSize } from "./memory/layout.ts"
-import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+import { writeMap } from "./identityMap.ts"
+import type { Ram, Region } from "./Ram.ts"
 
 /** A file to be loaded. */
 export interface File {
@@ -86,6 +84,7 @@ const zeroPage = {
 const magic = 0x5372_6448 // "HdrS"
 const [firstWith64Bits, has64BitEntry] = [0x20c, 1]
 const sectorBytes = 512
+const pageSize = 0x1000
 const entryOffset = 0x200
 /** "0xFF": a boot loader with no number of its own. */
 const undefinedLoader = 0xff
@@ -96,10 +95,7 @@ const loadedHigh = 1
 const low = { zeroPage: 0x1_0000, commandLine: 0x2_0000, map: 0x3_0000 } as const
 
 /** @returns where to begin, or what is wrong with the files. */
-export const loadLinux = (
-  memory: PhysicalMemory,
-  { kernel, initrd, commandLine }: LinuxPayload
-): Started | LinuxError => {
+export const loadLinux = (memory: Ram, { kernel, initrd, commandLine }: LinuxPayload): Started | LinuxError => {
   const { name, bytes: file } = kernel
   if (file.length < header.init_size + 4) return LinuxError.NotLinux({ name })
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
@@ -132,7 +128,7 @@ export const loadLinux = (
 }
 
 /** As high as it fits. */
-const placeInitrd = (memory: PhysicalMemory, { name, bytes }: File, above: number): Region | LinuxError => {
+const placeInitrd = (memory: Ram, { name, bytes }: File, above: number): Region | LinuxError => {
   const start = Math.floor((memory.ramBytes - bytes.length) / pageSize) * pageSize
   if (start < above)
     return LinuxError.NoRoom({ name, needs: bytes.length, memory: { start: above, end: memory.ramBytes } })
@@ -141,12 +137,7 @@ const placeInitrd = (memory: PhysicalMemory, { name, bytes }: File, above: numbe
 }
 
 /** "The setup header is copied"; all else that is not said is 0. */
-const writeZeroPage = (
-  memory: PhysicalMemory,
-  setup: Uint8Array,
-  commandLine: string,
-  initrd: Region | undefined
-): void => {
+const writeZeroPage = (memory: Ram, setup: Uint8Array, commandLine: string, initrd: Region | undefined): void => {
   const line = new TextEncoder().encode(`${commandLine}\0`)
   memory.ram(low.commandLine, line.length).set(line)
 
