@@ -48,6 +48,29 @@ Exit codes:
   other: what the guest wrote to the debug exit port F4H, times 2, plus 1`
 }
 
+export const getLinux: Command = {
+  name: "get-linux",
+  is: "Prepare Debian's cloud kernel, and a first file system of busybox for it, from Debian's packages.",
+  arguments: [],
+  options: {
+    folder: { value: "DIR", short: "o", is: "where the files go (default: linux)" },
+    disk: { value: "SIZE", short: "d", is: "make a root disk of this size as well, such as 64M: an ext4 file system" },
+    help: { short: "h", is: "print this help" }
+  },
+  notes: `Needs apt-get and dpkg-deb, so a Debian or a system made from it; for a disk, mkfs.ext4 (package e2fsprogs). Nothing is installed.
+
+Into the folder go:
+  vmlinuz    the kernel, as Debian built it
+  initrd     a first file system: it loads the drivers that the machine needs, and starts a shell, or goes on to root=/dev/vda
+  root.ext4  with --disk: a disk to start from, with 'root=/dev/vda rw' on the command line
+  packages   the packages, unpacked: with them, another call needs no network
+
+Exit codes:
+  0  the files are there
+  1  they cannot be made here: stderr says why
+  2  the command was nothing that can be done`
+}
+
 export const run: Command = {
   name: "run",
   is: "Start a machine and its kernel, and run a program as the first task.",

@@ -12,7 +12,7 @@ export interface Asked {
 }
 
 export const hardwareOf = (options: Given["options"], memory: string): Asked | UsageError => {
-  const memoryBytes = sizeOf(String(options.memory ?? memory))
+  const memoryBytes = memoryOf(String(options.memory ?? memory))
   if (typeof memoryBytes !== "number") return memoryBytes
   const limit = countOf(options["max-instructions"])
   if (typeof limit !== "number") return limit
@@ -35,10 +35,17 @@ const most = 3 * 2 ** 30
 /** Below, there is no room for a kernel and a task. */
 const least = 8 * 2 ** 20
 
-const sizeOf = (text: string): number | UsageError => {
+/** A number of bytes, as it is typed. */
+export const sizeOf = (text: string): number | UsageError => {
   const [, digits, unit] = /^(\d+)([KMG])?$/i.exec(text) ?? []
-  const bytes = Number(digits) * (unit === undefined ? 1 : units[unit.toUpperCase()]!)
-  if (digits === undefined) return usageError(`'${text}' is no size: 64M or 1G are`)
+  return digits === undefined
+    ? usageError(`'${text}' is no size: 64M or 1G are`)
+    : Number(digits) * (unit === undefined ? 1 : units[unit.toUpperCase()]!)
+}
+
+const memoryOf = (text: string): number | UsageError => {
+  const bytes = sizeOf(text)
+  if (typeof bytes !== "number") return bytes
   return bytes >= least && bytes <= most && bytes % piece === 0
     ? bytes
     : usageError(`the memory of a machine is a multiple of 64K from 8M to 3G, not ${text}`)

@@ -1,11 +1,19 @@
 /** The command line. What a command needs is loaded when it is run, so that the rest answers at once. */
 import { readFileSync } from "node:fs"
-import { type Command, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
-import { exitCodes, machine, run } from "./commands.ts"
+import { type Command, type Given, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
+import { exitCodes, getLinux, machine, run } from "./commands.ts"
 
 const program = "skyscope"
 
-const commands: ReadonlyArray<Command> = [run, machine]
+/** Each command with the file that does it. */
+const starts: ReadonlyArray<readonly [Command, () => Promise<{ readonly start: Start }>]> = [
+  [run, () => import("./run.ts")],
+  [machine, () => import("./machine.ts")],
+  [getLinux, () => import("./getLinux.ts")]
+]
+type Start = (given: Given) => Promise<number | UsageError>
+
+const commands: ReadonlyArray<Command> = starts.map(([command]) => command)
 
 const options: Readonly<Record<string, Option>> = {
   help: { short: "h", is: "print this help" },
@@ -32,8 +40,8 @@ const main = async (typed: ReadonlyArray<string>): Promise<number> => {
     return first === undefined ? say(process.stderr, text, exitCodes.usage) : say(process.stdout, text, exitCodes.ok)
   }
   if (first === "--version" || first === "-v") return say(process.stdout, version(), exitCodes.ok)
-  const command = commands.find(({ name }) => name === first)
-  if (command === undefined) {
+  const [command, load] = starts.find(([{ name }]) => name === first) ?? []
+  if (command === undefined || load === undefined) {
     return misused(
       usageError(first.startsWith("-") ? `there is no option '${first}'` : `there is no command '${first}'`)
     )
@@ -41,7 +49,7 @@ const main = async (typed: ReadonlyArray<string>): Promise<number> => {
   const given = parse(command, rest)
   if ("_tag" in given) return misused(given, command)
   if (given.options.help === true) return say(process.stdout, help(program, command), exitCodes.ok)
-  const { start } = command === run ? await import("./run.ts") : await import("./machine.ts")
+  const { start } = await load()
   const result = await start(given)
   return typeof result === "number" ? result : misused(result, command)
 }
