@@ -26,5 +26,6 @@ const codeOf = (cause: unknown): string =>
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EISDIR: "it is a folder",
+  ENOTDIR: "it is in no folder",
   EACCES: "it may not be read"
 }

@@ -62,7 +62,7 @@ const folders = ["bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "root
 const inittab = `::sysinit:/etc/rc
 ::respawn:/bin/cttyhack /bin/sh -l
 ::ctrlaltdel:/bin/reboot
-::shutdown:/bin/umount -a -r
+::shutdown:/bin/umount -a -r 2>/dev/null
 `
 
 const rc = `#!/bin/sh

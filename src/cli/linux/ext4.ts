@@ -20,7 +20,14 @@ export const makeDisk = Effect.fnUntraced(function* (to: string, bytes: number, 
     for (const file of files) put(tree, file)
     rmSync(to, { force: true })
     const options = ["-q", "-U", identity, "-E", `hash_seed=${identity},root_owner=0:0`, "-d", tree]
-    yield* output("env", ["E2FSPROGS_FAKE_TIME=1", "mkfs.ext4", ...options, to, `${Math.floor(bytes / 1024)}k`])
+    yield* output("env", [
+      "E2FSPROGS_FAKE_TIME=1",
+      "PATH=/usr/sbin:/sbin:/usr/bin:/bin",
+      "mkfs.ext4",
+      ...options,
+      to,
+      `${Math.floor(bytes / 1024)}k`
+    ])
   } finally {
     rmSync(tree, { recursive: true, force: true })
   }

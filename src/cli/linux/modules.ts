@@ -66,14 +66,16 @@ export const modulesOf = Effect.fnUntraced(function* (tree: string) {
     return module === undefined ? [] : [module.path]
   }
   const list = (lines: ReadonlyArray<string>): string => lines.map((line) => `${line}\n`).join("")
-  const dependencies = (name: string): ReadonlyArray<string> => [
-    ...new Set((found.get(name)?.depends ?? []).flatMap((one) => [one, ...dependencies(one)]))
+  /** What a module needs, in the order in which it can be loaded. */
+  const needs = (name: string): ReadonlyArray<string> => [
+    ...new Set((found.get(name)?.depends ?? []).flatMap((one) => [...needs(one), one]))
   ]
   return [
     ...[...found.values()].map(({ path, bytes }) => regular(`${within}/${path}`, bytes)),
+    // Loaded from the last to the first.
     regular(
       `${within}/modules.dep`,
-      list([...found].map(([name, { path }]) => `${path}: ${dependencies(name).flatMap(pathOf).join(" ")}`))
+      list([...found].map(([name, { path }]) => `${path}: ${needs(name).toReversed().flatMap(pathOf).join(" ")}`))
     ),
     regular(
       `${within}/modules.alias`,

@@ -3,7 +3,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { delimiter, join } from "node:path"
 import { Data, Effect } from "effect"
 
 /** What was asked for cannot be prepared: the sentence that says why. */
@@ -40,25 +40,18 @@ const lastWords = (cause: unknown): string => {
   return said === "" ? String(cause) : said.split("\n").at(-1)!
 }
 
-/** Can programs of this name be started here? */
-export const hasProgram = (name: string): boolean => {
-  try {
-    execFileSync("sh", ["-c", `command -v ${name}`], { stdio: "ignore" })
-    return true
-  } catch {
-    return false
-  }
-}
+/** Is there a program of this name? */
+export const hasProgram = (name: string): boolean =>
+  [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, name)))
+
+const notDebian = (name: string): string =>
+  `${name} is a package of Debian's, and apt-get and dpkg-deb, which fetch and unpack it, are not here`
 
 /** The folder with the files of a package. It is fetched if it is not there. */
 export const unpacked = Effect.fnUntraced(function* ({ folder, progress }: Store, name: string) {
   const to = join(folder, name)
   if (existsSync(to)) return to
-  const [apt, dpkg] = ["apt-get", "dpkg-deb"].map(hasProgram)
-  if (!apt || !dpkg)
-    return yield* new Unprepared({
-      why: `${name} is a package of Debian's, and apt-get and dpkg-deb, which fetch and unpack it, are not here`
-    })
+  if (!hasProgram("apt-get") || !hasProgram("dpkg-deb")) return yield* new Unprepared({ why: notDebian(name) })
   mkdirSync(folder, { recursive: true })
   const beside = mkdtempSync(join(folder, "fetching-"))
   try {
@@ -92,6 +85,7 @@ const download = (name: string, to: string, progress: Store["progress"]) =>
 export const meant = Effect.fnUntraced(function* ({ folder, progress }: Store, name: string, pattern: RegExp) {
   const kept = existsSync(folder) ? readdirSync(folder).filter((one) => pattern.exec(one)?.[0] === one) : []
   if (kept[0] !== undefined) return kept[0]
+  if (!hasProgram("apt-get")) return yield* new Unprepared({ why: notDebian(name) })
   const ask = output("apt-cache", ["depends", name])
   const said = yield* ask.pipe(
     Effect.catch(() => {
