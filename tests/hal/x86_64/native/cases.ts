@@ -45,6 +45,7 @@ export const makeCase = (form: Form, random: Random): Case => {
   const registers = Array.from({ length: 16 }, () => random.interesting())
   registers[4] = goodStack(random)
   suit(instruction, registers, random)
+  if (isSplitLock(instruction, registers)) return makeCase(form, random)
   return {
     instruction,
     code,
@@ -54,6 +55,14 @@ export const makeCase = (form: Form, random: Random): Case => {
     x87: initialX87,
     rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
   }
+}
+
+/** An operating system may make what is locked and lies in two cache lines very slow, or refuse it: "split locks". */
+const isSplitLock = ({ form, operands, lock, length }: Instruction, registers: ReadonlyArray<bigint>): boolean => {
+  const memory = operands.find(({ kind }) => kind === "mem")
+  if (memory?.kind !== "mem" || !(lock || form.name === "xchg")) return false
+  const bytes = form.name === "cmpxchg16b" ? 16 : memory.width / 8
+  return (addressOf(memory, length, registers) & 63n) > BigInt(64 - bytes)
 }
 
 /** The forms that user mode runs in the same way under an operating system as without one. */

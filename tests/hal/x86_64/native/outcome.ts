@@ -22,13 +22,20 @@ export interface Outcome extends VectorState {
 /** The status flags, DF, NT, AC and ID. */
 export const comparedFlags = 0x24_4cd5n
 
+/** Something that is not the same in two outcomes. */
+export interface Difference {
+  readonly name: string
+  readonly one: unknown
+  readonly other: unknown
+}
+
 /** Where two outcomes of a case differ in what the manual defines. */
-export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyArray<string> => {
+export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyArray<Difference> => {
   const undefinedFlags = one.exception === undefined ? undefinedIn(test) : 0n
   if (undefinedFlags === undefined) return []
-  const found: Array<string> = []
+  const found: Array<Difference> = []
   const compare = (name: string, a: unknown, b: unknown) => {
-    if (a !== b) found.push(`${name} ${show(a)} ${show(b)}`)
+    if (a !== b) found.push({ name, one: a, other: b })
   }
   registerNames.forEach((name, i) => {
     compare(name, one.registers[i], other.registers[i])
@@ -71,7 +78,8 @@ const maskByte = ({ instruction, registers }: Case): number | undefined => {
 /** What lies at other addresses is the operating system's. */
 const isUser = (address: bigint): boolean => address < 1n << 47n
 
-const show = (value: unknown): string =>
+export const show = ({ name, one, other }: Difference): string => `${name} ${hex(one)} ${hex(other)}`
+const hex = (value: unknown): string =>
   typeof value === "bigint" || typeof value === "number" ? value.toString(16) : String(value)
 
 /** The flags that the manual leaves undefined here; nothing if the result is undefined as well. */

@@ -1,0 +1,81 @@
+/**
+ * Liberties: where processors differ from one another, because the manual leaves them free or because some depart from it. Nothing else may
+ * differ in the comparison.
+ */
+import type { Case } from "./cases.ts"
+import type { Difference, Outcome } from "./outcome.ts"
+import { stops } from "./x87.ts"
+
+/** Some differences of a case that are no mistake. */
+export interface Liberty {
+  /** What is done differently, and why that may be. */
+  readonly reason: string
+  /** The differences that it accounts for, by their names. */
+  readonly of: RegExp
+  /** `native` is the real processor's. */
+  readonly covers: (test: Case, native: Outcome, ours: Outcome, difference: Difference) => boolean
+}
+
+const named =
+  (names: RegExp) =>
+  ({ instruction }: Case): boolean =>
+    names.test(instruction.form.name)
+const both = (native: Outcome, ours: Outcome): boolean => native.exception !== undefined && ours.exception !== undefined
+
+const isString = named(/^(?:rep\w* )?(?:movs|cmps|scas|lods|stos|ins|outs)[bwdq]$/)
+const isCompare = named(/^(?:rep\w* )?cmps[bwdq]$/)
+const isRepeatedCompare = named(/^rep\w* (?:cmps|scas)[bwdq]$/)
+
+export const liberties: ReadonlyArray<Liberty> = [
+  {
+    reason:
+      "a repetition with addresses of 32 bits clears the upper halves of RCX, RSI and RDI even if no iteration is completed, or leaves them",
+    of: /^r(?:cx|si|di)$/,
+    covers: (test, _native, _ours, { one, other }) =>
+      isString(test) &&
+      test.instruction.form.addressWidth === 32 &&
+      BigInt.asUintN(32, one as bigint) === BigInt.asUintN(32, other as bigint)
+  },
+  {
+    reason: "of the two operands of CMPS, either is accessed first",
+    of: /^(?:vector|error code|address)$/,
+    covers: (test, native, ours) => isCompare(test) && both(native, ours)
+  },
+  {
+    reason:
+      "REPE CMPS and SCAS that end in an exception leave the flags of the last iteration, or those from before the first",
+    of: /^flags$/,
+    covers: (test, native, ours) => isRepeatedCompare(test) && both(native, ours)
+  },
+  {
+    reason: "a CALL whose target cannot be gone to has written the return address, or not",
+    of: /^byte /,
+    covers: (test, native, ours) => test.instruction.form.name === "call" && both(native, ours)
+  },
+  {
+    reason: "MASKMOVDQU names the first byte of a part that cannot be accessed, or the first that it would write",
+    of: /^(?:address|error code)$/,
+    covers: (test, native, ours) => named(/^maskmov/)(test) && both(native, ours)
+  },
+  {
+    reason:
+      "an x87 store of an invalid operand, with that exception unmasked, ends without accessing memory, or asks for memory first",
+    of: /^(?:fsw|ftw|rip|vector|error code|address|st\d)$/,
+    covers: (test, native, ours) =>
+      named(/^f(?:i|b)?stt?p?$/)(test) &&
+      native.exception === undefined &&
+      ours.exception !== undefined &&
+      isSignalled(native.x87)
+  },
+  {
+    reason:
+      "whether a result that is approximated is noted to be tiny, or invalid by a denormal operand, differs with its last bit",
+    of: /^fsw$/,
+    covers: (test, _native, _ours, { one, other }) =>
+      named(/^f(?:2xm1|yl2x|yl2xp1|ptan|patan|sin|cos|sincos)$/)(test) && ((one as number) ^ (other as number)) === UE
+  }
+]
+
+const UE = 0x10
+/** ES: an exception that is not masked. */
+const isSignalled = (image: Uint8Array): boolean => stops(image) || (image[2]! & 0x80) !== 0
