@@ -3,10 +3,20 @@
  * and finds who answers.
  */
 import { at, isLong } from "../processor/State.ts"
-import { type Access, fault, inStack, isCanonical } from "./Access.ts"
+import { type Access, fault, inStack, isCanonical, vmExit } from "./Access.ts"
 import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
+import { anOwner, type Owner } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
-import { type AddressSpace, access, type Format, fourLevel, newWalk, type Rules, walk } from "./paging.ts"
+import {
+  type AddressSpace,
+  access,
+  type Format,
+  fourLevel,
+  newWalk,
+  type Rules,
+  refusedBySecond,
+  walk
+} from "./paging.ts"
 import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
 
 /** The exceptions that an access raises. SDM vol. 3A, "Exception and Interrupt Reference". */
@@ -37,6 +47,16 @@ const kindOf: Readonly<Record<Table, number>> = {
   [table.fetch]: access.fetch
 }
 
+/** Why a guest-physical address was refused: what a VM exit says of it. */
+export interface GuestPhysicalRefusal {
+  /** The linear address that was to be accessed, unless there is none. */
+  hasLinear: boolean
+  linearLow: number
+  linearHigh: number
+  /** The access is the program's, and not one to a paging-structure entry on the way. */
+  isOfPage: boolean
+}
+
 export class Mmu implements Access {
   readonly memory: PhysicalMemory
   readonly tlb: Tlb
@@ -50,8 +70,13 @@ export class Mmu implements Access {
     format: fourLevel,
     root: 0,
     registers: new Int32Array(8),
-    rules: { WP: false, SMEP: false, SMAP: false, NXE: false }
+    rules: { WP: false, SMEP: false, SMAP: false, NXE: false },
+    second: undefined
   }
+  /** Whose translations are made and used. */
+  readonly hostOwner: Owner = anOwner(0, 0, undefined)
+  private owner = this.hostOwner
+  readonly refusal: GuestPhysicalRefusal = { hasLinear: false, linearLow: 0, linearHigh: 0, isOfPage: false }
   private pcid = 0
   private inForce: AccessMode = mode.supervisor
   private watchpoints: readonly Watchpoint[] = []
@@ -74,15 +99,42 @@ export class Mmu implements Access {
   setRoot(root: number, pcid: number): void {
     this.space.root = root
     this.pcid = pcid
-    this.tlb.use(pcid)
+    this.tlb.use(this.owner, pcid)
     this.setMode(this.inForce)
   }
 
   /** Another way to translate; and of PAE paging, what is in the PDPTE registers. No translation outlives the change. */
   setFormat(format: Format, registers: Int32Array): void {
     this.space.format = format
+    this.owner.format = format
     this.space.registers = registers
     this.tlb.flushAll()
+  }
+
+  /**
+   * A guest is entered, or the host again: translations are `owner`'s from now on, and those are good that it had, if they were made in
+   * the same format and by the same rules. A root and an access mode are to follow.
+   */
+  enter(owner: Owner, format: Format, registers: Int32Array, rules: Rules): void {
+    const { space } = this
+    this.owner = owner
+    space.second = owner.second
+    space.format = format
+    space.registers = registers
+    space.rules = rules
+    this.tlb.use(owner, this.pcid)
+    if (owner.format !== format || !isSame(owner.rules, rules)) this.tlb.flushAll()
+    owner.format = format
+    owner.rules = rules
+  }
+
+  /** Where a doubleword is in RAM, in tables that the processor reads by a physical address; of a guest, by its own. @throws as a refused access */
+  physicalEntry(address: number): number {
+    const { second } = this.space
+    if (second === undefined) return address
+    const found = second.entryAt(address, false)
+    if (found < 0) this.refuse(false, 0, 0, false)
+    return found
   }
 
   get format(): Format {
@@ -92,6 +144,7 @@ export class Mmu implements Access {
   /** What cached translations allow depends on the rules: none of them outlives a change. */
   setRules(rules: Rules): void {
     this.space.rules = rules
+    this.owner.rules = rules
     this.tlb.flushAll()
   }
 
@@ -263,7 +316,9 @@ export class Mmu implements Access {
       // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that
       // linear address".
       this.tlb.invalidate(this.pcid, lo, hi)
-      return this.raise(vector.PF, found.errorCode, lo, hi)
+      return found.errorCode === refusedBySecond
+        ? this.refuse(true, lo, hi, found.isOfPage)
+        : this.raise(vector.PF, found.errorCode, lo, hi)
     }
     const { page } = found
     const large =
@@ -287,6 +342,17 @@ export class Mmu implements Access {
     const checked = isChecked ? entry.checked : 0
     if (!this.memory.isRam(page)) return entry.slow | checked
     return which === table.write && this.decoded[page] ? entry.code | checked : checked
+  }
+
+  /** No exception: the guest's turn ends. */
+  private refuse(hasLinear: boolean, lo: number, hi: number, isOfPage: boolean): number {
+    const { refusal } = this
+    refusal.hasLinear = hasLinear
+    refusal.linearLow = lo
+    refusal.linearHigh = hi
+    refusal.isOfPage = isOfPage
+    this.i32[at.vector >> 2] = vmExit.guestPhysical
+    return fault
   }
 
   private raise(vector: number, errorCode: number, lo: number, hi: number): number {
@@ -345,6 +411,9 @@ export class Mmu implements Access {
     return (this.i32[(found + entry.info) >> 2]! & entry.page) * pageSize + (lo & 0xfff)
   }
 }
+
+const isSame = (a: Rules, b: Rules): boolean => a === b || RULES.every((rule) => a[rule] === b[rule])
+const RULES = ["WP", "SMEP", "SMAP", "NXE"] as const satisfies readonly (keyof Rules)[]
 
 const isOnPage = (point: Watchpoint, lo: number, hi: number): boolean =>
   (point.lo & ~0xfff) === (lo & ~0xfff) && point.hi === hi

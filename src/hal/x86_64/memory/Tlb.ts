@@ -6,8 +6,8 @@
  * and is filled by the accesses that instructions make, in program order; so what is stale in it is part of the
  * machine's state and the same in every run.
  *
- * A *context* holds what one address space (PCID) looks like from one access mode; changing ring, RFLAGS.AC or PCID
- * just puts other tables in force. Each context has three tables, for reads, writes and instruction fetches, of 4096
+ * A *context* holds what one address space (its owner: the host or a guest, and a PCID) looks like from one access mode; changing ring,
+ * RFLAGS.AC or PCID, entering a guest or leaving it, just puts other tables in force. Each context has three tables, for reads, writes and instruction fetches, of 4096
  * entries of 16 bytes at index (address >> 12) & 4095:
  *
  *     0   tag     i64   the page's address. Bits 11:0 are 0 if it may be accessed inline; else the inline
@@ -19,6 +19,7 @@
  * 0, or it is empty.
  */
 import { contextBytes, layout, pageBits, tableBytes, translation } from "./layout.ts"
+import { type Owner, owners } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 
 // biome-ignore format: a table
@@ -69,7 +70,9 @@ export interface Watcher {
 const none = -1
 const modes = Object.keys(mode).length
 const pcids = 2 ** 12
-const pcidOf = (key: number): number => (key === none ? none : Math.floor(key / modes))
+const keyOf = (owner: number, pcid: number, of: number): number => (owner * pcids + pcid) * modes + of
+const pcidOf = (key: number): number => Math.floor(key / modes) % pcids
+const ownerOf = (key: number): number => Math.floor(key / (modes * pcids))
 /** What a tag may have beside its page's address. */
 const flags = entry.slow | entry.code | entry.checked
 /** So many fills of a context are remembered: emptying it then costs no more than they did. */
@@ -79,14 +82,18 @@ export class Tlb {
   private readonly i32: Int32Array
   private readonly u8: Uint8Array
   private readonly watcher: Watcher
-  /** PCID * `modes` + mode of each context, or `none`. */
+  /** `keyOf` each context, or `none`. */
   private readonly keys = new Int32Array(translation.contexts).fill(none)
   /** The context of each key, or `none`. */
-  private readonly ofKey = new Int8Array(pcids * modes).fill(none)
+  private readonly ofKey = new Int8Array(owners * pcids * modes).fill(none)
   /** When each was chosen last, as a count of choices: the one least recently chosen makes room. */
   private readonly chosen = new Float64Array(translation.contexts)
   private choices = 0
+  private owner = 0
+  private vpid = 0
   private pcid = 0
+  /** The VPID of each owner. */
+  private readonly vpids = new Int32Array(owners)
   /** The contexts of the modes of the present PCID, once they were asked for. */
   private readonly present = new Int32Array(modes).fill(none)
   private readonly logs = new Int32Array(translation.contexts * logLength)
@@ -108,7 +115,10 @@ export class Tlb {
   }
 
   /** Another address space is in force. Nothing is dropped. */
-  use(pcid: number): void {
+  use({ number, vpid }: Owner, pcid: number): void {
+    this.owner = number
+    this.vpid = vpid
+    this.vpids[number] = vpid
     this.pcid = pcid
     for (let of = 0; of < modes; of++) this.present[of] = none
   }
@@ -117,7 +127,7 @@ export class Tlb {
   context(of: AccessMode): number {
     const known = this.present[of]!
     if (known !== none) return contextAt(known)
-    const key = this.pcid * modes + of
+    const key = keyOf(this.owner, this.pcid, of)
     let n = this.ofKey[key]!
     if (n === none) {
       n = this.leastChosen()
@@ -204,15 +214,20 @@ export class Tlb {
     this.i32[at >> 2]! &= ~entry.code
   }
 
+  /** It holds translations of this VPID: linear and combined ones, whatever the EPT. SDM vol. 3C, "Operations that Invalidate Cached Mappings". */
+  private isOf(n: number, vpid: number): boolean {
+    const key = this.keys[n]!
+    return key !== none && this.vpids[ownerOf(key)] === vpid
+  }
+
   /**
-   * INVLPG: the page at this address, in the address space `pcid`; and global translations of it in all of them.
+   * INVLPG: the page at this address, in the address space `pcid`; and global translations of it in all of the same VPID.
    * A part of a large page goes with all its other parts.
    */
-  invalidate(pcid: number, lo: number, hi: number): void {
+  invalidate(pcid: number, lo: number, hi: number, vpid = this.vpid): void {
     for (let n = 0; n < translation.contexts; n++) {
-      const key = this.keys[n]!
-      if (key === none) continue
-      const everything = pcidOf(key) === pcid
+      if (!this.isOf(n, vpid)) continue
+      const everything = pcidOf(this.keys[n]!) === pcid
       for (const which of [table.read, table.write, table.fetch]) {
         const at = this.find(contextAt(n), which, lo, hi)
         if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
@@ -220,7 +235,13 @@ export class Tlb {
       if (this.large[n]!.size > 0) this.invalidateLarge(n, lo, hi, everything)
     }
     this.tell()
-    if (hi < 0) this.watcher.globalsDropped()
+    if (hi < 0 && vpid === 0) this.watcher.globalsDropped()
+  }
+
+  /** INVVPID of one address: in every address space of this VPID. */
+  invalidateEverywhere(vpid: number, lo: number, hi: number): void {
+    const pcidsOf = this.keys.filter((_, n) => this.isOf(n, vpid)).map(pcidOf)
+    for (const pcid of new Set(pcidsOf)) this.invalidate(pcid, lo, hi, vpid)
   }
 
   private invalidateLarge(n: number, lo: number, hi: number, everything: boolean): void {
@@ -240,25 +261,36 @@ export class Tlb {
   }
 
   /** Every translation of an address space, but for global ones. */
-  flush(pcid: number): void {
+  flush(pcid: number, vpid = this.vpid): void {
     for (let n = 0; n < translation.contexts; n++) {
-      if (pcidOf(this.keys[n]!) === pcid) this.dropWhere(n, (info) => !(info & entry.global))
+      if (this.isOf(n, vpid) && pcidOf(this.keys[n]!) === pcid) this.dropWhere(n, (info) => !(info & entry.global))
     }
     this.tell()
   }
 
   /** The same of all address spaces. */
-  flushLocal(): void {
+  flushLocal(vpid = this.vpid): void {
     for (let n = 0; n < translation.contexts; n++) {
-      if (this.keys[n] !== none) this.dropWhere(n, (info) => !(info & entry.global))
+      if (this.isOf(n, vpid)) this.dropWhere(n, (info) => !(info & entry.global))
     }
     this.tell()
   }
 
-  flushAll(): void {
-    for (let n = 0; n < translation.contexts; n++) if (this.keys[n] !== none) this.empty(n)
+  /** Global ones too. */
+  flushAll(vpid = this.vpid): void {
+    for (let n = 0; n < translation.contexts; n++) if (this.isOf(n, vpid)) this.empty(n)
     this.tell()
-    this.watcher.globalsDropped()
+    if (vpid === 0) this.watcher.globalsDropped()
+  }
+
+  /** Every translation of these owners. */
+  flushOwners(goes: (owner: number) => boolean): void {
+    for (let n = 0; n < translation.contexts; n++) {
+      const key = this.keys[n]!
+      if (key !== none && goes(ownerOf(key))) this.empty(n)
+    }
+    this.tell()
+    if (goes(0)) this.watcher.globalsDropped()
   }
 
   /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */

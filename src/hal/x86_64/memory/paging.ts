@@ -118,6 +118,17 @@ export interface Rules {
   readonly NXE: boolean
 }
 
+/**
+ * What the addresses that a walk finds lead through, if they are a guest's. Each answers -1 if the access is refused: not with #PF, and
+ * it keeps why.
+ */
+export interface SecondLevel {
+  /** The machine's address of a paging-structure entry that the processor reads; and writes, to set a flag in it. */
+  readonly entryAt: (address: number, isWritten: boolean) => number
+  /** The machine's page of the guest's page with this number, for an access (`access` bits) to what is at `address`. */
+  readonly pageOf: (page: number, address: number, kind: number) => number
+}
+
 /** What a walk begins with. */
 export interface AddressSpace {
   readonly format: Format
@@ -126,12 +137,15 @@ export interface AddressSpace {
   /** Of PAE paging the PDPTE registers, in halves. */
   readonly registers: Int32Array
   readonly rules: Rules
+  readonly second?: SecondLevel | undefined
 }
 
 /** Where a walk came to. One object, reused: a walk allocates nothing. */
 export interface Walk {
-  /** If the page is not accessible: the error code of the #PF, and nothing else. */
+  /** If the page is not accessible: the error code of the #PF, or `refusedBySecond`, and nothing else. */
   errorCode: number
+  /** That the second level refused: the page itself, and not an entry on the way to it. */
+  isOfPage: boolean
   /** The number of the 4-KByte page. */
   page: number
   /** The size of the page that the entry maps, as a power of two. */
@@ -139,7 +153,10 @@ export interface Walk {
   global: boolean
 }
 
-export const newWalk = (): Walk => ({ errorCode: 0, page: 0, bits: 12, global: false })
+/** No error code of a #PF is negative. */
+export const refusedBySecond = -1
+
+export const newWalk = (): Walk => ({ errorCode: 0, isOfPage: false, page: 0, bits: 12, global: false })
 
 /** For reports and tests: an entry that a walk looked at. */
 export interface Step {
@@ -182,7 +199,7 @@ const offsetOf = ({ entryBytes }: Format, shift: number, lo: number, hi: number)
  */
 export const walk = (
   memory: PhysicalMemory,
-  { format, root, registers, rules }: AddressSpace,
+  { format, root, registers, rules, second }: AddressSpace,
   lo: number,
   hi: number,
   kind: number,
@@ -198,11 +215,17 @@ export const walk = (
     if (!(registers[register]! & bit.P)) return refuse(result, rules, kind, 0)
     table = physical(registers[register]!, registers[register + 1]!)
   }
-  if (format.levels.length === 0) return untranslated(result, lo)
+  if (format.levels.length === 0) {
+    untranslated(result, lo)
+    return second === undefined || translated(second, result, lo, kind)
+  }
   for (let n = 0; n < format.levels.length; n++) {
     const level = format.levels[n]!
-    const at = table + offsetOf(format, level.shift, lo, hi)
+    const own = table + offsetOf(format, level.shift, lo, hi)
+    const at = second === undefined ? own : second.entryAt(own, false)
+    if (at < 0) return refuseBySecond(result, false)
     path[n] = at
+    ownPath[n] = own
     const low = memory.load32(at)
     const high = format.entryBytes === 8 ? memory.load32(at + 4) : 0
     if (!(low & bit.P)) return refuse(result, rules, kind, 0)
@@ -211,16 +234,37 @@ export const walk = (
     isExecutable &&= high >= 0
     if (mapsPage(level, low)) {
       if (!permits(rules, kind, isOpen, allowed, isExecutable)) return refuse(result, rules, kind, error.present)
-      mark(memory, n, (kind & access.write) !== 0)
-      return found(result, level, low, high, lo, hi)
+      found(result, level, low, high, lo, hi)
+      const isWrite = (kind & access.write) !== 0
+      if (
+        second !== undefined &&
+        !(translated(second, result, lo, kind) && canMark(memory, second, result, n, isWrite))
+      )
+        return false
+      mark(memory, n, isWrite)
+      return true
     }
     table = physical(low, high)
   }
   throw new Error("the last level maps pages")
 }
 
-/** Where the entries of the walk under way are. */
+/** Where the entries of the walk under way are: for the machine, and for the guest whose they are. */
 const path = new Float64Array(5)
+const ownPath = new Float64Array(5)
+
+const refuseBySecond = (result: Walk, isOfPage: boolean): false => {
+  result.errorCode = refusedBySecond
+  result.isOfPage = isOfPage
+  return false
+}
+
+const translated = (second: SecondLevel, result: Walk, lo: number, kind: number): boolean => {
+  const page = second.pageOf(result.page, result.page * 0x1000 + (lo & 0xfff), kind)
+  if (page < 0) return refuseBySecond(result, true)
+  result.page = page
+  return true
+}
 
 /** "I/D flag (bit 4)" is set for fetches only where there is something that forbids fetching. */
 const refuse = (result: Walk, rules: Rules, kind: number, why: number): false => {
@@ -231,21 +275,19 @@ const refuse = (result: Walk, rules: Rules, kind: number, why: number): false =>
 const mapsPage = ({ maps, shift }: Level, low: number): boolean =>
   maps !== undefined && (shift === 12 || (low & bit.PS) !== 0)
 
-const untranslated = (result: Walk, lo: number): true => {
+const untranslated = (result: Walk, lo: number): void => {
   result.page = lo >>> 12
   result.bits = 12
   result.global = false
-  return true
 }
 
-const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): true => {
+const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): void => {
   const size = 2 ** shift
   const frame = Math.floor(physical(low, high) / size) * size
   const within = ((hi & 0xffff) * 2 ** 32 + (lo >>> 0)) % size
   result.page = Math.floor((frame + within) / 0x1000)
   result.bits = shift
   result.global = (low & bit.G) !== 0
-  return true
 }
 
 /** Whether `allowed` (R/W and U/S of all entries) is enough. */
@@ -260,10 +302,28 @@ const permits = (rules: Rules, kind: number, isOpen: boolean, allowed: number, i
   return !(kind & access.write) || isWritable || !rules.WP
 }
 
+/** Whether every entry in which a flag is to be set may be written. */
+const canMark = (
+  memory: PhysicalMemory,
+  second: SecondLevel,
+  result: Walk,
+  last: number,
+  isWrite: boolean
+): boolean => {
+  for (let n = 0; n <= last; n++) {
+    const flags = flagsAt(n, last, isWrite)
+    if ((memory.load32(path[n]!) & flags) !== flags && second.entryAt(ownPath[n]!, true) < 0)
+      return refuseBySecond(result, false)
+  }
+  return true
+}
+
+const flagsAt = (n: number, last: number, isWrite: boolean): number => (n === last && isWrite ? bit.A | bit.D : bit.A)
+
 /** Accessed flags of the entries on the path to the last, which is dirty after a write. */
 const mark = (memory: PhysicalMemory, last: number, isWrite: boolean): void => {
   for (let n = 0; n <= last; n++) {
-    const flags = n === last && isWrite ? bit.A | bit.D : bit.A
+    const flags = flagsAt(n, last, isWrite)
     const low = memory.load32(path[n]!)
     if ((low & flags) !== flags) memory.store32(path[n]!, low | flags)
   }
