@@ -50,6 +50,15 @@ export type Answer =
   /** The number by which a thread enters the fiber: the low half of its RBX at the gate, with 0 above it. */
   | { readonly _tag: "Forked"; readonly fiber: number }
 
+/**
+ * The memory of the thread that runs a fiber, by its own rights, while the fiber runs. An access takes the time that the request of
+ * its kind takes. False: not all of it may be accessed, and a part was moved, or nothing; nobody hears of it as a fault.
+ */
+export interface ThreadMemory {
+  readonly read: (address: number, into: Uint8Array) => boolean
+  readonly write: (address: number, bytes: Uint8Array) => boolean
+}
+
 export interface Fiber {
   /** For reports. */
   readonly name: string
@@ -59,5 +68,5 @@ export interface Fiber {
    * `now` is the time stamp counter at the gate: whole nanoseconds since the machine started.
    * @throws what no program should do, as an Error that names the fiber: the machine stops.
    */
-  readonly resume: (answer: Answer, now: number) => Request
+  readonly resume: (answer: Answer, now: number, memory: ThreadMemory) => Request
 }

@@ -5,8 +5,9 @@
  * and runs a program without a machine.
  */
 import { Context, type Effect } from "effect"
-import type { Answer, Fiber, MessageRegisters } from "../types/Gate.ts"
+import type { Answer, Fiber, MessageRegisters, ThreadMemory } from "../types/Gate.ts"
 import type { Syscall } from "../types/Syscall.ts"
+import type { Transaction } from "./Transaction.ts"
 
 /** The registers of a system call, as they are. */
 export interface Registers extends MessageRegisters {
@@ -61,6 +62,10 @@ export interface SyscallsService {
   /** Bytes of the thread's address space. What may not be read is a fault, and is read again when its handler has answered. */
   readonly read: (address: bigint, length: number) => Effect.Effect<Uint8Array>
   readonly write: (address: bigint, bytes: Uint8Array) => Effect.Effect<void>
+  /** Bytes of the thread's address space, at once, where they may be accessed: for who does much with memory that it knows to be there. */
+  readonly memory: ThreadMemory
+  /** Requests that belong together, and what comes of them. */
+  readonly transact: <A>(transaction: () => Transaction<A>) => Effect.Effect<A>
   /** Make another program known to the machine: a thread that enters the gate with this number runs it. */
   readonly fork: (fiber: Fiber) => Effect.Effect<number>
   /** From here on the thread's IPC buffer is at this address: the kernel has been told so. */

@@ -6,7 +6,7 @@
  * numbers come from a seed, and its fibers wait for each other or for the machine, never for a promise.
  */
 import { Cause, Clock, Context, Duration, Effect, Exit, Formatter, Logger, Random } from "effect"
-import type { Answer, Fiber, Request } from "../types/Gate.ts"
+import type { Answer, Fiber, Request, ThreadMemory } from "../types/Gate.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as HostGlobals from "./HostGlobals.ts"
 import { TaskScheduler } from "./Scheduler.ts"
@@ -94,6 +94,8 @@ class Task implements Fiber {
   #over = false
   /** Nanoseconds since the machine started. */
   #now = 0
+  /** Of the thread, while it runs the program. */
+  #memory: ThreadMemory | undefined
 
   constructor(options: Options, program: (argument: bigint) => Effect.Effect<unknown, unknown, Syscalls>) {
     this.name = options.name
@@ -117,8 +119,9 @@ class Task implements Fiber {
       )
   }
 
-  resume(answer: Answer, now: number): Request {
+  resume(answer: Answer, now: number, memory: ThreadMemory): Request {
     this.#now = now
+    this.#memory = memory
     HostGlobals.enter(this.name)
     try {
       this.#scheduler.begin()
@@ -184,6 +187,11 @@ class Task implements Fiber {
       read: (address, length) => this.#ask(() => Transaction.read(address, length)),
       write: (address, bytes) => this.#ask(() => Transaction.write(address, bytes)),
       fork: (fiber) => this.#ask(() => Transaction.fork(fiber)),
+      memory: {
+        read: (address, into) => this.#memory!.read(address, into),
+        write: (address, bytes) => this.#memory!.write(address, bytes)
+      },
+      transact: (transaction) => this.#ask(transaction),
       setIpcBuffer: (address) =>
         Effect.sync(() => {
           this.#ipcBuffer = address

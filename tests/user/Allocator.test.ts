@@ -4,6 +4,7 @@ import { assert, describe, it } from "vitest"
 import { ofNumber, sizeBits } from "../../src/types/ObjectType.ts"
 import * as Allocator from "../../src/user/Allocator.ts"
 import { type MessageCall, Syscalls } from "../../src/user/Syscalls.ts"
+import { noMemory } from "./machine.ts"
 
 interface Made {
   readonly from: bigint
@@ -41,6 +42,8 @@ const kernel = (regions: ReadonlyArray<Allocator.Region>) => {
     read: unused,
     write: unused,
     fork: unused,
+    memory: noMemory,
+    transact: unused,
     setIpcBuffer: unused
   })
   return {

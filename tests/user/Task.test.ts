@@ -2,7 +2,7 @@ import { Cause, Clock, Deferred, Effect, Exit, Fiber, Random } from "effect"
 import { assert, describe, it } from "vitest"
 import { Syscalls } from "../../src/user/Syscalls.ts"
 import * as Task from "../../src/user/Task.ts"
-import { idle, run, runProgram } from "./machine.ts"
+import { idle, noMemory, run, runProgram } from "./machine.ts"
 
 const call = (label: number, words: ReadonlyArray<bigint> = []) =>
   Effect.flatMap(Syscalls, (syscalls) =>
@@ -40,7 +40,7 @@ describe("a task", () => {
         argument = word
       })
     )
-    fiber.resume({ _tag: "Start", argument: 4096n }, 0)
+    fiber.resume({ _tag: "Start", argument: 4096n }, 0, noMemory)
     assert.strictEqual(argument, 4096n)
   })
 
@@ -86,8 +86,8 @@ describe("a task", () => {
         { disableYield: true }
       )
     )
-    assert.strictEqual(forever.resume({ _tag: "Start", argument: 0n }, 0)._tag, "Compute")
-    assert.strictEqual(forever.resume({ _tag: "Continue" }, 1)._tag, "Compute")
+    assert.strictEqual(forever.resume({ _tag: "Start", argument: 0n }, 0, noMemory)._tag, "Compute")
+    assert.strictEqual(forever.resume({ _tag: "Continue" }, 1, noMemory)._tag, "Compute")
   })
 
   it("asks for one thing at a time, in the order in which its fibers wanted it", () => {
@@ -114,7 +114,7 @@ describe("a task", () => {
   it("that waits for a promise of the host is a defect that names it", () => {
     const fiber = Task.make({ name: "alice" }, () => Effect.promise(() => Promise.resolve(1)))
     assert.throws(
-      () => fiber.resume({ _tag: "Start", argument: 0n }, 0),
+      () => fiber.resume({ _tag: "Start", argument: 0n }, 0, noMemory),
       Task.TaskDefect,
       /'alice' waits for what no machine/
     )

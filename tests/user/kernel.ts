@@ -6,6 +6,7 @@ import * as SyscallError from "../../src/types/SyscallError.ts"
 import * as Word from "../../src/types/Word.ts"
 import * as Allocator from "../../src/user/Allocator.ts"
 import { type Arrived, type MessageCall, Syscalls } from "../../src/user/Syscalls.ts"
+import { noMemory } from "./machine.ts"
 
 /** A call, by the name of its method and of its arguments. */
 export type Called = Readonly<Record<string, unknown>> & { readonly method: string; readonly on: bigint }
@@ -66,6 +67,8 @@ export class Kernel {
     read: (_, length) => Effect.succeed(new Uint8Array(length)),
     write: () => Effect.void,
     fork: () => Effect.sync(() => ++this.#fibers),
+    memory: noMemory,
+    transact: () => Effect.die("no program of these runs a guest"),
     setIpcBuffer: () => Effect.void
   })
 

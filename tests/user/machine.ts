@@ -1,11 +1,14 @@
 /** A machine for one thread: a fiber is resumed, and a function says what comes of each request. */
 import { Effect } from "effect"
-import type { Answer, Fiber, Request } from "../../src/types/Gate.ts"
+import type { Answer, Fiber, Request, ThreadMemory } from "../../src/types/Gate.ts"
 import type { Syscalls } from "../../src/user/Syscalls.ts"
 import * as Task from "../../src/user/Task.ts"
 
 /** What comes of a request: after `takes` nanoseconds, this. */
 export type Machine = (request: Request) => Answer
+
+/** Memory where nothing may be accessed. */
+export const noMemory: ThreadMemory = { read: () => false, write: () => false }
 
 /** Resume a fiber until it exits. @returns every request it made. */
 export const run = (fiber: Fiber, machine: Machine, takes = 100): ReadonlyArray<Request> => {
@@ -13,7 +16,7 @@ export const run = (fiber: Fiber, machine: Machine, takes = 100): ReadonlyArray<
   let now = 0
   let answer: Answer = { _tag: "Start", argument: 0n }
   for (;;) {
-    const request = fiber.resume(answer, now)
+    const request = fiber.resume(answer, now, noMemory)
     requests.push(request)
     if (request._tag === "Exit") return requests
     if (requests.length > 10_000) throw new Error(`${fiber.name} does not end`)

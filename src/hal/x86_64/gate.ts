@@ -11,7 +11,7 @@
  * something, the sequence number counts up; a thread with copied registers then holds a number that is past.
  */
 
-import type { Answer, Fiber, Request } from "../../types/Gate.ts"
+import type { Answer, Fiber, Request, ThreadMemory } from "../../types/Gate.ts"
 import { general, syscall, type UserRegister } from "../../types/x86_64/Registers.ts"
 import { Charge } from "../Charge.ts"
 import { raised } from "./memory/Access.ts"
@@ -55,6 +55,7 @@ const rbx = placeOf("rbx")
 export class Gate {
   private supervisor: ((entry: number) => void) | undefined
   private readonly fibers = new Map<number, Entry>()
+  private readonly memories = new Map<Core, ThreadMemory>()
   private next = 0
   /** The count at which the machine stops: a fiber does not run past it. */
   limit = Number.POSITIVE_INFINITY
@@ -86,12 +87,21 @@ export class Gate {
     else core.raise(vector.UD)
   }
 
+  private memoryOf(core: Core): ThreadMemory {
+    let memory = this.memories.get(core)
+    if (memory === undefined) {
+      memory = threadMemory(core)
+      this.memories.set(core, memory)
+    }
+    return memory
+  }
+
   private run(core: Core, entry: Entry, number: number): void {
     let answer = answerOf(core, entry.waiting)
     for (;;) {
       if (answer === undefined) throw raised
       core.clock.charge(Charge.gate)
-      const request = entry.fiber.resume(answer, core.clock.now())
+      const request = entry.fiber.resume(answer, core.clock.now(), this.memoryOf(core))
       switch (request._tag) {
         case "Syscall":
           setSyscall(core, request)
@@ -200,24 +210,30 @@ const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" })
   u64[word.mr3] = request.mr3
 }
 
-/**
- * An access to the thread's memory by its own rights, page by page. Undefined if it raises an exception: what was
- * written stays, to be written again.
- */
+/** What a fiber asked of its thread's memory. Undefined if it raises an exception: what was written stays, to be written again. */
 const perform = (core: Core, request: Request & { readonly _tag: "Read" | "Write" }): Answer | undefined => {
-  const bytes = request._tag === "Read" ? new Uint8Array(request.length) : request.bytes
   const start = BigInt.asUintN(64, request.address)
+  const [lo, hi] = [Number(BigInt.asIntN(32, start)), Number(BigInt.asIntN(32, start >> 32n))]
+  if (request._tag === "Write") return access(core, "Write", lo, hi, request.bytes) ? { _tag: "Written" } : undefined
+  const bytes = new Uint8Array(request.length)
+  return access(core, "Read", lo, hi, bytes) ? { _tag: "Read", bytes } : undefined
+}
+
+const threadMemory = (core: Core): ThreadMemory => ({
+  read: (address, into) => access(core, "Read", address | 0, Math.floor(address / 2 ** 32) | 0, into),
+  write: (address, bytes) => access(core, "Write", address | 0, Math.floor(address / 2 ** 32) | 0, bytes)
+})
+
+/** An access to the thread's memory by its own rights, page by page. False if an exception is to be raised. */
+const access = (core: Core, way: "Read" | "Write", startLow: number, startHigh: number, bytes: Uint8Array): boolean => {
   core.clock.charge(Charge.access + Math.ceil(bytes.length / 8) * Charge.accessWord)
-  const [startLow, startHigh] = [Number(BigInt.asIntN(32, start)), Number(BigInt.asIntN(32, start >> 32n))]
   for (let done = 0; done < bytes.length; ) {
     const [lo, hi] = [lowOf(startLow, done), highOf(startLow, startHigh, done)]
     const part = bytes.subarray(done, Math.min(bytes.length, done + pageSize - (lo & 0xfff)))
     const isDone =
-      request._tag === "Read"
-        ? core.mmu.readBytes(mode.user, lo, hi, part)
-        : core.mmu.writeBytes(mode.user, lo, hi, part)
-    if (!isDone) return undefined
+      way === "Read" ? core.mmu.readBytes(mode.user, lo, hi, part) : core.mmu.writeBytes(mode.user, lo, hi, part)
+    if (!isDone) return false
     done += part.length
   }
-  return request._tag === "Read" ? { _tag: "Read", bytes } : { _tag: "Written" }
+  return true
 }

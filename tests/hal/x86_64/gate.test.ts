@@ -233,6 +233,27 @@ describe.each(Object.entries(readings))("a gate, read: %s", (_name, reading) => 
       assert.strictEqual(board.get64(0x30_0000), 0x0403n)
     })
 
+    it("reaches its memory at once as well, where it may, and is told where it may not", () => {
+      const seen: unknown[] = []
+      const board = aProgram({
+        name: "alice",
+        resume: (_answer, _now, memory) => {
+          const bytes = new Uint8Array(4)
+          seen.push(memory.write(0x8000_0ffe, Uint8Array.of(1, 2, 3, 4)), memory.read(0x8000_0ffe, bytes), [...bytes])
+          seen.push(memory.read(code, bytes), memory.write(Number(rom), bytes), memory.read(2 ** 47, bytes))
+          return aSyscall
+        }
+      })
+      board.map(0x8000_0000n, 0x20_0000, P | RW | US)
+      board.map(0x8000_1000n, 0x30_0000, P | RW | US)
+      board.run(1)
+
+      assert.deepStrictEqual(seen, [true, true, [1, 2, 3, 4], false, false, false])
+      assert.strictEqual(board.get("rip"), rom + 3n, "nobody hears of a fault")
+      assert.strictEqual(board.get64(0x30_0000), 0x0403n)
+      assert.isAbove(board.machine.instructions, Charge.gate + 5 * (Charge.access + Charge.accessWord))
+    })
+
     it("faults with its own access, and tries it again when it is entered again", () => {
       const { fiber, answers } = aFiber(write(0x8000_0000n, 9), aSyscall)
       const board = aProgram(fiber)

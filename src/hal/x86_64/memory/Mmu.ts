@@ -224,13 +224,15 @@ export class Mmu implements Access {
   }
 
   /** Bytes for the host, all in one page: `length` of them at `lo`, `hi`. False if the access raises an exception. */
+  /** Of one page. A device hears the largest aligned parts. */
   readBytes(from: AccessMode, lo: number, hi: number, into: Uint8Array): boolean {
     const found = this.translate(from, table.read, lo, hi, 0)
     if (found === fault) return false
     if (this.i32[found >> 2]! & entry.slow) {
-      for (let n = 0; n < into.length; n++) {
-        this.take(found, lo + n, 1, at.bounce)
-        into[n] = this.u8[at.bounce]!
+      for (let n = 0; n < into.length; ) {
+        const bytes = Math.min(8 - ((lo + n) & 7), into.length - n)
+        this.take(found, lo + n, bytes, at.bounce)
+        for (let part = 0; part < bytes; part++) into[n++] = this.u8[at.bounce + part]!
       }
     } else {
       const host = this.host(found, lo)
@@ -243,9 +245,11 @@ export class Mmu implements Access {
     const found = this.translate(from, table.write, lo, hi, 0)
     if (found === fault) return false
     if (this.i32[found >> 2]! & entry.slow) {
-      for (let n = 0; n < bytes.length; n++) {
-        this.u8[at.bounce] = bytes[n]!
-        this.put(found, lo + n, 1, at.bounce)
+      for (let n = 0; n < bytes.length; ) {
+        const count = Math.min(8 - ((lo + n) & 7), bytes.length - n)
+        this.u8.set(bytes.subarray(n, n + count), at.bounce)
+        this.put(found, lo + n, count, at.bounce)
+        n += count
       }
     } else {
       this.beforeWrite(found)
