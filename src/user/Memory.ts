@@ -113,14 +113,7 @@ export const AddressSpace_Map = <
       attr: attributes[attribute],
       vspace
     }
-    for (;;) {
-      const missing = yield* invoke(Frame.Map, pointer(frame), mapping).pipe(
-        Effect.as(undefined),
-        Effect.catchIf(isMissingTable, (refusal) => Effect.succeed(refusal.failure.bitsLeft))
-      )
-      if (missing === undefined) return
-      yield* mapTable(vspace, vaddr, missing)
-    }
+    yield* makingTables(invoke(Frame.Map, pointer(frame), mapping), (missing) => mapTable(vspace, vaddr, missing))
   })
 
 /** Unmap the frame that is mapped at an address. Its capability can map it there again; to map it elsewhere, `Frame_Unmap` it. */
@@ -141,6 +134,21 @@ interface MissingTable {
   readonly wasSource: boolean
   readonly failure: { readonly _tag: "MissingCapability"; readonly bitsLeft: number }
 }
+
+/** Map, and make the tables that the kernel says are not there yet: each is told by the bits of an address that it translates. */
+export const makingTables = <E, R>(
+  map: Effect.Effect<unknown, Refusal, Syscalls>,
+  makeTable: (bits: number) => Effect.Effect<void, E, R>
+): Effect.Effect<void, Refusal | E, Syscalls | R> =>
+  map.pipe(
+    Effect.asVoid,
+    Effect.catchIf(isMissingTable, (refusal) =>
+      Effect.andThen(
+        makeTable(refusal.failure.bitsLeft),
+        Effect.suspend(() => makingTables(map, makeTable))
+      )
+    )
+  )
 
 const isMissingTable = (refusal: Refusal): refusal is Refusal & MissingTable =>
   refusal._tag === "FailedLookup" && refusal.failure._tag === "MissingCapability" && refusal.failure.bitsLeft in tables

@@ -64,8 +64,8 @@ export interface SyscallsService {
   readonly write: (address: bigint, bytes: Uint8Array) => Effect.Effect<void>
   /** Bytes of the thread's address space, at once, where they may be accessed: for who does much with memory that it knows to be there. */
   readonly memory: ThreadMemory
-  /** Requests that belong together, and what comes of them. */
-  readonly transact: <A>(transaction: () => Transaction<A>) => Effect.Effect<A>
+  /** Requests that belong together, and what comes of them. What they are may depend on where the thread's IPC buffer is, if it has one. */
+  readonly transact: <A>(transaction: (ipcBuffer: bigint | undefined) => Transaction<A>) => Effect.Effect<A>
   /** Make another program known to the machine: a thread that enters the gate with this number runs it. */
   readonly fork: (fiber: Fiber) => Effect.Effect<number>
   /** From here on the thread's IPC buffer is at this address: the kernel has been told so. */

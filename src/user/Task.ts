@@ -191,7 +191,7 @@ class Task implements Fiber {
         read: (address, into) => this.#memory!.read(address, into),
         write: (address, bytes) => this.#memory!.write(address, bytes)
       },
-      transact: (transaction) => this.#ask(transaction),
+      transact: (transaction) => this.#ask(() => transaction(this.#ipcBuffer)),
       setIpcBuffer: (address) =>
         Effect.sync(() => {
           this.#ipcBuffer = address

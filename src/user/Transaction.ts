@@ -22,6 +22,23 @@ export interface Transaction<A> {
 type Tag = Answer["_tag"]
 type Of<T extends Tag> = Extract<Answer, { readonly _tag: T }>
 
+/** Requests as a generator yields them, each of which is answered. It asks for at least one thing. */
+export const steps = <A>(requests: Generator<Request, A, Answer>): Transaction<A> => {
+  const first = requests.next()
+  if (first.done) throw new Error("a transaction asks for something")
+  let last: { readonly value: A } | undefined
+  return {
+    first: first.value,
+    next: (answer) => {
+      const step = requests.next(answer)
+      if (!step.done) return step.value
+      last = step
+      return undefined
+    },
+    result: () => last!.value
+  }
+}
+
 /** One request, one answer. */
 const single = <T extends Tag, A>(first: Request, tag: T, result: (answer: Of<T>) => A): Transaction<A> => {
   let came: Of<T> | undefined

@@ -1,0 +1,279 @@
+/**
+ * VirtualProcessor: a processor for a guest, and the memory that the guest takes for the machine's.
+ *
+ * A thread that a virtual processor is bound to runs its guest: `VCPU_Run` enters it again and again, and asks what is to be done
+ * about each exit. What the guest can reach is what was mapped for it with `EPT_Map`, and no more.
+ */
+import { Effect } from "effect"
+import { type AnyCap, cptrOf, type Using } from "../types/Capability.ts"
+import type { Answer, Request, ThreadMemory } from "../types/Gate.ts"
+import { messageWord } from "../types/IpcBuffer.ts"
+import * as MessageInfo from "../types/MessageInfo.ts"
+import type { Method } from "../types/Method.ts"
+import * as TCB from "../types/methods/TCB.ts"
+import type { Need, NeedArgument } from "../types/Need.ts"
+import type { ObjectType } from "../types/ObjectType.ts"
+import * as Rights from "../types/Rights.ts"
+import { syscalls } from "../types/Syscall.ts"
+import * as ASIDPool from "../types/x86_64/methods/ASIDPool.ts"
+import * as EPTPD from "../types/x86_64/methods/EPTPD.ts"
+import * as EPTPDPT from "../types/x86_64/methods/EPTPDPT.ts"
+import * as EPTPT from "../types/x86_64/methods/EPTPT.ts"
+import * as Frame from "../types/x86_64/methods/Frame.ts"
+import * as Guest from "../types/x86_64/methods/TCB.ts"
+import * as VCPU from "../types/x86_64/methods/VCPU.ts"
+import type { Allocator, NotMade } from "./Allocator.ts"
+import type { Full } from "./BootInfo.ts"
+import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
+import { create, makingTables } from "./Memory.ts"
+import { Syscalls } from "./Syscalls.ts"
+import { steps } from "./Transaction.ts"
+
+// What a guest takes for physical memory.
+
+/** A guest's physical memory, in which nothing is mapped. */
+export const GuestMemory_Create = <C extends AnyCap>(
+  pool: Need<C, "GuestMemory_Create", "ASIDPool", "assign">
+): Effect.Effect<Full<"EPTPML4">, NotMade, Syscalls | Allocator | Using<C, "assign">> =>
+  Effect.gen(function* () {
+    const root = yield* create("EPTPML4")
+    yield* invoke(ASIDPool.Assign, pointer(pool), { vspace: pointer(root) })
+    return root
+  })
+
+/** Memory type 6. SDM vol. 3C, "EPT and Memory Typing". */
+const writeBack = 6
+
+/** Map a frame at an address of a guest's memory, a multiple of its size. Tables that are not there yet are made. */
+export const EPT_Map = <C extends AnyCap, F extends AnyCap>(
+  root: Need<C, "EPT_Map", "EPTPML4", "map">,
+  address: number,
+  frame: Need<F, "EPT_Map", "Frame">
+): Effect.Effect<void, NotMade, Syscalls | Allocator | Using<C, "map"> | Using<F>> =>
+  Effect.suspend(() => {
+    const where = { gpa: address, attr: writeBack, eptpml4: pointer(root) }
+    const rights = Rights.wordKeeping("Frame", Rights.heldAll("Frame"), false)
+    return makingTables(invoke(Frame.MapEPT, pointer(frame), { ...where, rights }), (bits) => {
+      const { type, map } = tables[bits]!
+      const gpa = Math.floor(address / 2 ** bits) * 2 ** bits
+      return Effect.flatMap(create(type), (table) => invoke(map, pointer(table), { ...where, gpa }))
+    })
+  })
+
+/** The table that translates an address from its bit `bits` down. */
+const tables: {
+  readonly [bits: number]: {
+    readonly type: ObjectType
+    readonly map: typeof EPTPDPT.Map | typeof EPTPD.Map | typeof EPTPT.Map
+  }
+} = {
+  39: { type: "EPTPDPT", map: EPTPDPT.Map },
+  30: { type: "EPTPD", map: EPTPD.Map },
+  21: { type: "EPTPT", map: EPTPT.Map }
+}
+
+/** Say what is the physical memory of the guest that a thread runs. */
+export const TCB_SetEPTRoot = <C extends AnyCap, R extends AnyCap>(
+  tcb: Need<C, "TCB_SetEPTRoot", "TCB", "configure">,
+  root: Need<R, "TCB_SetEPTRoot", "EPTPML4", "bind">
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "configure"> | Using<R, "bind">> =>
+  Effect.asVoid(invoke(Guest.SetEPTRoot, pointer(tcb), { eptpml4: pointer(root) }))
+
+// The virtual processor.
+
+/** Say which thread runs a virtual processor. */
+export const VCPU_SetTCB = <C extends AnyCap, T extends AnyCap>(
+  vcpu: Need<C, "VCPU_SetTCB", "VCPU", "bind">,
+  tcb: Need<T, "VCPU_SetTCB", "TCB", "configure">
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "bind"> | Using<T, "configure">> =>
+  Effect.asVoid(invoke(VCPU.SetTCB, pointer(vcpu), { tcb: pointer(tcb) }))
+
+/** A field of its control structure, by the encoding in the manual. SDM vol. 3D, "Field Encoding in VMCS". */
+export const VCPU_ReadVMCS = <C extends AnyCap>(
+  vcpu: Need<C, "VCPU_ReadVMCS", "VCPU", "readState">,
+  field: number
+): Effect.Effect<bigint, Refusal, Syscalls | Using<C, "readState">> =>
+  Effect.map(invoke(VCPU.ReadVMCS, pointer(vcpu), { field }), ({ value }) => value)
+
+/** Write a field. @returns what it holds then: some bits are not free. */
+export const VCPU_WriteVMCS = <C extends AnyCap>(
+  vcpu: Need<C, "VCPU_WriteVMCS", "VCPU", "writeState">,
+  field: number,
+  value: bigint
+): Effect.Effect<bigint, Refusal, Syscalls | Using<C, "writeState">> =>
+  Effect.map(invoke(VCPU.WriteVMCS, pointer(vcpu), { field, value }), ({ written }) => written)
+
+/** Let signals of a notification reach a thread while it waits for something else, or runs a guest. */
+export const TCB_BindNotification = <C extends AnyCap, N extends AnyCap>(
+  tcb: Need<C, "TCB_BindNotification", "TCB", "configure">,
+  notification: NeedArgument<N, "TCB_BindNotification", (typeof TCB.BindNotification)["caps"]["notification"]>
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "configure"> | Using<N, "read">> =>
+  Effect.asVoid(invoke(TCB.BindNotification, pointer(tcb), { notification: pointer(notification) }))
+
+// Running it.
+
+/** The order of the guest's registers in messages. RSP is a field of the control structure. */
+// biome-ignore format: the order of the message
+export const registerOrder = [
+  "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
+  "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+] as const
+
+/** A guest between an exit and the next entry. The words of an exit's message, of which a handler changes what is to be different. */
+export class Stopped {
+  /** Where the guest goes on. */
+  rip = 0n
+  /** "Primary Processor-Based VM-Execution Controls". */
+  controls = 0
+  /** "VM-Entry Interruption-Information Field": what is delivered to the guest at the entry. */
+  interruption = 0
+  /** General registers, in `registerOrder`. Who changes one sets `areChanged`. */
+  readonly registers = new BigUint64Array(registerOrder.length)
+  areChanged = false
+  /** Fields of the control structure to be written before the entry. */
+  readonly fields: Array<readonly [field: number, value: bigint]> = []
+  /** Notifications to be signalled before the entry: capability pointers. */
+  readonly signals: Array<bigint> = []
+
+  reason = 0
+  qualification = 0n
+  instructionLength = 0
+  guestPhysical = 0
+  rflags = 0
+  interruptibility = 0
+  cr3 = 0n
+}
+
+/** What a handler says after an exit: enter again, return to who called `VCPU_Run`, or first read these fields. */
+export type Step = "enter" | "leave" | Reading
+export interface Reading {
+  readonly read: ReadonlyArray<number>
+  readonly then: (...values: ReadonlyArray<bigint>) => Step
+}
+
+export interface Handler {
+  /** The guest did something that is not for the processor to do. */
+  readonly exit: (stopped: Stopped) => Step
+  /** The thread's notification was signalled: by these badges. */
+  readonly notified: (badge: bigint, stopped: Stopped) => Step
+}
+
+/** The kernel refused to go on: its label. The virtual processor is gone, or another thread's. */
+export interface NotRun {
+  readonly _tag: "NotRun"
+  readonly label: number
+}
+
+/** Run the guest from `stopped` on until a handler says to leave. */
+export const VCPU_Run = <C extends AnyCap>(
+  vcpu: Need<C, "VCPU_Run", "VCPU", "readState" | "writeState">,
+  stopped: Stopped,
+  handler: Handler
+): Effect.Effect<void, NotRun, Syscalls | Using<C, "readState" | "writeState">> =>
+  Effect.flatMap(Syscalls, ({ memory, transact }) =>
+    Effect.flatMap(
+      transact((buffer) => steps(running(cptrOf(held(vcpu)), stopped, handler, memory, Number(buffer)))),
+      (label) => (label === 0 ? Effect.void : Effect.fail<NotRun>({ _tag: "NotRun", label }))
+    )
+  )
+
+const wordBytes = 8
+/** What VMEnter returns. */
+const exited = 1n
+/** Words of an exit's message, beyond those in registers, as they are in the IPC buffer. */
+const bufferWords = 6 + registerOrder.length
+
+/** @returns the label of what was refused, or 0. */
+function* running(
+  vcpu: bigint,
+  stopped: Stopped,
+  handler: Handler,
+  memory: ThreadMemory,
+  buffer: number
+): Generator<Request, number, Answer> {
+  const words = new BigUint64Array(bufferWords)
+  const bytes = new Uint8Array(words.buffer)
+  const inBuffer = buffer + messageWord(MessageInfo.registerWords)
+  for (;;) {
+    if (stopped.areChanged) {
+      const { registers } = stopped
+      memory.write(inBuffer, new Uint8Array(registers.buffer, MessageInfo.registerWords * wordBytes))
+      const given = [registers[0]!, registers[1]!, registers[2]!, registers[3]!] as const
+      const { label } = replyOf(yield call(vcpu, VCPU.WriteRegisters, registers.length, ...given))
+      if (label !== 0) return label
+      stopped.areChanged = false
+    }
+    for (const [field, value] of stopped.fields) {
+      const { label } = replyOf(yield call(vcpu, VCPU.WriteVMCS, 2, BigInt(field), value))
+      if (label !== 0) return label
+    }
+    stopped.fields.length = 0
+    for (const notification of stopped.signals) yield signal(notification)
+    stopped.signals.length = 0
+
+    const answer = syscallOf(yield enter(stopped))
+    stopped.rip = answer.mr0
+    stopped.controls = Number(answer.mr1)
+    stopped.interruption = Number(answer.mr2)
+    let step: Step
+    if (answer.info === exited) {
+      memory.read(inBuffer, bytes)
+      stopped.reason = Number(answer.mr3)
+      stopped.qualification = words[0]!
+      stopped.instructionLength = Number(words[1]!)
+      stopped.guestPhysical = Number(words[2]!)
+      stopped.rflags = Number(words[3]!)
+      stopped.interruptibility = Number(words[4]!)
+      stopped.cr3 = words[5]!
+      stopped.registers.set(words.subarray(6))
+      step = handler.exit(stopped)
+    } else step = handler.notified(answer.badge, stopped)
+    while (typeof step === "object") {
+      const values: Array<bigint> = []
+      for (const field of step.read) {
+        const { label, value } = replyOf(yield call(vcpu, VCPU.ReadVMCS, 1, BigInt(field)))
+        if (label !== 0) return label
+        values.push(value)
+      }
+      step = step.then(...values)
+    }
+    if (step === "leave") return 0
+  }
+}
+
+type Registers = Extract<Answer, { readonly _tag: "Syscall" }>
+
+const syscallOf = (answer: Answer): Registers => {
+  if (answer._tag !== "Syscall") throw new Error(`a machine answers what was asked: a system call, not ${answer._tag}`)
+  return answer
+}
+
+const replyOf = (answer: Answer): { readonly label: number; readonly value: bigint } => {
+  const { info, mr0 } = syscallOf(answer)
+  return { label: MessageInfo.fromBigInt(info).label, value: mr0 }
+}
+
+const number = (name: keyof typeof syscalls): bigint => BigInt.asUintN(64, BigInt(syscalls[name]))
+const numbers = { Call: number("Call"), Send: number("Send"), VMEnter: number("VMEnter") } as const
+
+const none = { capability: 0n, info: 0n, mr0: 0n, mr1: 0n, mr2: 0n, mr3: 0n, reply: 0n, destination: 0n } as const
+
+const call = (
+  capability: bigint,
+  { label }: Method,
+  length: number,
+  mr0: bigint,
+  mr1 = 0n,
+  mr2 = 0n,
+  mr3 = 0n
+): Request => ({
+  ...{ ...none, _tag: "Syscall", number: numbers.Call, capability, mr0, mr1, mr2, mr3 },
+  info: MessageInfo.toBigInt({ label, capsUnwrapped: 0, extraCaps: 0, length })
+})
+
+const signal = (capability: bigint): Request => ({ ...none, _tag: "Syscall", number: numbers.Send, capability })
+
+const enter = ({ rip, controls, interruption }: Stopped): Request => ({
+  ...{ ...none, _tag: "Syscall", number: numbers.VMEnter },
+  ...{ mr0: rip, mr1: BigInt(controls >>> 0), mr2: BigInt(interruption >>> 0) }
+})
