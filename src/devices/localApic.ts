@@ -363,6 +363,11 @@ export class LocalApic implements Receiver, Target {
     return (this.base[0] & BASE.EN) !== 0
   }
 
+  /** IA32_APIC_BASE.BSP. */
+  isBootstrap(): boolean {
+    return (this.base[0] & BASE.BSP) !== 0
+  }
+
   private isX2(): boolean {
     return this.isEnabled() && (this.base[0] & BASE.EXTD) !== 0
   }

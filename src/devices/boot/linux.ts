@@ -95,7 +95,11 @@ const loadedHigh = 1
 const low = { zeroPage: 0x1_0000, commandLine: 0x2_0000, map: 0x3_0000 } as const
 
 /** @returns where to begin, or what is wrong with the files. */
-export const loadLinux = (memory: Ram, { kernel, initrd, commandLine }: LinuxPayload): Started | LinuxError => {
+export const loadLinux = (
+  memory: Ram,
+  { kernel, initrd, commandLine }: LinuxPayload,
+  processors: number
+): Started | LinuxError => {
   const { name, bytes: file } = kernel
   if (file.length < header.init_size + 4) return LinuxError.NotLinux({ name })
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
@@ -122,7 +126,7 @@ export const loadLinux = (memory: Ram, { kernel, initrd, commandLine }: LinuxPay
   if (disk !== undefined && "_tag" in disk) return disk
 
   const setup = file.subarray(header.setup_sects, header.magic + view.getUint8(header.jump + 1))
-  writeZeroPage(memory, setup, commandLine, disk)
+  writeZeroPage(memory, setup, commandLine, disk, processors)
   writeMap(memory, low.map)
   return { entry: start + entryOffset, pml4: low.map, rsi: low.zeroPage }
 }
@@ -137,7 +141,13 @@ const placeInitrd = (memory: Ram, { name, bytes }: File, above: number): Region 
 }
 
 /** "The setup header is copied"; all else that is not said is 0. */
-const writeZeroPage = (memory: Ram, setup: Uint8Array, commandLine: string, initrd: Region | undefined): void => {
+const writeZeroPage = (
+  memory: Ram,
+  setup: Uint8Array,
+  commandLine: string,
+  initrd: Region | undefined,
+  processors: number
+): void => {
   const line = new TextEncoder().encode(`${commandLine}\0`)
   memory.ram(low.commandLine, line.length).set(line)
 
@@ -149,7 +159,7 @@ const writeZeroPage = (memory: Ram, setup: Uint8Array, commandLine: string, init
   view.setUint32(zeroPage.cmd_line_ptr, low.commandLine, true)
   view.setUint32(zeroPage.ramdisk_image, initrd?.start ?? 0, true)
   view.setUint32(zeroPage.ramdisk_size, initrd === undefined ? 0 : initrd.end - initrd.start, true)
-  view.setUint32(zeroPage.acpi_rsdp_addr, leaveTables(memory, 1), true)
+  view.setUint32(zeroPage.acpi_rsdp_addr, leaveTables(memory, processors), true)
   const map = memoryMap(memory.ramBytes)
   view.setUint8(zeroPage.e820_entries, map.length)
   for (const [n, { start, end, type }] of map.entries()) {

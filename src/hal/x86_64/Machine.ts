@@ -31,17 +31,20 @@ import { Gate, gateRom, writeGateRom } from "./gate.ts"
 import { hash } from "./hash.ts"
 import { interruptLines } from "./interruptLines.ts"
 import { load, type Payload } from "./Loader.ts"
-import { layout, makeMemory, pageSize } from "./memory/layout.ts"
+import { DecodedPages } from "./memory/DecodedPages.ts"
+import { layout, makeMemory, pageSize, processorRoom } from "./memory/layout.ts"
 import { Mmu } from "./memory/Mmu.ts"
 import { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+import type { Watcher } from "./memory/Tlb.ts"
 import { Window } from "./memory/Window.ts"
-import { Processor, type Stop } from "./Processor.ts"
+import { type Bounds, Processor, type Stop } from "./Processor.ts"
+import { accessOf, Processors } from "./Processors.ts"
 import type { MakeReading, Reading } from "./processor/Reading.ts"
 import { at, registerNames } from "./processor/State.ts"
 import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
-import { RFLAGS, system } from "./system/registers.ts"
+import { system } from "./system/registers.ts"
 import { powerUp, reset, resetProtected } from "./system/reset.ts"
 
 export interface Console {
@@ -56,6 +59,8 @@ export interface Hardware {
   readonly memoryBytes: number
   readonly reading: MakeReading
   readonly console: Console
+  /** How many; 1 if it is not said, at most 255. */
+  readonly processors?: number
   /** The date and time of day when the machine starts. */
   readonly date?: DateTime
 }
@@ -66,59 +71,74 @@ const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0,
 /** A machine without software: the processor as `reset` leaves it. */
 export class Machine {
   readonly memory: PhysicalMemory
-  readonly core: Core
   readonly bus = new Bus()
   readonly window: Window
   readonly gate = new Gate()
   readonly pc: Pc
   private readonly com1: Uart16550
-  private readonly processor: Processor
+  private readonly clock: Clock
+  private readonly processors: Processors
+  private readonly all: readonly Processor[]
 
-  constructor({ memoryBytes, reading: makeReading, console, date = firstDay }: Hardware) {
-    const memory = makeMemory(memoryBytes)
-    this.memory = new PhysicalMemory(memory, this.bus, [{ physicalPage: gateRom / pageSize, host: layout.rom }])
+  constructor({ memoryBytes, reading: makeReading, console, processors: count = 1, date = firstDay }: Hardware) {
+    const numbers = Array.from({ length: count }, (_, n) => n)
+    const memory = makeMemory(memoryBytes, count)
+    this.memory = new PhysicalMemory(memory, memoryBytes, this.bus, [
+      { physicalPage: gateRom / pageSize, host: layout.rom }
+    ])
     writeGateRom(this.memory.u8.subarray(layout.rom, layout.rom + pageSize))
 
     // Memory tells the reading and the window of changes; both are made of memory.
     const listeners: { reading?: Reading; window?: Window } = {}
-    const mmu = new Mmu(this.memory, {
-      codeMapChanged: () => listeners.reading?.codeMapChanged(),
+    const code = new DecodedPages(this.memory, {
       codeWritten: (page) => listeners.reading?.codeWritten(page),
-      globalsDropped: () => listeners.window?.forget(),
       codeDecoded: (page) => listeners.window?.forgetWrites(page)
     })
-    this.window = new Window(mmu)
+    const mmus = numbers.map((n) => {
+      const watcher: Watcher = {
+        codeMapChanged: () => listeners.reading?.codeMapChanged(),
+        globalsDropped: () => n === 0 && listeners.window?.forget()
+      }
+      return new Mmu(this.memory, code, watcher, processorRoom(memoryBytes, n).translations)
+    })
+    this.window = new Window(mmus[0]!)
     listeners.window = this.window
-    const reading = makeReading({ memory, access: mmu })
+    const access = count === 1 ? mmus[0]! : accessOf(() => this.core.mmu)
+    const reading = makeReading({ memory, access })
     listeners.reading = reading
 
-    const clock = new Clock(this.memory.i32)
+    this.clock = new Clock(this.memory.i32)
     this.pc = new Pc({
-      timers: clock,
+      timers: this.clock,
       ramBytes: memoryBytes,
       date,
-      processors: [this.bootstrapProcessor()],
+      processors: numbers.map((n) => this.surroundings(n)),
       memory: dma(this.memory),
-      powerOff: () => this.processor.stop({ _tag: "PowerOff" }),
-      reset: () => this.processor.stop({ _tag: "Reset" }),
+      powerOff: () => this.processors.stop({ _tag: "PowerOff" }),
+      reset: () => this.processors.stop({ _tag: "Reset" }),
       // Address line 20 is never masked: no software that runs here has wrapped at 1 MiB since the 80286.
       a20: () => {}
     })
-    const apic = this.pc.localApics[0]!
-    this.core = new Core(mmu, clock, this.bus, apic, {
-      status: () => reading.status(),
-      gate: (number) => this.gate.enter(this.core, number),
-      interrupt: (vector, source) => this.processor.interrupt(vector, source)
+    const bounds: Bounds = { stopped: undefined, turnEnds: 0 }
+    this.all = mmus.map((mmu, n) => {
+      const core = new Core(mmu, this.clock, this.bus, this.pc.localApics[n]!, {
+        processors: count,
+        status: () => reading.status(),
+        gate: (number) => this.gate.enter(core, number),
+        interrupt: (vector, source) => this.all[n]!.interrupt(vector, source)
+      })
+      return new Processor(core, reading, bounds)
     })
-    this.processor = new Processor(this.core, reading)
+    this.processors = new Processors(this.memory, this.clock, this.all, bounds)
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
-    this.bus.addMemory(this.pc.localApicMapping(() => apic))
+    this.bus.addMemory(this.pc.localApicMapping(() => this.core.apic))
     this.com1 = this.uart(console)
     this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
-    const exit = debugExit((status) => this.processor.stop({ _tag: "Exit", status }))
+    const exit = debugExit((status) => this.processors.stop({ _tag: "Exit", status }))
     this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
     for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
+    this.processors.each(powerUp)
     reset(this.core)
   }
 
@@ -134,18 +154,19 @@ export class Machine {
     })
   }
 
-  /** What the local APIC of the one processor does to it. */
-  private bootstrapProcessor(): Surroundings {
+  /** What its local APIC does to a processor; INIT to the first is a reset of the machine. */
+  private surroundings(n: number): Surroundings {
+    const send = (signal: (to: Processor) => void): void => {
+      signal(this.all[n]!)
+      this.processors.notice(n)
+    }
     return {
-      noticed: () => {
-        this.memory.i32[at.attention >> 2] = 1
-      },
-      nmi: () => this.processor.nmi(),
+      noticed: () => this.processors.notice(n),
+      nmi: () => send((to) => to.nmi()),
       // There is no system management mode to enter.
       smi: () => {},
-      init: () => this.processor.stop({ _tag: "Reset" }),
-      // It does not wait for one.
-      startUp: () => {},
+      init: () => (n === 0 ? this.processors.stop({ _tag: "Reset" }) : send((to) => to.init())),
+      startUp: (vector) => send((to) => to.startUp(vector)),
       mapped: () => {},
       tscOffset: () => this.core.high(system.tscOffset) * 2 ** 32 + (this.core.low(system.tscOffset) >>> 0)
     }
@@ -154,12 +175,17 @@ export class Machine {
   /** Run until there is a reason to stop, at the latest when `limit` instructions have been retired since the start. */
   run(limit = Number.POSITIVE_INFINITY): Stop {
     this.gate.limit = limit
-    return this.processor.run(limit)
+    return this.processors.run(limit)
+  }
+
+  /** The processor that runs: its registers are in the state block. */
+  get core(): Core {
+    return this.processors.running.core
   }
 
   /** Instructions retired since the start. */
   get instructions(): number {
-    return this.core.clock.now()
+    return this.clock.now()
   }
 
   /** Make a program known: a thread enters it through the gate ROM with this number in RBX. */
@@ -169,7 +195,7 @@ export class Machine {
 
   /** Two machines with this in common have, as far as anybody will ever see, the same RAM. */
   memoryHash(): string {
-    return hash(this.memory.i32.subarray(layout.ram >>> 2))
+    return hash(this.memory.i32.subarray(layout.ram >>> 2, (layout.ram + this.memory.ramBytes) >>> 2))
   }
 
   /** Registers and page walks, in lines. */
@@ -204,7 +230,7 @@ export class Machine {
 
   /** A Linux kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
   loadLinux(payload: LinuxPayload): LinuxError | undefined {
-    const started = loadLinux(this.memory, payload)
+    const started = loadLinux(this.memory, payload, this.all.length)
     if ("_tag" in started) return started
     this.pc.leaveFirmwareState()
     this.start(started.entry, started.pml4)
@@ -214,7 +240,7 @@ export class Machine {
 
   /** An interrupt would be taken: a halted machine goes on when one comes. */
   get isInterruptible(): boolean {
-    return (this.core.low(at.rflags) & RFLAGS.IF) !== 0
+    return this.processors.isWakeable
   }
 
   /** The console has bytes for COM1 that it did not have. */

@@ -3,7 +3,7 @@
  * time.
  *
  * It is the same for all readings: what the machine does next depends on its state alone, never on who ran the
- * instructions before.
+ * instructions before. Of several processors one runs at a time (Processors.ts).
  */
 import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
@@ -14,6 +14,7 @@ import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { operationOf } from "./system/operations.ts"
 import { activity, RFLAGS, system, vector } from "./system/registers.ts"
+import { initialize, startUp } from "./system/reset.ts"
 
 /** Why the machine is not running. */
 export type Stop =
@@ -31,38 +32,58 @@ export type Stop =
   | { readonly _tag: "PowerOff" }
   | { readonly _tag: "Reset" }
 
+/** When a processor stops that it has not decided by itself: one of these is shared by all of a machine. */
+export interface Bounds {
+  /** Why the machine stops after the instruction that runs. */
+  stopped: Stop | undefined
+  /** The turn of the processor that runs is over when the clock is at this. */
+  turnEnds: number
+}
+
 export class Processor {
-  private readonly core: Core
+  readonly core: Core
   private readonly reading: Reading
-  private stopped: Stop | undefined
+  private readonly bounds: Bounds
   /** The operation under way has gone to a handler. */
   private isGone = false
   /** An NMI waits; and none is delivered before the IRET of the handler. */
   private isNmiPending = false
+  /** An INIT waits; and after it, or without it, the vector of a start-up message. */
+  private isInitPending = false
+  private startUpVector: number | undefined
+  /** It has nothing to do before something arrives. */
+  waits = false
+  /** It waits, and an interrupt would wake it. */
+  isWakeable = true
 
-  constructor(core: Core, reading: Reading) {
+  constructor(core: Core, reading: Reading, bounds: Bounds) {
     this.core = core
     this.reading = reading
+    this.bounds = bounds
   }
 
-  /** The machine stops after the instruction that runs. */
-  stop(reason: Stop): void {
-    this.stopped ??= reason
+  private stop(reason: Stop): void {
+    this.bounds.stopped ??= reason
     this.core.i32[at.attention >> 2] = 1
   }
 
   /**
-   * Run until there is a reason to stop. Stopped by the limit, it goes on when called again, as if it had not
-   * stopped.
+   * Run until the limit, the end of the turn, or a reason to stop; or until this processor `waits`. Called again, it goes on as if it
+   * had not stopped.
    */
-  run(limit: number): Stop {
-    const { core } = this
-    this.stopped = undefined
+  run(limit: number): void {
+    const { core, bounds } = this
     let single = false
+    this.waits = false
     for (;;) {
       core.clock.runDue()
-      if (this.stopped) return this.stopped
-      if (core.clock.now() >= limit) return { _tag: "Limit" }
+      if (bounds.stopped || core.clock.now() >= Math.min(limit, bounds.turnEnds)) return
+      this.takeSignals()
+      const doing = core.low(system.activity)
+      if (doing === activity.waitForSipi) {
+        this.wait(false)
+        return
+      }
       if (this.isNmiPending && !core.inShadow() && core.low(system.nmiBlocked) === 0) {
         this.isNmiPending = false
         core.i32[system.nmiBlocked >> 2] = 1
@@ -74,11 +95,11 @@ export class Processor {
         this.go(core.apic.acknowledge(), 0, "interrupt")
         continue
       }
-      if (core.low(system.activity) === activity.halted) {
-        if (!this.skip(limit)) return { _tag: "Idle" }
-        continue
+      if (doing === activity.halted) {
+        this.wait((core.low(at.rflags) & RFLAGS.IF) !== 0)
+        return
       }
-      core.clock.aim(limit)
+      core.clock.aim(Math.min(limit, bounds.turnEnds))
       core.i32[at.attention >> 2] = 0
       const before = core.clock.now()
       single = this.goOn(single || (waits && core.inShadow()))
@@ -91,12 +112,22 @@ export class Processor {
     return (this.core.low(at.rflags) & RFLAGS.IF) !== 0 && !this.core.inShadow()
   }
 
-  /** Nothing is done until the next event. False if there is none that could wake the processor. */
-  private skip(limit: number): boolean {
+  private wait(isWakeable: boolean): void {
+    this.waits = true
+    this.isWakeable = isWakeable
+  }
+
+  /** INIT, and then a start-up message: of no effect on a processor that does not wait for one. */
+  private takeSignals(): void {
     const { core } = this
-    if (core.clock.next() === Number.POSITIVE_INFINITY || !(core.low(at.rflags) & RFLAGS.IF)) return false
-    core.clock.skipTo(Math.max(core.clock.now(), Math.min(core.clock.next(), limit)))
-    return true
+    if (this.isInitPending) {
+      this.isInitPending = false
+      this.isNmiPending = false
+      initialize(core)
+    }
+    if (this.startUpVector === undefined) return
+    if (core.low(system.activity) === activity.waitForSipi) startUp(core, this.startUpVector)
+    this.startUpVector = undefined
   }
 
   /** Run, and deal with why the reading stopped. True if it was the countdown. */
@@ -162,7 +193,17 @@ export class Processor {
   /** A non-maskable interrupt arrives; while one waits, another is the same one. */
   nmi(): void {
     this.isNmiPending = true
-    this.core.i32[at.attention >> 2] = 1
+  }
+
+  /** An INIT arrives. */
+  init(): void {
+    this.isInitPending = true
+    this.startUpVector = undefined
+  }
+
+  /** A start-up message arrives. */
+  startUp(which: number): void {
+    this.startUpVector = which
   }
 
   /** What INT asks for. */

@@ -4,7 +4,8 @@
  */
 import { at, isLong } from "../processor/State.ts"
 import { type Access, fault, inStack, isCanonical, vmExit } from "./Access.ts"
-import { layout, pageBits, pageSize, tableBytes } from "./layout.ts"
+import type { DecodedPages } from "./DecodedPages.ts"
+import { pageSize, tableBytes } from "./layout.ts"
 import { anOwner, type Owner } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 import {
@@ -33,13 +34,6 @@ export interface Watchpoint {
   readonly reads: boolean
 }
 
-export interface MmuWatcher extends Watcher {
-  /** Something that was decoded from this page of code (host address >>> 12) changes now. */
-  readonly codeWritten: (page: number) => void
-  /** Writes to this page of RAM have to be heard of from now on. */
-  readonly codeDecoded: (physicalPage: number) => void
-}
-
 /** For each kind of access, what it is to a page walk, apart from whose it is. */
 const kindOf: Readonly<Record<Table, number>> = {
   [table.read]: 0,
@@ -62,10 +56,8 @@ export class Mmu implements Access {
   readonly tlb: Tlb
   private readonly i32: Int32Array
   private readonly u8: Uint8Array
-  private readonly watcher: MmuWatcher
+  private readonly code: DecodedPages
   private readonly found = newWalk()
-  /** Pages of RAM from which something is decoded. */
-  private readonly decoded: Uint8Array
   private readonly space: { -readonly [F in keyof AddressSpace]: AddressSpace[F] } = {
     format: fourLevel,
     root: 0,
@@ -83,14 +75,14 @@ export class Mmu implements Access {
   /** Bit n: something has touched watchpoint n since this was 0. */
   touched = 0
 
-  constructor(memory: PhysicalMemory, watcher: MmuWatcher) {
+  /** `translations` is where this processor's translation caches are. */
+  constructor(memory: PhysicalMemory, code: DecodedPages, watcher: Watcher, translations: number) {
     this.memory = memory
     this.i32 = memory.i32
     this.u8 = memory.u8
-    this.watcher = watcher
-    this.tlb = new Tlb(memory, watcher)
-    this.decoded = new Uint8Array(memory.ramBytes >>> pageBits)
-    memory.written = (page) => this.codeChanges(page)
+    this.code = code
+    this.tlb = new Tlb(memory, watcher, translations)
+    code.attach(this.tlb)
   }
 
   // ---- what is in force
@@ -176,13 +168,7 @@ export class Mmu implements Access {
     return found === fault ? fault : this.host(found, lo)
   }
 
-  codeDecoded = (page: number): void => {
-    const physical = page - layout.ram / pageSize
-    if (physical < 0 || this.decoded[physical]) return
-    this.decoded[physical] = 1
-    this.tlb.markCode(physical)
-    this.watcher.codeDecoded(physical)
-  }
+  codeDecoded = (page: number): void => this.code.add(page)
 
   // ---- accesses from any mode
 
@@ -345,7 +331,7 @@ export class Mmu implements Access {
     const isChecked = from === mode.aligned || this.watchpoints.some((point) => isOnPage(point, lo, hi))
     const checked = isChecked ? entry.checked : 0
     if (!this.memory.isRam(page)) return entry.slow | checked
-    return which === table.write && this.decoded[page] ? entry.code | checked : checked
+    return which === table.write && this.code.has(page) ? entry.code | checked : checked
   }
 
   /** No exception: the guest's turn ends. */
@@ -394,16 +380,8 @@ export class Mmu implements Access {
   /** Whoever decoded something from the page of this entry hears of it. */
   beforeWrite(found: number): void {
     if (!(this.i32[found >> 2]! & entry.code)) return
-    this.codeChanges(this.i32[(found + entry.info) >> 2]! & entry.page)
+    this.code.changes(this.i32[(found + entry.info) >> 2]! & entry.page)
     this.tlb.clearCode(found)
-  }
-
-  /** A page of RAM is about to be written: whoever decoded something from it hears of it, once. */
-  codeChanges(physicalPage: number): void {
-    if (!this.decoded[physicalPage]) return
-    this.decoded[physicalPage] = 0
-    this.i32[at.attention >> 2] = 1
-    this.watcher.codeWritten(layout.ram / pageSize + physicalPage)
   }
 
   /** Where a byte is, by its offset in the page that the entry translates. */

@@ -35,14 +35,14 @@ export class PhysicalMemory {
   /** RAM of this page is written by another way than the MMU: by the processor in its page tables, by a device. */
   written: (physicalPage: number) => void = () => {}
 
-  constructor(memory: WebAssembly.Memory, bus: MemoryBus, roms: readonly RomPage[]) {
+  constructor(memory: WebAssembly.Memory, ramBytes: number, bus: MemoryBus, roms: readonly RomPage[]) {
     this.memory = memory
     this.u8 = new Uint8Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
     this.i32 = new Int32Array(memory.buffer)
     this.u64 = new BigUint64Array(memory.buffer)
     this.view = new DataView(memory.buffer)
-    this.ramBytes = memory.buffer.byteLength - layout.ram
+    this.ramBytes = ramBytes
     this.bus = bus
     this.roms = roms
     this.u8.fill(0xff, layout.ones, layout.ones + pageSize)

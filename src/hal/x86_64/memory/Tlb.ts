@@ -18,7 +18,7 @@
  * Inline: ((address + bytes - 1) & ~FFFH) == tag. An entry for fetches always leads to host memory: its low bits are
  * 0, or it is empty.
  */
-import { contextBytes, layout, pageBits, tableBytes, translation } from "./layout.ts"
+import { contextBytes, pageBits, tableBytes, translation } from "./layout.ts"
 import { type Owner, owners } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 
@@ -106,12 +106,17 @@ export class Tlb {
   /** A translation for instruction fetches is gone, and nobody has been told. */
   private isCodeDropped = false
 
-  constructor(memory: PhysicalMemory, watcher: Watcher) {
+  /** The host address of the pool of contexts. */
+  private readonly pool: number
+
+  /** `pool` is where the contexts are: `translation.contexts` of `contextBytes`. */
+  constructor(memory: PhysicalMemory, watcher: Watcher, pool: number) {
     this.i32 = memory.i32
     this.u8 = memory.u8
     this.watcher = watcher
+    this.pool = pool
     this.writers = new Int32Array(memory.ramBytes >>> pageBits)
-    this.u8.fill(0xff, layout.translations, layout.translations + translation.contexts * contextBytes)
+    this.u8.fill(0xff, pool, pool + translation.contexts * contextBytes)
   }
 
   /** Another address space is in force. Nothing is dropped. */
@@ -126,7 +131,7 @@ export class Tlb {
   /** Where the tables of a mode of the present address space begin. */
   context(of: AccessMode): number {
     const known = this.present[of]!
-    if (known !== none) return contextAt(known)
+    if (known !== none) return this.contextAt(known)
     const key = keyOf(this.owner, this.pcid, of)
     let n = this.ofKey[key]!
     if (n === none) {
@@ -139,7 +144,15 @@ export class Tlb {
     }
     this.chosen[n] = ++this.choices
     this.present[of] = n
-    return contextAt(n)
+    return this.contextAt(n)
+  }
+
+  private contextAt(n: number): number {
+    return this.pool + n * contextBytes
+  }
+
+  private contextNumber(context: number): number {
+    return (context - this.pool) / contextBytes
   }
 
   private leastChosen(): number {
@@ -162,7 +175,7 @@ export class Tlb {
   fill(context: number, which: Table, lo: number, hi: number, flags: number, host: number, info: number): number {
     const at = entryAt(context, which, lo)
     const word = at >> 2
-    const n = contextNumber(context)
+    const n = this.contextNumber(context)
     if (!(this.i32[word]! & entry.empty)) {
       if (which === table.fetch) this.watcher.codeMapChanged()
     } else this.log(n, at)
@@ -202,7 +215,7 @@ export class Tlb {
       return
     }
     for (let n = 0; n < translation.contexts; n++) {
-      const start = contextAt(n) + table.write * tableBytes
+      const start = this.contextAt(n) + table.write * tableBytes
       for (let at = start; at < start + tableBytes; at += entry.bytes) {
         if (this.writes(at, page)) this.i32[at >> 2]! |= entry.code
       }
@@ -229,7 +242,7 @@ export class Tlb {
       if (!this.isOf(n, vpid)) continue
       const everything = pcidOf(this.keys[n]!) === pcid
       for (const which of [table.read, table.write, table.fetch]) {
-        const at = this.find(contextAt(n), which, lo, hi)
+        const at = this.find(this.contextAt(n), which, lo, hi)
         if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
       }
       if (this.large[n]!.size > 0) this.invalidateLarge(n, lo, hi, everything)
@@ -296,7 +309,7 @@ export class Tlb {
   /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */
   private dropWhere(n: number, goes: (info: number, at: number) => boolean): void {
     const whole = this.logged[n]! > logLength
-    const first = contextAt(n)
+    const first = this.contextAt(n)
     const count = whole ? contextBytes / entry.bytes : this.logged[n]!
     let kept = 0
     for (let i = 0; i < count; i++) {
@@ -324,7 +337,7 @@ export class Tlb {
   private empty(n: number): void {
     const count = this.logged[n]!
     if (count > logLength) {
-      this.u8.fill(0xff, contextAt(n), contextAt(n) + contextBytes)
+      this.u8.fill(0xff, this.contextAt(n), this.contextAt(n) + contextBytes)
     } else {
       for (let i = 0; i < count; i++) {
         const word = this.logs[n * logLength + i]! >> 2
@@ -340,8 +353,6 @@ export class Tlb {
 const several = -1
 const anyLarge = entry.large2M | entry.large4M | entry.large1G
 
-const contextAt = (n: number): number => layout.translations + n * contextBytes
-const contextNumber = (context: number): number => (context - layout.translations) / contextBytes
 const entryAt = (context: number, which: Table, lo: number): number =>
   context + which * tableBytes + (((lo >>> pageBits) & (translation.entries - 1)) << 4)
 

@@ -6,6 +6,8 @@
  *     rom, ones        two pages that physical addresses outside RAM are fetched from
  *     readings         what interpreter and translator keep: micro-operations, jump caches
  *     ram              RAM: physical address p of it is at ram + p
+ *     ram + size       of each processor, if there are several: its state block while another runs; and, but for the
+ *                      first, its own pool of translation caches
  */
 import { at } from "../processor/State.ts"
 
@@ -34,10 +36,21 @@ export const layout = {
 export const ramLimit = 3 * 2 ** 30
 const wasmPage = 0x1_0000
 
+/** Where processor `n` of several has its state block while it does not run, and its translation caches. */
+export const processorRoom = (
+  ramBytes: number,
+  n: number
+): { readonly state: number; readonly translations: number } => {
+  const state = layout.ram + ramBytes + n * roomBytes
+  return { state, translations: n === 0 ? layout.translations : state + at.end }
+}
+const roomBytes = at.end + translation.contexts * contextBytes
+
 /** @throws if `ramBytes` is no multiple of 64 KiB, or more than 3 GiB. */
-export const makeMemory = (ramBytes: number): WebAssembly.Memory => {
+export const makeMemory = (ramBytes: number, processors = 1): WebAssembly.Memory => {
   if (!(ramBytes > 0 && ramBytes <= ramLimit && ramBytes % wasmPage === 0))
     throw new RangeError(`RAM is a multiple of 64 KiB up to 3 GiB, not ${ramBytes} bytes`)
-  const pages = (layout.ram + ramBytes) / wasmPage
+  const rooms = processors === 1 ? 0 : processors * roomBytes
+  const pages = Math.ceil((layout.ram + ramBytes + rooms) / wasmPage)
   return new WebAssembly.Memory({ initial: pages, maximum: pages })
 }

@@ -15,6 +15,8 @@ import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
 /** What an operation asks of whoever runs the processor. */
 export interface Surroundings {
+  /** How many processors there are. */
+  readonly processors: number
   /** The status flags, at their places in RFLAGS. */
   readonly status: () => number
   /** The gate instruction was executed: it is honoured, or #UD. */

@@ -33,8 +33,8 @@ export const system = {
   msrs:       at.system + 0x80
 } as const
 
-/** SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, or HLT has stopped it. */
-export const activity = { active: 0, halted: 1 } as const
+/** SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, HLT has stopped it, or it waits to be started. */
+export const activity = { active: 0, halted: 1, waitForSipi: 3 } as const
 
 // biome-ignore format: a table
 export const RFLAGS = {

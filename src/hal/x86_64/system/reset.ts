@@ -24,10 +24,28 @@ interface Mode {
   readonly efer: number
 }
 
+/** A part of the state block, in bytes. */
+type Part = readonly [from: number, to: number]
+
+/** The time goes on. */
+const time: Part = [at.deadline, at.cause]
+
 /** Everything that is the same however it starts. */
 const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
-  core.i32.fill(0, at.general >> 2, at.end >> 2)
+  keeping(core, [time], () => core.i32.fill(0, at.general >> 2, at.end >> 2))
   resetMsrs(core)
+  unitOf(core).initialize()
+  core.set(at.mxcsr, masked, 0)
+  begin(core, { cr0, cr4, efer })
+}
+
+const keeping = (core: Core, parts: readonly Part[], change: () => void): void => {
+  const kept = parts.map(([from, to]) => core.i32.slice(from >> 2, to >> 2))
+  change()
+  for (const [n, [from]] of parts.entries()) core.i32.set(kept[n]!, from >> 2)
+}
+
+const begin = (core: Core, { cr0, cr4, efer }: Mode): void => {
   resetDebug(core)
   core.set(at.cr0, cr0, 0)
   core.set(at.cr4, cr4, 0)
@@ -38,8 +56,6 @@ const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
   core.setSegment(segments.ldtr, 0, 1 << 8, 0, 0, 0)
   core.setSegment(segments.tr, 0, 0x8b, 0xffff, 0, 0)
   core.setRflags(RFLAGS.one)
-  unitOf(core).initialize()
-  core.set(at.mxcsr, masked, 0)
 }
 
 /** In 64-bit mode, with flat segments and the page tables that a loader made. */
@@ -67,9 +83,45 @@ export const resetProtected = (core: Core, entry: number): void => {
   core.rulesChanged(0)
 }
 
-/** As after power-up: real-address mode, the first instruction 16 bytes below 4 GiB. Table "IA-32 and Intel 64 Processor States Following Power-up". */
+/**
+ * As after power-up: real-address mode, the first instruction 16 bytes below 4 GiB; all but the bootstrap processor wait to be started. Table "IA-32 and Intel 64 Processor States Following Power-up".
+ */
 export const powerUp = (core: Core): void => {
   clear(core, { cr0: CR0.ET | CR0.NW | CR0.CD, cr4: 0, efer: 0 })
+  realMode(core)
+  if (!core.apic.isBootstrap()) core.i32[system.activity >> 2] = activity.waitForSipi
+}
+
+/** What INIT leaves alone: the FPU and what belongs to it, the TSC, and MSRs but IA32_EFER. */
+const surviving: readonly Part[] = [
+  time,
+  [at.xcr0, at.system],
+  [system.tscOffset, system.shadow],
+  [system.msrs, system.pdptes],
+  [at.vectors, at.end]
+]
+
+/**
+ * INIT. SDM vol. 3A, "Processor State After Reset": as after power-up, except that "the internal caches, MSRs, MTRRs, and x87 FPU state are
+ * left unchanged"; so are CR0.CD and CR0.NW. The processor waits to be started.
+ */
+export const initialize = (core: Core): void => {
+  const cached = core.low(at.cr0) & (CR0.CD | CR0.NW)
+  keeping(core, surviving, () => core.i32.fill(0, at.general >> 2, at.end >> 2))
+  begin(core, { cr0: CR0.ET | cached, cr4: 0, efer: 0 })
+  core.apic.resetByInit()
+  realMode(core)
+  core.i32[system.activity >> 2] = activity.waitForSipi
+}
+
+/** A start-up message: "the vector ... an address of 000VV000H", in real-address mode. SDM vol. 3A, "Typical AP Initialization Sequence". */
+export const startUp = (core: Core, vector: number): void => {
+  core.setSegment(segments.cs, vector << 8, 0x9b, 0xffff, vector << 12, 0)
+  core.set(at.rip, 0, 0)
+  core.i32[system.activity >> 2] = activity.active
+}
+
+const realMode = (core: Core): void => {
   for (const segment of [segments.ss, ...dataSegments]) core.setSegment(segment, 0, 0x93, 0xffff, 0, 0)
   core.setSegment(segments.cs, 0xf000, 0x9b, 0xffff, 0xffff_0000 | 0, 0)
   core.set(system.gdtrLimit, 0xffff, 0)

@@ -1,4 +1,5 @@
 /** A processor with memory and page tables, and nothing else: what a reading needs to run. */
+import { DecodedPages } from "../../../../src/hal/x86_64/memory/DecodedPages.ts"
 import { layout, makeMemory, pageSize } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
 import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
@@ -25,6 +26,7 @@ export class Guest {
   readonly memory: WebAssembly.Memory
   readonly view: DataView
   readonly physical: PhysicalMemory
+  readonly code: DecodedPages
   readonly mmu: Mmu
   readonly reading: Reading
   private tables = root + pageSize
@@ -32,13 +34,13 @@ export class Guest {
   constructor(make: (parts: ReadingParts) => Reading, ramBytes: number, pages: ReadonlyArray<Page>, bus = silentBus) {
     this.memory = makeMemory(ramBytes)
     this.view = new DataView(this.memory.buffer)
-    this.physical = new PhysicalMemory(this.memory, bus, [])
-    this.mmu = new Mmu(this.physical, {
-      codeMapChanged: () => this.reading?.codeMapChanged(),
-      globalsDropped: () => {},
+    this.physical = new PhysicalMemory(this.memory, ramBytes, bus, [])
+    this.code = new DecodedPages(this.physical, {
       codeWritten: (page) => this.reading?.codeWritten(page),
       codeDecoded: () => {}
     })
+    const watcher = { codeMapChanged: () => this.reading?.codeMapChanged(), globalsDropped: () => {} }
+    this.mmu = new Mmu(this.physical, this.code, watcher, layout.translations)
     this.mmu.setRules({ WP: true, SMEP: false, SMAP: false, NXE: true })
     this.mmu.setRoot(root, 0)
     for (const page of pages) this.map(page)
@@ -82,7 +84,7 @@ export class Guest {
   /** Bytes of RAM, of the addresses that are mapped from `base`. What was decoded from them is forgotten. */
   put(at: bigint, base: { readonly at: bigint; readonly physical: number }, bytes: Uint8Array) {
     const physical = base.physical + Number(at - base.at)
-    for (let page = physical >>> 12; page <= (physical + bytes.length - 1) >>> 12; page++) this.mmu.codeChanges(page)
+    for (let page = physical >>> 12; page <= (physical + bytes.length - 1) >>> 12; page++) this.code.changes(page)
     this.view.setInt32(state.attention, 0, true)
     this.ram(physical, bytes.length).set(bytes)
   }
