@@ -26,14 +26,23 @@ export const read = async (file: string, observers: Observers): Promise<First | 
   return badFile(file, "it is no program: neither an ELF file, nor TypeScript by its name")
 }
 
-const readScript = async (file: string, observers: Observers): Promise<First | BadFile> => {
+/** What a TypeScript file exports, by name. */
+export const exportsOf = async (file: string): Promise<ReadonlyMap<string, unknown> | BadFile> => {
+  const bytes = contentsOf(file)
+  if ("_tag" in bytes) return bytes
+  if (!scripts.test(file)) return badFile(file, "it is no TypeScript by its name")
   resolveOwnPackages()
+  const module = await load(resolve(file))
+  return "_tag" in module ? badFile(file, module.why) : new Map(Object.entries(module.exports))
+}
+
+const readScript = async (file: string, observers: Observers): Promise<First | BadFile> => {
+  const exports = await exportsOf(file)
+  if ("_tag" in exports) return exports
   const path = resolve(file)
-  const module = await load(path)
-  if ("_tag" in module) return badFile(file, module.why)
   const { isRootTask } = await import("../user/RootTask.ts")
-  if (!("default" in module.exports)) return badFile(file, "it exports no root task: nothing is exported by default")
-  const root = module.exports.default
+  if (!exports.has("default")) return badFile(file, "it exports no root task: nothing is exported by default")
+  const root = exports.get("default")
   if (!isRootTask(root)) return badFile(file, "what it exports by default is no root task: make one with rootTask")
   const contents: Record<string, Uint8Array> = {}
   for (const [name, wanted] of Object.entries(root.files)) {

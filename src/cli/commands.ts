@@ -85,3 +85,38 @@ Exit codes:
   3  the machine stopped with a report
   4  the instructions that were allowed were used up`
 }
+
+const systemOption = { value: "NAME", short: "s", is: "which of several systems that the file exports" } as const
+
+const systemFile: Command["arguments"] = [["FILE", "a TypeScript file that exports a system made with defineSystem"]]
+
+export const inspect: Command = {
+  name: "inspect",
+  is: "Print the tasks of a system, and who has which capability, as the kernel starts it.",
+  arguments: systemFile,
+  options: {
+    system: systemOption,
+    json: { is: "print the capabilities as JSON" },
+    help: { short: "h", is: "print this help" }
+  },
+  notes: `Nothing of the system runs. Rights are named as a program names them; a badge is what a receiver is told of a sender.
+
+Exit codes:
+  0  it was printed
+  2  the command or its file was nothing that can be inspected`
+}
+
+export const exportSystem: Command = {
+  name: "export",
+  is: "Write a system in a language that other tools read.",
+  arguments: systemFile,
+  options: {
+    capdl: { is: "as a CapDL specification: objects, capabilities, mappings" },
+    output: { value: "FILE", short: "o", is: "write to this file (default: stdout)" },
+    system: systemOption,
+    help: { short: "h", is: "print this help" }
+  },
+  notes: `Exit codes:
+  0  it was written
+  2  the command or a file was nothing that can be exported`
+}

@@ -1,7 +1,7 @@
 /** The command line. What a command needs is loaded when it is run, so that the rest answers at once. */
 import { readFileSync } from "node:fs"
 import { type Command, type Given, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
-import { exitCodes, getLinux, machine, run } from "./commands.ts"
+import { exitCodes, exportSystem, getLinux, inspect, machine, run } from "./commands.ts"
 
 const program = "skyscope"
 
@@ -9,7 +9,9 @@ const program = "skyscope"
 const starts: ReadonlyArray<readonly [Command, () => Promise<{ readonly start: Start }>]> = [
   [run, () => import("./run.ts")],
   [machine, () => import("./machine.ts")],
-  [getLinux, () => import("./getLinux.ts")]
+  [getLinux, () => import("./getLinux.ts")],
+  [inspect, () => import("./inspect.ts")],
+  [exportSystem, () => import("./export.ts")]
 ]
 type Start = (given: Given) => Promise<number | UsageError>
 

@@ -7,8 +7,10 @@
 import { gateRom } from "../types/Architecture.ts"
 import { type ObjectType, objectTypes } from "../types/ObjectType.ts"
 import type { TaskSpec, Thing } from "../types/System.ts"
+import { distribution, type Entry } from "./Distribution.ts"
 import { addressOfSlot } from "./Shared.ts"
-import { distribution, type Entry, isProtocol, type System } from "./System.ts"
+import { cnodeBits, turn } from "./Spawn.ts"
+import { isProtocol, type System } from "./System.ts"
 
 /** The system as capDL. What the tasks' common starter keeps is no part of it. */
 export const toCapdl = (system: System): string => {
@@ -72,11 +74,8 @@ const named = (type: ObjectType, size: number): string => {
 
 const bufferAddress = gateRom.address + 2 ** gateRom.bits
 
-/** Slots of a task's CNode, as a power of 2; a guard of 0 is for the other bits of a capability pointer. */
-const cnodeBits = 8
-
 const taskObjects = (task: string, { priority, time, memory }: TaskSpec): ReadonlyArray<string> => {
-  const { budget, period } = time ?? { budget: 5000, period: 5000 }
+  const { budget, period } = time ?? turn
   const name = id(task)
   const registers = `addr: ${hex(bufferAddress)}, ip: ${hex(gateRom.address)}, sp: 0x0`
   return [
@@ -92,6 +91,7 @@ const threadCaps = (task: string): ReadonlyArray<string> => {
   const name = id(task)
   return [
     `  ${name}_thread {`,
+    // The guard is for the other bits of a capability pointer.
     `    cspace: ${name}_table (guard: 0, guard_size: ${64 - cnodeBits})`,
     `    vspace: ${name}_space`,
     `    ipc_buffer_slot: ${name}_buffer (RW)`,

@@ -143,7 +143,7 @@ const stackTop = 0x7fff_fff0_0000
 const window = 0x6000_0000_0000
 
 /** A task's CNode has 2^cnodeBits slots: what it was given, its own CNode, its memory, and room. */
-const cnodeBits = 8
+export const cnodeBits = 8
 
 /** The objects of a task, with what it was given in its slots from 1 on. */
 const prepare = Effect.fnUntraced(function* ({ name, gives, faultHandler }: Options<Caps>) {
@@ -206,9 +206,12 @@ const start = Effect.fnUntraced(function* (
     authority
   })
   yield* TCB_WriteRegisters(task.tcb, { rflags: interruptsOn, ...registers })
-  yield* SchedControl_Configure(schedControl, task.schedContext, task.tcb, time ?? { budget: 5000, period: 5000 })
+  yield* SchedControl_Configure(schedControl, task.schedContext, task.tcb, time ?? turn)
   yield* TCB_Resume(task.tcb)
 })
+
+/** The time of a task that says nothing of it: turns with its equals. */
+export const turn: SchedulingParameters = { budget: 5000, period: 5000 }
 
 /** RFLAGS.IF, and bit 1, which is always 1. */
 const interruptsOn = 0x202n

@@ -14,10 +14,8 @@
  */
 import { Effect } from "effect"
 import { type AnyCap, type Cap, kindOf, vouchedUnsafe } from "../types/Capability.ts"
-import type { Kind, RightOf } from "../types/Kind.ts"
-import { objectTypes } from "../types/ObjectType.ts"
+import type { RightOf } from "../types/Kind.ts"
 import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
-import * as Rights from "../types/Rights.ts"
 import type { CapsIn, Checked, Grant, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import { BootInfo } from "./BootInfo.ts"
@@ -35,14 +33,21 @@ export const task = <const S extends Slots, A, E, R>(
   body: (caps: CapsIn<S>) => Effect.Effect<A, E, R>
 ): Task<S, Exclude<R, Syscalls | Allocator>> => ({ slots, body })
 
+const typeId = "~skyscope/System"
+
 /** A system that the compiler has found to be in order. */
 export interface System<S extends Spec = Spec> {
+  readonly [typeId]: typeof typeId
   readonly spec: S
 }
 
 export const defineSystem = <const S extends Spec>(spec: [S] extends [Checked<S>] ? S : Checked<S>): System<S> => ({
+  [typeId]: typeId,
   spec: spec as S
 })
+
+export const isSystem = (value: unknown): value is System =>
+  typeof value === "object" && value !== null && typeId in value
 
 type Needed = Syscalls | Allocator | Spawner | BootInfo
 
@@ -104,71 +109,11 @@ const startTask = Effect.fnUntraced(function* (
 const bodyOf = ({ body }: Task) => body as (caps: Caps) => Effect.Effect<unknown, unknown, Syscalls | Allocator>
 
 /** A task's grants in the order of its program's slots. */
-const grantsOf = (program: Task, grants: TaskSpec["grants"]): ReadonlyArray<readonly [slot: string, Grant]> =>
+export const grantsOf = (program: Task, grants: TaskSpec["grants"]): ReadonlyArray<readonly [slot: string, Grant]> =>
   Object.keys(program.slots).flatMap((slot) => {
     const grant = grants[slot]
     return grant === undefined ? [] : [[slot, grant] as const]
   })
 
 /** What a task has is in its slots from here on. */
-const firstSlot = 1
-
-/** One capability of one task. */
-export interface Entry {
-  readonly task: string
-  readonly slot: number
-  /** What the program calls it; and what its own thread, table and memory are called. */
-  readonly name: string
-  /** What the system calls what it is of. */
-  readonly object: string
-  readonly kind: Kind
-  readonly rights: ReadonlyArray<string>
-  readonly badge: bigint | undefined
-}
-
-/** Who has what, when a system has been started. */
-export const distribution = ({ spec }: System): ReadonlyArray<Entry> =>
-  Object.entries(spec.tasks).flatMap(([task, { program, grants, memory }]) => {
-    const granted = grantsOf(program, grants).map(([name, { to, rights, badge }], index) => ({
-      ...{ task, slot: firstSlot + index, name, object: to, kind: kindOfObject(spec.objects[to]!) },
-      ...{ rights: inOrder(kindOfObject(spec.objects[to]!), rights), badge }
-    }))
-    const own = (index: number, name: string, kind: Kind, rights: ReadonlyArray<string>): Entry => ({
-      ...{ task, slot: firstSlot + granted.length + index, name, object: `${task}.${name}`, kind, rights },
-      badge: undefined
-    })
-    return [
-      ...granted,
-      own(0, "thread", "TCB", ["run"]),
-      own(1, "table", "CNode", Rights.toNames("CNode", Rights.heldAll("CNode"))),
-      ...(memory === undefined ? [] : [own(2, "memory", "Untyped", ["retype"])])
-    ]
-  })
-
-const inOrder = <K extends Kind>(kind: K, rights: ReadonlyArray<string>): ReadonlyArray<string> =>
-  Rights.toNames(kind, Rights.fromNames(kind, rights as ReadonlyArray<RightOf<K>>))
-
-const kindOfObject = (object: Thing): Kind => {
-  if (isProtocol(object)) return "Endpoint"
-  if (typeof object === "string") return objectTypes[object].makes
-  if ("device" in object) return "Frame"
-  return "ports" in object ? "IOPort" : objectTypes[object[0]].makes
-}
-
-/** The distribution as a table of text, a capability a line. */
-export const show = (system: System): string => {
-  const rows = distribution(system).map(({ task, slot, name, object, kind, rights, badge }) => [
-    ...[task, `${slot}`, name, kind, object, rights.join("+") || "none"],
-    badge === undefined ? "" : `badge ${badge}`
-  ])
-  const table = [["task", "slot", "name", "kind", "object", "rights", ""], ...rows]
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd()
-    )
-    .join("\n")
-}
+export const firstSlot = 1

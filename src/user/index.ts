@@ -16,8 +16,10 @@ export {
   give,
   withRevocable
 } from "./Capabilities.ts"
+export { toCapdl } from "./Capdl.ts"
 export { ask, type NotAnswered } from "./Client.ts"
 export { Console, com1Ports, consoleTask, print, startConsole } from "./Console.ts"
+export { distribution, type Entry, show } from "./Distribution.ts"
 export { Endpoint_Create } from "./Endpoint.ts"
 export { Fault_Receive, Fault_Reply, type FaultReceived } from "./Fault.ts"
 export type { Refusal } from "./Invocation.ts"
@@ -40,7 +42,7 @@ export { reply, replyError, serve } from "./Server.ts"
 export { Shared_Read, Shared_Write } from "./Shared.ts"
 export { type Options, Spawner, type Started, spawn, spawnElf } from "./Spawn.ts"
 export { Syscalls } from "./Syscalls.ts"
-export { defineSystem, distribution, type System, show, startSystem, task } from "./System.ts"
+export { defineSystem, type System, startSystem, task } from "./System.ts"
 export {
   Debug_NameThread,
   SchedContext_Bind,

@@ -75,11 +75,17 @@ describe("skyscope", () => {
     [["run", "one.ts", "--memory", "much"], "'much' is no size: 64M or 1G are"],
     [["run", "one.ts", "--memory", "1M"], "the memory of a machine is a multiple of 64K from 8M to 3G, not 1M"],
     [["run", "one.ts", "--reading", "aloud"], "there is no reading 'aloud'"],
-    [["run", "one.ts", "--max-instructions", "few"], "'few' is no number of instructions"]
+    [["run", "one.ts", "--max-instructions", "few"], "'few' is no number of instructions"],
+    [["inspect"], "'inspect' wants FILE"],
+    [
+      ["inspect", "examples/system.ts", "--system", "other"],
+      "'examples/system.ts' has no system 'other': it has 'system'"
+    ],
+    [["export", "examples/system.ts"], "'export' wants a language: --capdl"]
   ])("refuses %j in a sentence, and says where help is", (typed, sentence) => {
     const { status, stdout, stderr } = skyscope(...typed)
     assert.include(stderr, `skyscope: ${sentence}`)
-    assert.match(stderr, /See 'skyscope (run )?--help'\.\n$/)
+    assert.match(stderr, /See 'skyscope (\w+ )?--help'\.\n$/)
     assert.deepStrictEqual([status, stdout], [2, ""])
   })
 })
@@ -201,6 +207,67 @@ describe("skyscope run", () => {
     const { status, stdout, stderr } = skyscope("run", "examples/hello.ts", "--stats")
     assert.deepStrictEqual([status, stdout], [0, "Hello from a task in TypeScript.\n"])
     assert.match(stderr, /^skyscope: \d+ instructions in \d+ ms, [\d.]+ MIPS\nskyscope: memory [0-9a-f]{16}\n$/)
+  })
+})
+
+describe("skyscope inspect", () => {
+  it("prints a system's tasks, then who has which capability", () => {
+    const { status, stdout, stderr } = skyscope("inspect", "examples/system.ts")
+    const [tasks, capabilities] = stdout.split("\n\n").map((table) => table.split(/ *\n/))
+    assert.include(tasks, "painter  150       2000 of 10000 µs  none")
+    assert.include(tasks, "ringer   50        5000 of 5000 µs   none    hermit")
+    assert.include(capabilities, "reader   4     console   Endpoint      screen          write+grantReply  badge 1")
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  })
+
+  it("prints the capabilities as JSON, when asked", () => {
+    const entries: ReadonlyArray<object> = JSON.parse(skyscope("inspect", "examples/system.ts", "--json").stdout)
+    const [name, object, kind, rights] = ["console", "screen", "Endpoint", ["write", "grantReply"]]
+    assert.deepInclude(entries, { task: "reader", slot: 4, name, object, kind, rights, badge: "1" })
+  })
+
+  const two = `
+    import { defineSystem } from "skyscope"
+    export const one = defineSystem({ objects: {}, tasks: {} })
+    export const other = defineSystem({ objects: {}, tasks: {} })
+  `
+
+  it("takes the system that was asked for by name, if there are several", () => {
+    const file = join(folder, "two.ts")
+    writeFileSync(file, two)
+    assert.include(skyscope("inspect", file).stderr, "two.ts' has 'one', 'other': say which with --system")
+    assert.strictEqual(skyscope("inspect", file, "--system", "other").status, 0)
+  })
+
+  it.each([
+    ["no such file", "nothing.ts", "nothing.ts: there is no such file"],
+    ["an ELF", "examples/pingpong/server.elf", "server.elf: it is no TypeScript by its name"],
+    ["a file without a system", "examples/hello.ts", "hello.ts: it exports no system"]
+  ])("refuses %s", (_name, file, sentence) => {
+    for (const typed of [["inspect", file] as const, ["export", file, "--capdl"] as const]) {
+      const { status, stdout, stderr } = skyscope(...typed)
+      assert.include(stderr, sentence)
+      assert.deepStrictEqual([status, stdout], [2, ""])
+    }
+  })
+})
+
+describe("skyscope export", () => {
+  it("writes a system as CapDL, to stdout or to a file", () => {
+    const { status, stdout } = skyscope("export", "examples/system.ts", "--capdl")
+    assert.match(stdout, /^arch x86_64\n\nobjects \{\n {2}screen = ep\n/)
+    const file = join(folder, "system.cdl")
+    assert.deepStrictEqual(skyscope("export", "examples/system.ts", "--capdl", "-o", file), {
+      status: 0,
+      stdout: "",
+      stderr: ""
+    })
+    assert.deepStrictEqual([status, readFileSync(file, "utf8")], [0, stdout])
+  })
+
+  it("says why a file cannot be written", () => {
+    const { status, stderr } = skyscope("export", "examples/system.ts", "--capdl", "--output", folder)
+    assert.deepStrictEqual([status, stderr], [2, `skyscope: ${folder}: it is a folder\n`])
   })
 })
 
