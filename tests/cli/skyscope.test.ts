@@ -213,7 +213,7 @@ describe("skyscope run", () => {
 describe("skyscope inspect", () => {
   it("prints a system's tasks, then who has which capability", () => {
     const { status, stdout, stderr } = skyscope("inspect", "examples/system.ts")
-    const [tasks, capabilities] = stdout.split("\n\n").map((table) => table.split(/ *\n/))
+    const [tasks = [], capabilities = []] = stdout.split("\n\n").map((table) => table.split(/ *\n/))
     assert.include(tasks, "painter  150       2000 of 10000 µs  none")
     assert.include(tasks, "ringer   50        5000 of 5000 µs   none    hermit")
     assert.include(capabilities, "reader   4     console   Endpoint      screen          write+grantReply  badge 1")
