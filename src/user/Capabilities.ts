@@ -59,6 +59,23 @@ export const Cap_CopyInto = <C extends AnyCap, const L extends ReadonlyArray<str
 ): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, L[number]>> =>
   Effect.flatMap(Allocator, (allocator) => copy(allocator, source, rights, there(place)))
 
+/** A marked copy in another capability space: whoever has that uses it by its index there. */
+export const Cap_MintInto = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+  place: Place,
+  source: C,
+  rights: Keep<C, "Cap_MintInto", L>,
+  mark: Mark<C, "Cap_MintInto">
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, L[number]>> =>
+  Effect.flatMap(Allocator, (allocator) => {
+    const { root, index, depth } = there(place)
+    return Effect.asVoid(
+      invoke(CNode.Mint, root, {
+        ...{ destIndex: index, destDepth: depth, srcIndex: pointer(source), srcDepth: allocator.depth },
+        ...{ rights: keeping(source, rights), badge: markWord(mark), srcRoot: allocator.cnode }
+      })
+    )
+  })
+
 /** A copy with all rights of the source, in another capability space. */
 export const give = <C extends AnyCap>(
   place: Place,
@@ -75,7 +92,7 @@ export const give = <C extends AnyCap>(
 export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>>(
   source: C,
   rights: Keep<C, "Cap_Mint", L>,
-  mark: Mark<C>
+  mark: Mark<C, "Cap_Mint">
 ): Effect.Effect<Marked<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
     Effect.map(
@@ -95,14 +112,14 @@ export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>
   )
 
 /** What a copy can be marked with. */
-export type Mark<C> =
+export type Mark<C, Call extends string> =
   KindOf<C> extends "Endpoint" | "Notification"
     ? C extends Badged
-      ? `⛔ Cap_Mint: this ${KindOf<C>} capability has a badge, and gets no other`
+      ? `⛔ ${Call}: this ${KindOf<C>} capability has a badge, and gets no other`
       : { readonly badge: bigint }
     : KindOf<C> extends "CNode"
       ? { readonly guard: bigint; readonly guardBits: number }
-      : `⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got ${KindOf<C>}`
+      : `⛔ ${Call} marks an Endpoint, a Notification or a CNode capability, got ${KindOf<C>}`
 
 /** Delete a capability that was given up. If it was the last to its object, the object is no more. */
 export const Cap_Delete = <C extends AnyCap>(
@@ -135,6 +152,89 @@ export const Cap_Move = <C extends AnyCap>(
       }
     )
   })
+
+/** Mark a capability that was given up, in its place. It holds what it held. */
+export const Cap_Mutate = <C extends AnyCap>(
+  cap: NeedSpent<C, "Cap_Mutate">,
+  mark: Mark<C, "Cap_Mutate">
+): Effect.Effect<Marked<C, RightsOf<C>>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.flatMap(allocator.slots(1), (slot) => {
+      const given = inPlace(cap)
+      return invoke(CNode.Mutate, allocator.cnode, {
+        ...{ destIndex: slot, destDepth: allocator.depth, srcIndex: cptrOf(given), srcDepth: allocator.depth },
+        ...{ badge: markWord(mark), srcRoot: allocator.cnode }
+      }).pipe(
+        Effect.map(() => {
+          end(given)
+          allocator.release(cptrOf(given))
+          return vouchedUnsafe<Marked<C, RightsOf<C>>>(elsewhereUnsafe(given, slot))
+        }),
+        Effect.onError(() => Effect.sync(() => allocator.release(slot)))
+      )
+    })
+  )
+
+/**
+ * Move a capability that was given up to another capability space, and another one to its place, in one step: whoever looks there
+ * finds the one or the other. @returns the other, where the first was.
+ */
+export const Cap_Rotate = <P extends AnyCap, C extends AnyCap>(
+  place: Place,
+  pivot: NeedSpent<P, "Cap_Rotate">,
+  cap: NeedSpent<C, "Cap_Rotate">
+): Effect.Effect<Derived<C, RightsOf<C>>, Refusal, Syscalls | Allocator | Using<P, RightsOf<P>> | Using<C>> =>
+  Effect.flatMap(Allocator, (allocator) => {
+    const [left, given] = [inPlace(pivot), inPlace(cap)]
+    const { root, index, depth } = there(place)
+    const here = { root: allocator.cnode, depth: allocator.depth }
+    return Effect.map(
+      invoke(CNode.Rotate, root, {
+        ...{ destIndex: index, destDepth: depth, destBadge: 0n },
+        ...{ pivotIndex: cptrOf(left), pivotDepth: here.depth, pivotBadge: 0n, pivotRoot: here.root },
+        ...{ srcIndex: cptrOf(given), srcDepth: here.depth, srcRoot: here.root }
+      }),
+      () => {
+        end(left)
+        end(given)
+        allocator.release(cptrOf(given))
+        return vouchedUnsafe<Derived<C, RightsOf<C>>>(elsewhereUnsafe(given, cptrOf(left)))
+      }
+    )
+  })
+
+/** Let those wait no longer who wait to send through copies of an endpoint capability with its badge: their sends come to nothing. */
+export const Cap_CancelBadgedSends = <C extends AnyCap>(
+  endpoint: Need<C, "Cap_CancelBadgedSends", "Endpoint", RightOf<"Endpoint">>
+): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, RightOf<"Endpoint">>> =>
+  Effect.flatMap(Allocator, (allocator) =>
+    Effect.asVoid(
+      invoke(CNode.CancelBadgedSends, allocator.cnode, { index: pointer(endpoint), depth: allocator.depth })
+    )
+  )
+
+/** A slot of another capability space, by the right to delete there. */
+export interface Holder<C, Call extends string> {
+  readonly cnode: Need<C, Call, "CNode", "delete">
+  readonly index: number
+  readonly depth: number
+}
+
+/** Delete what another capability space has in a slot. */
+export const Cap_DeleteFrom = <C extends AnyCap>({
+  cnode,
+  index,
+  depth
+}: Holder<C, "Cap_DeleteFrom">): Effect.Effect<void, Refusal, Syscalls | Using<C, "delete">> =>
+  Effect.asVoid(invoke(CNode.Delete, pointer(cnode), { index: BigInt(index), depth }))
+
+/** Delete all that was derived from what another capability space has in a slot. */
+export const Cap_RevokeFrom = <C extends AnyCap>({
+  cnode,
+  index,
+  depth
+}: Holder<C, "Cap_RevokeFrom">): Effect.Effect<void, Refusal, Syscalls | Using<C, "delete">> =>
+  Effect.asVoid(invoke(CNode.Revoke, pointer(cnode), { index: BigInt(index), depth }))
 
 /** Delete all that was derived from a capability, wherever it is. */
 export const Cap_Revoke = <C extends AnyCap>(

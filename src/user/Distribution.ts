@@ -61,7 +61,7 @@ export const show = (system: System): string =>
 /** When each task runs, what memory it has of its own, and of whom it learns nothing, as a table of text. */
 export const showTasks = ({ spec }: System): string =>
   table(
-    ["task", "priority", "time", "memory", "isolated from"],
+    ["task", "priority", "time", "memory", "learns nothing of"],
     Object.entries(spec.tasks).map(([task, { priority, time = turn, memory }]) => [
       ...[task, `${priority}`, `${time.budget} of ${time.period} µs`],
       memory === undefined ? "none" : `2^${memory} bytes`,

@@ -27,7 +27,8 @@ const transfer = (
   capability: bigint,
   message: Message,
   reply = 0n,
-  receiveInto?: SlotAddress
+  receiveInto?: SlotAddress,
+  destination = 0n
 ): Effect.Effect<Arrived, never, Syscalls> =>
   Effect.flatMap(Syscalls, (syscalls) =>
     syscalls.call({
@@ -37,6 +38,7 @@ const transfer = (
       words: message.words ?? none,
       caps: message.caps === undefined ? none : message.caps.map(pointer),
       reply,
+      destination,
       ...(receiveInto && { receiveInto })
     })
   )
@@ -97,6 +99,34 @@ export const ReplyReceive = <C extends AnyCap, P extends AnyCap>(
   receiveInto?: SlotAddress
 ): Effect.Effect<Arrived, never, Syscalls | Using<C, "read"> | Using<P, "send" | "receive">> =>
   transfer("ReplyRecv", pointer(endpoint), message, pointer(reply), receiveInto)
+
+/**
+ * Take the message of somebody who waits at an endpoint to send, waiting for nobody. The badge of what came is 0 if nobody waits: so
+ * senders have badges where this is used.
+ */
+export const ReceivePoll = <C extends AnyCap, P extends AnyCap | undefined = undefined>(
+  endpoint: Need<C, "ReceivePoll", "Endpoint", "read">,
+  reply?: P extends AnyCap ? Need<P, "ReceivePoll", "Reply", "receive"> : undefined,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, never, Syscalls | Using<C, "read"> | Using<P, "receive">> =>
+  reply === undefined
+    ? transfer("NBWait", pointer(endpoint), {}, 0n, receiveInto)
+    : transfer("NBRecv", pointer(endpoint), {}, pointer(reply), receiveInto)
+
+/**
+ * Send to one endpoint, if somebody waits there to receive, and wait for a message at another, in one system call: as `Send`, then
+ * `Receive`. Nothing runs between the two, so that a thread without time of its own can say that it is ready.
+ */
+export const SendReceive = <D extends AnyCap, C extends AnyCap, P extends AnyCap | undefined = undefined>(
+  destination: Need<D, "SendReceive", "Endpoint", "write">,
+  message: Message,
+  endpoint: Need<C, "SendReceive", "Endpoint", "read">,
+  reply?: P extends AnyCap ? Need<P, "SendReceive", "Reply", "receive"> : undefined,
+  receiveInto?: SlotAddress
+): Effect.Effect<Arrived, never, Syscalls | Using<D, "write"> | Using<C, "read"> | Using<P, "receive">> =>
+  reply === undefined
+    ? transfer("NBSendWait", pointer(endpoint), message, 0n, receiveInto, pointer(destination))
+    : transfer("NBSendRecv", pointer(endpoint), message, pointer(reply), receiveInto, pointer(destination))
 
 /** Set the bits of the capability's badge in a notification. Whoever waits for it hears of them. */
 export const Signal = <C extends AnyCap>(

@@ -36,13 +36,43 @@ export const IOPort_Create = <C extends AnyCap>(
 export const IOPort_In8 = <C extends AnyCap>(
   ports: Need<C, "IOPort_In8", "IOPort", "in">,
   port: number
-): Effect.Effect<number, Refusal, Syscalls | Using<C, "in">> =>
-  Effect.map(invoke(IOPort.In8, pointer(ports), { port }), ({ result }) => result)
+): Effect.Effect<number, Refusal, Syscalls | Using<C, "in">> => read(IOPort.In8, ports, port)
 
 /** Write a byte to a port. */
 export const IOPort_Out8 = <C extends AnyCap>(
   ports: Need<C, "IOPort_Out8", "IOPort", "out">,
   port: number,
   data: number
-): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> =>
-  Effect.asVoid(invoke(IOPort.Out8, pointer(ports), { port, data }))
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => write(IOPort.Out8, ports, port, data)
+
+/** Read two bytes from a port and those after it. */
+export const IOPort_In16 = <C extends AnyCap>(
+  ports: Need<C, "IOPort_In16", "IOPort", "in">,
+  port: number
+): Effect.Effect<number, Refusal, Syscalls | Using<C, "in">> => read(IOPort.In16, ports, port)
+
+/** Write two bytes to a port and those after it. */
+export const IOPort_Out16 = <C extends AnyCap>(
+  ports: Need<C, "IOPort_Out16", "IOPort", "out">,
+  port: number,
+  data: number
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => write(IOPort.Out16, ports, port, data)
+
+/** Read four bytes from a port and those after it. */
+export const IOPort_In32 = <C extends AnyCap>(
+  ports: Need<C, "IOPort_In32", "IOPort", "in">,
+  port: number
+): Effect.Effect<number, Refusal, Syscalls | Using<C, "in">> => read(IOPort.In32, ports, port)
+
+/** Write four bytes to a port and those after it. */
+export const IOPort_Out32 = <C extends AnyCap>(
+  ports: Need<C, "IOPort_Out32", "IOPort", "out">,
+  port: number,
+  data: number
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => write(IOPort.Out32, ports, port, data)
+
+const read = (method: typeof IOPort.In8, ports: unknown, port: number) =>
+  Effect.map(invoke(method, pointer(ports), { port }), ({ result }) => result)
+
+const write = (method: typeof IOPort.Out8, ports: unknown, port: number, data: number) =>
+  Effect.asVoid(invoke(method, pointer(ports), { port, data }))

@@ -33,6 +33,8 @@ export interface MessageCall {
   readonly syscall: Syscall
   /** What is invoked, or received from. */
   readonly capability: bigint
+  /** What is sent to, by a call that receives from somewhere else. */
+  readonly destination?: bigint
   readonly label: number
   readonly words: ReadonlyArray<bigint>
   /** Extra capabilities: capability pointers. */

@@ -169,6 +169,19 @@ export const SchedContext_Unbind = <S extends AnyCap>(
 ): Effect.Effect<void, Refusal, Syscalls | Using<S, "bind">> =>
   Effect.asVoid(invoke(SchedContext.Unbind, pointer(schedContext), {}))
 
+/** Take a scheduling context from one that runs on it, and leave it to the others. */
+export const SchedContext_UnbindObject = <S extends AnyCap, T extends AnyCap>(
+  schedContext: Need<S, "SchedContext_UnbindObject", "SchedContext", "bind">,
+  object: NeedArgument<T, "SchedContext_UnbindObject", (typeof SchedContext.UnbindObject)["caps"]["object"]>
+): Effect.Effect<void, Refusal, Syscalls | Using<S, "bind"> | Using<T, KindOf<T> extends "TCB" ? "schedule" : never>> =>
+  Effect.asVoid(invoke(SchedContext.UnbindObject, pointer(schedContext), { object: pointer(object) }))
+
+/** Let the thread of a scheduling context run before this one goes on. @returns the microseconds that were used on it. */
+export const SchedContext_YieldTo = <S extends AnyCap>(
+  schedContext: Need<S, "SchedContext_YieldTo", "SchedContext", "consume">
+): Effect.Effect<number, Refusal, Syscalls | Using<S, "consume">> =>
+  Effect.map(invoke(SchedContext.YieldTo, pointer(schedContext), {}), ({ consumed }) => consumed)
+
 /** The microseconds used on a scheduling context since this was last asked. */
 export const SchedContext_Consumed = <S extends AnyCap>(
   schedContext: Need<S, "SchedContext_Consumed", "SchedContext", "consume">

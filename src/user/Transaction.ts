@@ -121,7 +121,7 @@ class MessageTransaction implements Transaction<Arrived> {
 
 const none: ReadonlyArray<bigint> = []
 
-const inRegisters = ({ syscall, capability, label, words, caps, reply }: MessageCall): Request => ({
+const inRegisters = ({ syscall, capability, destination, label, words, caps, reply }: MessageCall): Request => ({
   _tag: "Syscall",
   number: numbers[syscall],
   capability,
@@ -131,7 +131,7 @@ const inRegisters = ({ syscall, capability, label, words, caps, reply }: Message
   mr2: words[2] ?? 0n,
   mr3: words[3] ?? 0n,
   reply,
-  destination: 0n
+  destination: destination ?? 0n
 })
 
 const numbers = Object.fromEntries(

@@ -31,7 +31,8 @@ const methods = new Map(all.map((method) => [method.label, method]))
 const decode = (call: MessageCall): Called => {
   const method = methods.get(call.label)
   if (call.syscall !== "Call" || method === undefined) {
-    return { method: call.syscall, on: call.capability, label: call.label, words: call.words, caps: call.caps }
+    const { capability: on, syscall: method, ...said } = call
+    return { method, on, ...said }
   }
   const words = Object.entries(method.words).map(([name, field], index) => [
     name,

@@ -46,9 +46,9 @@ export const rights = [
   start.mint("client", ["write"], { badge: 1n }, "badged"),
   start.mint("client", ["grant"], { badge: 1n }, "badged"), //! TS2345 ⛔ mint of 'client' cannot keep right 'grant'; this Endpoint capability holds 'write'
   deep.mint("client", [], { badge: 2n }, "again"),
-  deep.mint("badged", [], { badge: 2n }, "again"), //! TS2345 ⛔ Cap_Mint: this Endpoint capability has a badge, and gets no other
+  deep.mint("badged", [], { badge: 2n }, "again"), //! TS2345 ⛔ mint of 'badged': this Endpoint capability has a badge, and gets no other
   start.mint("bell", [], { badge: 1n }, "badged"),
-  start.mint("buffer", [], { badge: 1n }, "badged"), //! TS2345 ⛔ Cap_Mint marks an Endpoint, a Notification or a CNode capability, got Frame
+  start.mint("buffer", [], { badge: 1n }, "badged"), //! TS2345 ⛔ mint of 'buffer' marks an Endpoint, a Notification or a CNode capability, got Frame
   start.copy("bell", [], "again"),
   start.copy("memory", [], "again") //! TS2345 ⛔ copy of 'memory' does not count this memory: take from it with Untyped_Carve, or let Untyped_Uncount give up the count
 ]
