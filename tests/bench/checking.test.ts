@@ -3,7 +3,7 @@ import { assert, describe, it } from "vitest"
 import { programs, seconds } from "../../bench/checking.ts"
 
 describe("the compiler has enough of itself for a", () => {
-  it.each(Object.keys(programs))("%s", (name) => {
+  it.each(Object.keys(programs))("%s", { timeout: 120_000 }, (name) => {
     assert.isAbove(seconds(programs[name]!, 1), 0)
   })
 })
