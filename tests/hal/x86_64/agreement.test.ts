@@ -1,12 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
-import { contextBytes, layout, translation } from "../../../src/hal/x86_64/memory/layout.ts"
-import { entry } from "../../../src/hal/x86_64/memory/Tlb.ts"
-import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
+import { describe, it } from "@effect/vitest"
 import type { MakeReading } from "../../../src/hal/x86_64/processor/Reading.ts"
-import { at, registerNames } from "../../../src/hal/x86_64/processor/State.ts"
 import { writeControl } from "../../../src/hal/x86_64/system/control.ts"
 import { msrAt } from "../../../src/hal/x86_64/system/msr.ts"
 import { CR0, CR4, EFER } from "../../../src/hal/x86_64/system/registers.ts"
+import { type Chance, chance, compare, others, seeds } from "./agreement.ts"
 import {
   asUser,
   Board,
@@ -18,23 +15,11 @@ import {
   P,
   pml4,
   RW,
-  readings,
   stackTop,
   tss,
   US,
   withTables
 } from "./board.ts"
-
-/** The same numbers for the same seed. */
-const chance = (seed: number) => {
-  let state = seed * 2_654_435_761
-  const below = (n: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    return Math.floor(((state >>> 0) / 2 ** 32) * n)
-  }
-  return { below, of: <A>(list: readonly A[]): A => list[below(list.length)]! }
-}
-type Chance = ReturnType<typeof chance>
 
 const slots = 64
 const slotBytes = 16
@@ -174,52 +159,13 @@ const asProgram = (board: Board): Board => {
   return board
 }
 
-/** What software sees at once. */
-const registersOf = (board: Board) => ({
-  count: board.machine.instructions,
-  registers: [...registerNames, "rip" as const].map((name) => board.get(name).toString(16)),
-  flags: board.machine.core.rflags(),
-  cr2: board.word(at.cr2),
-  mode: board.machine.core.low(at.mode)
-})
-
-/** What it could find out: memory, and what is cached; but not the flag of decoded code, which only readings see. */
-const hiddenIn = ({ machine }: Board) => {
-  const words = machine.memory.i32
-  const end = (layout.translations + translation.contexts * contextBytes) >> 2
-  let cached = 0
-  for (let n = layout.translations >> 2; n < end; n += entry.bytes / 4) {
-    if (words[n]! & entry.empty) continue
-    cached = Math.imul(cached ^ (words[n]! & ~entry.code) ^ words[n + 2]! ^ words[n + 3]! ^ n, 0x9e37_79b1) | 0
-  }
-  return { memory: machine.memoryHash(), cached }
-}
-
 const rings: readonly Ring[] = [0, 3]
-const others = Object.entries(readings).filter(([name]) => name !== "plain")
-const { READINGS_CAMPAIGN = "6" } = process.env
-const seeds = Number(READINGS_CAMPAIGN)
-
 describe.each(rings)("in ring %s the readings agree about everything, after any number of instructions", (ring) => {
   it.each(others)(
     "plain and %s",
     (_name, reading) => {
-      for (let seed = 1; seed <= seeds; seed++) compare(seed, ring, reading)
+      for (let seed = 1; seed <= seeds; seed++) compare(seed, (made) => aProgram(seed, ring, made), reading)
     },
     600_000
   )
 })
-
-const compare = (seed: number, ring: Ring, reading: MakeReading): void => {
-  const [expected, found] = [aProgram(seed, ring, makePlain), aProgram(seed, ring, reading)]
-  const c = chance(seed + 1000)
-  for (let count = 0; count < 1500; ) {
-    count += 1 + c.below(c.of([3, 50, 600]))
-    const where = `seed ${seed}, ${count} instructions`
-    const stops = [expected.machine.run(count), found.machine.run(count)]
-    assert.deepStrictEqual(stops[1], stops[0], where)
-    assert.deepStrictEqual(registersOf(found), registersOf(expected), where)
-    if (stops[0]!._tag !== "Limit") break
-  }
-  assert.deepStrictEqual(hiddenIn(found), hiddenIn(expected), `seed ${seed}`)
-}

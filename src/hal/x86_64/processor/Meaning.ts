@@ -152,6 +152,8 @@ export interface LegacyMode {
   readonly stack: 16 | 32
   /** Selectors lead to descriptors: neither real-address nor virtual-8086 mode. */
   readonly isProtected: boolean
+  /** ES, CS, SS and DS are the whole 4 GiB, for every access that they are for: what they say of an address need not be asked. */
+  readonly isFlat: boolean
 }
 
 export type Privilege = 0 | 1 | 2 | 3

@@ -71,6 +71,8 @@ export const at = {
   // What else privileged code sees: `system/registers.ts`.
   system:         0x1e8,
 
+  /** What ES CS SS DS FS GS allow outside of 64-bit mode, 16 bytes each: `bounds`. */
+  bounds:         0x780,
   /** XMM0 to XMM15, 16 bytes each; then the upper halves of YMM0 to YMM15. */
   vectors:        0x800,
   vectorsHigh:    0x900,
@@ -92,6 +94,13 @@ export const segment = {
   base:     8,
   bytes:    16
 } as const
+
+/**
+ * The first and the last offset that may be read in a segment, and written: what follows from its limit and access rights (segmentation.ts).
+ * Where nothing is allowed, the first is the highest and the last is 0. In bytes; each is u32.
+ */
+// biome-ignore format: a table
+export const bounds = { readFirst: 0, readLast: 4, writeFirst: 8, writeLast: 12, bytes: 16 } as const
 
 /** From one XMM register to the next. */
 export const vectorBytes = 16
@@ -154,7 +163,8 @@ export const modeNumber = (mode: Mode): number =>
     : (mode.bits === 32 ? code32 : 0) |
       mode.privilege |
       (mode.stack === 32 ? stack32 : 0) |
-      (mode.isProtected ? 0 : real)
+      (mode.isProtected ? 0 : real) |
+      (mode.isFlat ? flat : 0)
 export const modeOf = (number: number): Mode => {
   const privilege = (number & 3) as Privilege
   if (number & longMode) return { bits: 64, privilege }
@@ -162,9 +172,12 @@ export const modeOf = (number: number): Mode => {
     bits: number & code32 ? 32 : 16,
     privilege,
     stack: number & stack32 ? 32 : 16,
-    isProtected: (number & real) === 0
+    isProtected: (number & real) === 0,
+    isFlat: (number & flat) !== 0
   }
 }
-const [code32, longMode, stack32, real] = [4, 8, 16, 32] as const
+const [code32, longMode, stack32, real, flat] = [4, 8, 16, 32, 64] as const
+/** The number of any mode is less. */
+export const modeNumbers = 128
 /** The mode with this number is 64-bit mode. */
 export const isLong = (number: number): boolean => (number & longMode) !== 0

@@ -4,7 +4,15 @@
  * In comes a meaning; out come the steps that may stop the instruction, in their order, and what is written if none of them does.
  */
 import { loadOf, type Node, type Truth, type Value, type Vector } from "./Graph.ts"
-import { type Decoded, type Immediate, type Memory, type Register, type Relative, segmentBase } from "./Instruction.ts"
+import {
+  type Decoded,
+  type Immediate,
+  legacySegmentBase,
+  type Memory,
+  type Register,
+  type Relative,
+  segmentBase
+} from "./Instruction.ts"
 import type {
   Condition,
   Exception,
@@ -17,7 +25,8 @@ import type {
   SystemName,
   Width
 } from "./Meaning.ts"
-import { at, stateWords } from "./State.ts"
+import { at, bounds, segment, segments, stateWords } from "./State.ts"
+import { refusal } from "./segmentation.ts"
 import { VectorGraph } from "./VectorGraph.ts"
 import type { VectorFunction } from "./vectorFunctions.ts"
 
@@ -33,6 +42,12 @@ export interface Load extends Access {
   /** Where the bytes are, for the store that follows if `modifies`. */
   readonly host: Node
   modifies: boolean
+  readonly guard: Guard | undefined
+}
+/** The step that asks the segment whether it may be read, and what that step asks if it is written as well. */
+interface Guard {
+  readonly step: Raise
+  readonly ifWritten: Truth
 }
 export interface Store extends Access {
   readonly kind: "store"
@@ -43,7 +58,7 @@ export interface Store extends Access {
 export interface Raise {
   readonly kind: "raise"
   readonly exception: Exception
-  readonly when: Truth
+  when: Truth
 }
 /** If `when`, the rest is left out. */
 export interface Skip {
@@ -87,6 +102,8 @@ export interface SystemOperation {
 
 export abstract class Lowering extends VectorGraph implements Machine<Value, Truth, Vector> {
   abstract readonly mode: Mode
+  /** The same, for what of an operand follows from it: the meaning has not looked. */
+  protected abstract readonly codeMode: Mode
 
   /** What the meaning said so far, since `begin`. */
   steps: Array<Step> = []
@@ -135,9 +152,15 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
     return this.state(offset, width)
   }
 
-  /** Of 64-bit mode: only FS and GS have one. */
   private segmentBase(operand: Memory): Value {
-    return hasBase(operand) ? this.state(segmentBase(operand.segment), 64) : this.constant(0n)
+    if (this.codeMode.bits === 64)
+      return hasBase(operand) ? this.state(segmentBase(operand.segment), 64) : this.constant(0n)
+    return this.isFlat(operand) ? this.constant(0n) : this.state(legacySegmentBase(operand.segment), 64)
+  }
+
+  /** ES, SS and DS, where they are the whole 4 GiB. CS is not for writing. */
+  private isFlat({ segment }: Memory): boolean {
+    return this.codeMode.bits !== 64 && this.codeMode.isFlat && !hasBase({ segment }) && segment !== segments.cs
   }
 
   // ---- operands and memory
@@ -167,19 +190,46 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   }
 
   linear(operand: Operand, by?: Value): Value {
-    return this.add(this.address(operand, by), this.segmentBase(operand as Memory))
+    const address = this.add(this.address(operand, by), this.segmentBase(operand as Memory))
+    return this.codeMode.bits === 64 ? address : this.low(address, 32)
   }
 
-  /** What is lowered is code of 64-bit mode. */
-  reach() {}
+  reach(memory: Operand, bytes: number, writes: boolean) {
+    this.guard(memory as Memory, bytes, writes)
+  }
+
+  /** Outside of 64-bit mode, the step that asks the segment of an access; and what it asks of one that writes. */
+  private guard(memory: Memory, bytes: number, writes: boolean, by?: Value): Guard | undefined {
+    if (this.codeMode.bits === 64) return undefined
+    const first = this.address(memory, by)
+    const ifWritten = this.isOutside(memory, first, bytes, true)
+    const when = writes ? ifWritten : this.isOutside(memory, first, bytes, false)
+    if (this.isNever(when)) return undefined
+    const step: Raise = { kind: "raise", exception: refusal(memory.segment), when }
+    this.steps.push(step)
+    return { step, ifWritten }
+  }
+
+  private isOutside(memory: Memory, first: Value, bytes: number, writes: boolean): Truth {
+    if (this.isFlat(memory)) {
+      const end = 2n ** 32n - BigInt(bytes)
+      return memory.addressWidth === 16 || bytes === 1 ? this.truth(false) : this.below(this.constant(end), first)
+    }
+    const of = at.bounds + memory.segment * bounds.bytes
+    const lowest = this.state(of + (writes ? bounds.writeFirst : bounds.readFirst), 32)
+    const highest = this.state(of + (writes ? bounds.writeLast : bounds.readLast), 32)
+    const last = this.add(first, this.constant(BigInt(bytes - 1)))
+    return this.either(this.below(first, lowest), this.below(highest, last))
+  }
 
   load(memory: Operand, width: Width, by?: Value): Value {
     return this.loadStep(memory, width, this.bound(width), by)
   }
   private loadStep<A extends Value | Vector>(memory: Operand, width: Width | 128, result: A, by?: Value): A {
+    const guard = this.guard(memory as Memory, width / 8, false, by)
     const address = this.linear(memory, by)
     const host = this.boundHost()
-    this.steps.push({ kind: "load", memory: memory as Memory, address, width, result, host, modifies: false })
+    this.steps.push({ kind: "load", memory: memory as Memory, address, width, result, host, guard, modifies: false })
     return result
   }
 
@@ -214,8 +264,12 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   private storeStep(memory: Operand, value: Value | Vector, width: Width | 128, by?: Value) {
     const address = this.linear(memory, by)
     const loads = this.steps.filter((step) => step.kind === "load" && step.memory === memory) as ReadonlyArray<Load>
-    for (const load of loads) load.modifies = true
+    for (const load of loads) {
+      load.modifies = true
+      if (load.guard !== undefined) load.guard.step.when = load.guard.ifWritten
+    }
     const host = loads.find((load) => load.address === address && load.width === width)?.host
+    if (host === undefined) this.guard(memory as Memory, width / 8, true, by)
     this.stores.push({ kind: "store", memory: memory as Memory, address, width, value, host })
   }
 
@@ -235,8 +289,17 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
 
   // ---- control
 
-  jump(to: Value, when?: Truth) {
-    this.target = { to, when }
+  jump(to: Value, when: Truth = this.truth(true)) {
+    if (this.codeMode.bits !== 64 && !this.codeMode.isFlat) {
+      const limit = this.state(at.segment + segments.cs * segment.bytes + segment.limit, 32)
+      this.raise("#GP(0)", this.both(when, this.below(limit, this.inCode(to))))
+    }
+    this.target = { to, when: when.operation === "const" && when.value !== 0n ? undefined : when }
+  }
+
+  /** A target as an offset in the code segment. */
+  protected inCode(to: Value): Value {
+    return to
   }
   skip(when: Truth) {
     if (!this.isNever(when)) this.steps.push({ kind: "skip", when })
@@ -254,7 +317,7 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
 }
 
 /** A segment of 64-bit mode without a base. */
-export const hasBase = ({ segment }: Memory): boolean => segment === 4 || segment === 5
+export const hasBase = ({ segment }: Pick<Memory, "segment">): boolean => segment === 4 || segment === 5
 
 /** The absent part of an address. */
 export const isAbsent = (offset: number): boolean => offset === at.zero

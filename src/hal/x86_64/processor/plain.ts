@@ -228,12 +228,17 @@ class Plain implements Reading {
       vector(operand) {
         const decoded = operand as Decoded
         if (decoded.kind === "reg") return plain.get(decoded.offset, 128)
+        reach(decoded, 16, isModified(decoded))
         return plain.load(linear(decoded), 128, memoryOf(decoded).segment, isModified(decoded))
       },
       setVector(operand, value) {
         const decoded = operand as Decoded
-        if (decoded.kind === "reg") pending.writes.push(() => plain.set(decoded.offset, value, 128))
-        else pending.stores.push({ address: linear(decoded), value, width: 128, segment: memoryOf(decoded).segment })
+        if (decoded.kind === "reg") {
+          pending.writes.push(() => plain.set(decoded.offset, value, 128))
+          return
+        }
+        reach(decoded, 16, true)
+        pending.stores.push({ address: linear(decoded), value, width: 128, segment: memoryOf(decoded).segment })
       },
       literal: (constant) => Number(machine.read(constant)),
       compute(name, ...inputs) {

@@ -9,7 +9,8 @@ import type { Mmu } from "../memory/Mmu.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
 import type { Mode, Privilege } from "../processor/Meaning.ts"
-import { at, isLong, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
+import { at, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
+import { isFlat, setBounds } from "../processor/segmentation.ts"
 import { msrAt } from "./msr.ts"
 import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
 
@@ -104,9 +105,16 @@ export class Core {
   }
 
   private noteMode(bits: Mode["bits"], privilege: Privilege): void {
-    this.i32[at.mode >> 2] = modeNumber(
-      bits === 64 ? { bits, privilege } : { bits, privilege, stack: this.stackWidth(), isProtected: this.isProtected() }
-    )
+    if (bits === 64) this.i32[at.mode >> 2] = modeNumber({ bits, privilege })
+    else {
+      for (let of = 0; of <= segments.gs; of++) setBounds(this.view, of)
+      this.noteLegacyMode(bits, privilege)
+    }
+  }
+
+  private noteLegacyMode(bits: 16 | 32, privilege: Privilege): void {
+    const [stack, isProtected] = [this.stackWidth(), this.isProtected()]
+    this.i32[at.mode >> 2] = modeNumber({ bits, privilege, stack, isProtected, isFlat: isFlat(this.view) })
   }
 
   /** CR0 has another PE or PG: what CS says of code may be something else now. */
@@ -236,7 +244,10 @@ export class Core {
     this.view.setUint16(offset + segment.access, access, true)
     this.view.setUint32(offset + segment.limit, limit, true)
     this.set(this.segmentBase(of), baseLow, baseHigh)
-    if (of === segments.ss && !isLong(this.i32[at.mode >> 2]!)) this.noteMode(this.mode.bits, this.privilege)
+    const { mode } = this
+    if (mode.bits === 64 || of > segments.gs) return
+    setBounds(this.view, of)
+    this.noteLegacyMode(mode.bits, mode.privilege)
   }
 
   // ---- memory

@@ -5,7 +5,7 @@ import { print } from "../../../../src/hal/x86_64/processor/print.ts"
 import { Random } from "../native/Random.ts"
 import { common, isOfOtherFeature, opinion, undecoded } from "./iced.ts"
 
-const modeOf = (bits: 16 | 32): Mode => ({ bits, privilege: 0, stack: bits, isProtected: true })
+const modeOf = (bits: 16 | 32): Mode => ({ bits, privilege: 0, stack: bits, isProtected: true, isFlat: true })
 const [rip, room] = [0x1800n, 15]
 
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(hex.split(" "), (byte) => Number.parseInt(byte, 16))
@@ -65,7 +65,7 @@ describe("code of 16 bits", () => {
 
 describe("real-address mode", () => {
   it("has neither VEX nor instructions about descriptors", () => {
-    const real: Mode = { bits: 16, privilege: 0, stack: 16, isProtected: false }
+    const real: Mode = { bits: 16, privilege: 0, stack: 16, isProtected: false, isFlat: false }
     expect(["c4 e2 70 f2 c2", "63 c8", "0f 00 d8", "0f 02 c1"].map((hex) => text(hex, real))).toEqual(
       Array(4).fill("invalid")
     )

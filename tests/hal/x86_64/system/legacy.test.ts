@@ -136,7 +136,7 @@ describe.each(Object.entries(readings))("compatibility mode, %s", (_, reading) =
       ...hlt
     )
     expect(board.set("rax", -1n).run(3)).toEqual({ _tag: "Limit" })
-    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true })
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true, isFlat: true })
     expect(board.run(20)).toEqual({ _tag: "Idle" })
     expect([board.get("rax"), board.get("rsp")]).toEqual([2n ** 40n, BigInt(stackTop - 4)])
     expect(board.machine.core.mode).toEqual({ bits: 64, privilege: 0 })
@@ -196,7 +196,7 @@ describe.each(Object.entries(readings))("rings of protected mode, %s", (_, readi
     board.run(19)
     expect(board.get("rsp")).toBe(BigInt(userStack))
     expect(board.get("rbx")).toBe(BigInt(userStack))
-    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 3, stack: 32, isProtected: true })
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 3, stack: 32, isProtected: true, isFlat: false })
   })
 
   it("a call gate takes its parameters to the inner stack, and RET gives them back on both", () => {
@@ -214,7 +214,7 @@ describe.each(Object.entries(readings))("rings of protected mode, %s", (_, readi
     expect(board.get64(0x2_0004) & 0xffffn).toBe(0xabcdn)
     // DS was 2000H; on the monitor's stack it is above SS, ESP, EFLAGS, CS, EIP and ES.
     expect([board.get("rax") & 0xffffn, board.get("rbx")]).toEqual([0x2000n, 0x2000n])
-    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true })
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 0, stack: 32, isProtected: true, isFlat: false })
   })
 })
 
@@ -233,7 +233,7 @@ describe.each(Object.entries(readings))("real-address mode, %s", (_, reading) =>
     const board = new Board(reading)
     powerUp(board.machine.core)
     expect(board.get("rip")).toBe(0xfff0n)
-    expect(board.machine.core.mode).toEqual({ bits: 16, privilege: 0, stack: 16, isProtected: false })
+    expect(board.machine.core.mode).toEqual({ bits: 16, privilege: 0, stack: 16, isProtected: false, isFlat: false })
   })
 
   it("multiplies selectors by 16", () => {

@@ -9,13 +9,14 @@ import { pageBits, pageSize } from "../../memory/layout.ts"
 import { decode } from "../decode.ts"
 import type { Decoded, Instruction } from "../Instruction.ts"
 import type { Mode } from "../Meaning.ts"
-import { at, modeOf, segments } from "../State.ts"
+import { at, isLong, modeNumbers, modeOf, segment, segments } from "../State.ts"
 import type { Generator } from "./generate.ts"
 import { constantsOf, isWide, type KnownFlags } from "./Handler.ts"
 import type { Wanted } from "./HandlerCode.ts"
 import {
   arena,
   builtIn,
+  codeSegments,
   contextOf,
   field,
   header,
@@ -24,6 +25,8 @@ import {
   link,
   microOperationBytes,
   outside,
+  outside16,
+  outside32,
   slot,
   unlinked
 } from "./MicroOperation.ts"
@@ -33,6 +36,12 @@ import type { Facts, Shape, Shapes } from "./Shape.ts"
 interface CodePage {
   readonly page: number
   readonly mode: Mode
+  /**
+   * Wherever code of this mode sees the page, all of it is within its segment, and offsets in it do not wrap around. Else it is the page as
+   * one code segment sees it.
+   */
+  readonly isWhole: boolean
+  readonly key: number
   /** Blocks by where they begin in the page. */
   readonly blocks: Map<number, number>
   /** Blocks of an instruction that goes on in another page: that page too. */
@@ -58,8 +67,8 @@ interface Place {
 /** Longer ones are cut: a block has to be covered by the countdown. */
 const longest = 64
 const longestInstruction = 15
-/** `modeNumber` of 64-bit mode is less. */
-const modes = 16
+const pagesOfMemory = 2 ** 20
+const topOfMemory = 0xffff_ffff
 
 export class Blocks {
   private readonly access: Access
@@ -69,6 +78,15 @@ export class Blocks {
   private readonly u16: Uint16Array
   private readonly i32: Int32Array
   private readonly pages = new Map<number, CodePage>()
+  /** The same by host page. */
+  private readonly seen = new Map<number, CodePage[]>()
+  /** Outside of 64-bit mode: where the code segment begins, its last offset, and the number of the two. */
+  private codeBase = 0
+  private codeLimit = topOfMemory
+  private codeSegment = 0
+  private readonly segmentNumbers = new Map<string, number>()
+  /** A block for what plain execution refuses, in this epoch. */
+  private refused = 0
   /** Micro-operations that wait for a handler, and its number. */
   private readonly waiting: Array<{ readonly microOperation: number; readonly handler: number }> = []
   /** Handlers below this number are there. */
@@ -91,66 +109,133 @@ export class Blocks {
 
   // ---- finding
 
+  /** Running begins: which code a RIP means is settled until it ends. */
+  enter(): void {
+    const { i32 } = this
+    const mode = i32[at.mode >> 2]!
+    const codeSegment = isLong(mode) ? 0 : this.codeSegmentInForce()
+    i32[slot.context >> 2] = contextOf(i32[at.executeTable >> 2]!, mode, codeSegment)
+  }
+
+  /** A number for the base and the limit of CS. */
+  private codeSegmentInForce(): number {
+    const [base, limit] = [this.i32[codeBaseAt >> 2]! >>> 0, this.i32[codeLimitAt >> 2]! >>> 0]
+    if (base === this.codeBase && limit === this.codeLimit) return this.codeSegment
+    this.codeBase = base
+    this.codeLimit = limit
+    this.codeSegment = base === 0 && limit === topOfMemory ? 0 : this.segmentNumber(`${base} ${limit}`)
+    return this.codeSegment
+  }
+
+  private segmentNumber(name: string): number {
+    const known = this.segmentNumbers.get(name)
+    if (known !== undefined) return known
+    if (this.segmentNumbers.size + 1 === codeSegments) {
+      this.segmentNumbers.clear()
+      this.dropAll()
+    }
+    const number = this.segmentNumbers.size + 1
+    this.segmentNumbers.set(name, number)
+    return number
+  }
+
   /** The block at RIP, or `fault`. `slot.page` is set for it. */
   locate(): number {
-    const { i32 } = this
+    const { i32, u16 } = this
     const lo = i32[at.rip >> 2]!
     const hi = i32[(at.rip >> 2) + 1]!
-    i32[slot.page >> 2] = lo & -pageSize
-    i32[(slot.page >> 2) + 1] = hi
-    const context = contextOf(i32[at.executeTable >> 2]!, i32[at.mode >> 2]!)
+    const context = i32[slot.context >> 2]!
     const hash = lo ^ (lo >>> jumpCache.fold) ^ (context >>> jumpCache.contextFold)
     const cached = (jumpCache.at + (hash & (jumpCache.entries - 1)) * jumpCache.bytes) >> 2
-    if (i32[cached] === lo && i32[cached + 1] === hi && i32[cached + (jumpCache.context >> 2)] === context)
-      return i32[cached + (jumpCache.block >> 2)]!
-    const block = this.find(lo, hi)
+    const isCached = i32[cached] === lo && i32[cached + 1] === hi && i32[cached + (jumpCache.context >> 2)] === context
+    const block = isCached ? i32[cached + (jumpCache.block >> 2)]! : this.find(lo, hi)
     if (block === fault) return fault
-    i32[cached] = lo
-    i32[cached + 1] = hi
-    i32[cached + (jumpCache.block >> 2)] = block
-    i32[cached + (jumpCache.context >> 2)] = context
+    if (!isCached) {
+      i32[cached] = lo
+      i32[cached + 1] = hi
+      i32[cached + (jumpCache.block >> 2)] = block
+      i32[cached + (jumpCache.context >> 2)] = context
+    }
+    const page = (lo >>> 0) - u16[(block + field.here) >> 1]!
+    i32[slot.page >> 2] = page
+    i32[(slot.page >> 2) + 1] = page < 0 ? hi - 1 : hi
     return block
   }
 
   private find(lo: number, hi: number): number {
-    const host = this.access.execute(lo, hi)
+    const { isLong, linear, room } = this.codeAt(lo)
+    if (room <= 0) return this.refusal()
+    const host = this.access.execute(linear, hi)
     if (host === fault) return fault
-    const page = this.pageOf(host >>> pageBits)
-    const offset = lo & (pageSize - 1)
+    const offset = linear & (pageSize - 1)
+    const page = this.pageOf(host >>> pageBits, isLong || this.isWhole((lo >>> 0) - offset))
     const known = page.blocks.get(offset)
     if (known !== undefined) return known
     const crossing = page.crossing.get(offset)
     if (crossing === undefined) {
-      const places = this.places(page, host)
+      const places = this.places(page, host, room)
       if (places !== "incomplete") return this.make(page, offset, places)
+      if (room < pageSize - offset) return this.refusal()
     }
-    return this.findCrossing(page, offset, lo, hi)
+    return this.findCrossing(page, offset, linear, hi)
+  }
+
+  /** Where the code at RIP is, and how many bytes of it the code segment has. */
+  private codeAt(lo: number): { readonly isLong: boolean; readonly linear: number; readonly room: number } {
+    if (isLong(this.i32[at.mode >> 2]!)) return { isLong: true, linear: lo, room: Number.POSITIVE_INFINITY }
+    return { isLong: false, linear: (this.codeBase + lo) | 0, room: this.codeLimit - (lo >>> 0) + 1 }
+  }
+
+  /** All of the page that begins at this offset in the code segment is in the segment; and in 16-bit code, in its first 64 KiB. */
+  private isWhole(start: number): boolean {
+    const { bits } = modeOf(this.i32[at.mode >> 2]!)
+    return start >= 0 && start + pageSize - 1 <= Math.min(this.codeLimit, bits === 16 ? 0xffff : topOfMemory)
+  }
+
+  /** No block: plain execution says which exception is raised. */
+  private refusal(): number {
+    if (this.refused !== 0) return this.refused
+    if (this.isFull()) this.dropAll()
+    this.refused = this.free + headerBytes
+    this.free = this.refused
+    this.i32[(this.refused + header.heat) >> 2] = -1
+    this.i32[(this.refused + header.crossing) >> 2] = 1
+    this.putPlain(0)
+    return this.refused
   }
 
   private findCrossing(page: CodePage, offset: number, lo: number, hi: number): number {
+    const { isLong, room } = this.codeAt(this.i32[at.rip >> 2]!)
     const next = ((lo & -pageSize) + pageSize) | 0
-    const host = this.access.execute(next, next === 0 ? (hi + 1) | 0 : hi)
+    const host = this.access.execute(next, isLong && next === 0 ? (hi + 1) | 0 : hi)
     if (host === fault) return fault
-    const second = this.pageOf(host >>> pageBits)
+    const second = this.pageOf(host >>> pageBits, isLong)
     const known = page.crossing.get(offset)
-    if (known?.second === second) return known.block
-    const room = pageSize - offset
+    if (known?.second === second) return this.lengthOf(known.block) > room ? this.refusal() : known.block
+    const first = pageSize - offset
     const bytes = new Uint8Array(longestInstruction)
     const from = (page.page << pageBits) >>> 0
     bytes.set(this.u8.subarray(from + offset, from + pageSize))
-    bytes.set(this.u8.subarray(host >>> 0, (host >>> 0) + longestInstruction - room), room)
+    bytes.set(this.u8.subarray(host >>> 0, (host >>> 0) + longestInstruction - first), first)
     const instruction = decode(bytes, 0, longestInstruction, page.mode)
     const places = typeof instruction === "string" ? [] : [this.place(instruction, offset, page.mode)]
+    if (typeof instruction !== "string" && instruction.length > room) return this.refusal()
     return this.make(page, offset, places, second)
   }
 
+  /** Of a block of one instruction. */
+  private lengthOf(block: number): number {
+    return this.u16[(block + field.next) >> 1]! - this.u16[(block + field.here) >> 1]!
+  }
+
   /** The instructions of the block that begins at this host address. None: the first is no instruction. */
-  private places(page: CodePage, host: number): ReadonlyArray<Place> | "incomplete" {
+  private places(page: CodePage, host: number, room: number): ReadonlyArray<Place> | "incomplete" {
     const start = host >>> 0
     const pageAt = start - (start & (pageSize - 1))
+    const end = Math.min(pageAt + pageSize, start + room)
     const places: Array<Place> = []
-    for (let from = start; from < pageAt + pageSize && places.length < longest; ) {
-      const instruction = decode(this.u8, from, pageAt + pageSize, page.mode)
+    for (let from = start; from < end && places.length < longest; ) {
+      const instruction = decode(this.u8, from, end, page.mode)
       if (instruction === "incomplete" && places.length === 0) return "incomplete"
       if (typeof instruction === "string") break
       const place = this.place(instruction, from - pageAt, page.mode)
@@ -173,15 +258,28 @@ export class Blocks {
     }
   }
 
-  private pageOf(page: number): CodePage {
+  private pageOf(page: number, isWhole: boolean): CodePage {
     const mode = this.i32[at.mode >> 2]!
-    const key = page * modes + mode
-    let found = this.pages.get(key)
-    if (found === undefined) {
-      found = { page, mode: modeOf(mode), blocks: new Map(), crossing: new Map(), crossedFrom: [], ends: [] }
-      this.pages.set(key, found)
-      this.access.codeDecoded(page)
+    const key = page * modeNumbers + mode + (isWhole ? 0 : (this.codeSegment + 1) * modeNumbers * pagesOfMemory)
+    return this.pages.get(key) ?? this.newPage(page, mode, isWhole, key)
+  }
+
+  private newPage(page: number, mode: number, isWhole: boolean, key: number): CodePage {
+    const found: CodePage = {
+      page,
+      mode: modeOf(mode),
+      isWhole,
+      key,
+      blocks: new Map(),
+      crossing: new Map(),
+      crossedFrom: [],
+      ends: []
     }
+    this.pages.set(key, found)
+    const seen = this.seen.get(page)
+    if (seen === undefined) this.seen.set(page, [found])
+    else seen.push(found)
+    this.access.codeDecoded(page)
     return found
   }
 
@@ -208,12 +306,15 @@ export class Blocks {
     this.i32[(block + header.heat) >> 2] = this.heatAtFirst
     this.i32[(block + header.crossing) >> 2] = Number(second !== undefined)
     if (places.length === 0) this.putPlain(offset)
-    else this.putAll(second === undefined ? page : undefined, places)
+    else this.putAll(page, places, second === undefined && page.isWhole)
     page.ends.push(this.free - microOperationBytes)
     return block
   }
 
-  private putAll(page: CodePage | undefined, places: ReadonlyArray<Place>) {
+  /** With links to other blocks of the page, if `isLinked`. */
+  private putAll(page: CodePage, places: ReadonlyArray<Place>, isLinked: boolean) {
+    const links = isLinked ? page.blocks : noBlocks
+    const { bits } = page.mode
     for (let index = 0; index < places.length; index++) {
       const place = places[index]!
       const jump = joined(places, index)
@@ -224,18 +325,25 @@ export class Blocks {
         jump: jump?.shape
       })
       const last = jump ?? place
-      this.putOne(place, last, handler, places.length - index, page)
+      this.putOne(place, last, handler, places.length - index, links, bits)
       if (jump !== undefined) index++
     }
     const end = places.at(-1)!
     if (!end.facts.ends) {
       const microOperation = this.take(builtIn.goOn, 0, end.next)
-      this.putLink(microOperation + field.fallThrough, end.next, page)
+      this.putLink(microOperation + field.fallThrough, end.next, links, outsideOf(bits))
     }
   }
 
   /** One micro-operation; `last` is the jump that is joined to it, or the instruction itself. */
-  private putOne(place: Place, last: Place, handler: number, remaining: number, page: CodePage | undefined) {
+  private putOne(
+    place: Place,
+    last: Place,
+    handler: number,
+    remaining: number,
+    links: CodePage["blocks"],
+    bits: Mode["bits"]
+  ) {
     const { instruction, here, facts } = place
     const relative = last.instruction.operands.find((operand) => operand.kind === "rel")
     const target = last.facts.jumps === "again" ? here : last.next + (relative?.kind === "rel" ? relative.disp : 0)
@@ -262,8 +370,10 @@ export class Blocks {
       i32[constant++] = lo
       i32[constant++] = hi
     }
-    if (last.facts.jumps !== undefined) this.putLink(microOperation + field.taken, target, page)
-    if (facts.ends || last !== place) this.putLink(microOperation + field.fallThrough, last.next, page)
+    const isTaken = last.facts.jumps !== undefined || relative !== undefined
+    const outside = outsideOf(bits)
+    if (isTaken) this.putLink(microOperation + field.taken, target, links, bits === 16 ? outside16 : outside)
+    if (facts.ends || last !== place) this.putLink(microOperation + field.fallThrough, last.next, links, outside)
   }
 
   /** What is no instruction: plain execution says which exception it is. */
@@ -283,9 +393,9 @@ export class Blocks {
     return microOperation
   }
 
-  private putLink(at: number, to: number, page: CodePage | undefined) {
-    const isInside = page !== undefined && to >= 0 && to < pageSize
-    this.i32[(at + link.block) >> 2] = isInside ? (page.blocks.get(to) ?? unlinked) : outside
+  private putLink(at: number, to: number, links: CodePage["blocks"], outside: number) {
+    const isInside = links !== noBlocks && to >= 0 && to < pageSize
+    this.i32[(at + link.block) >> 2] = isInside ? (links.get(to) ?? unlinked) : outside
     this.i32[(at + link.to) >> 2] = to
   }
 
@@ -303,15 +413,15 @@ export class Blocks {
 
   /** The code around RIP, where a block was located: its page (host address >>> 12), and where in it RIP is. */
   here(): { readonly page: number; readonly offset: number; readonly mode: Mode } {
-    const host = this.access.execute(this.i32[at.rip >> 2]!, this.i32[(at.rip >> 2) + 1]!)
+    const host = this.access.execute(this.codeAt(this.i32[at.rip >> 2]!).linear, this.i32[(at.rip >> 2) + 1]!)
     return { page: host >>> pageBits, offset: host & (pageSize - 1), mode: modeOf(this.i32[at.mode >> 2]!) }
   }
 
   /** A region begins with this block, which is at RIP. A second block is made of the same code, for running it without. */
   beginRegion(block: number): number {
     const { page, offset } = this.here()
-    const code = this.pageOf(page)
-    const places = this.places(code, page * pageSize + offset)
+    const code = this.pageOf(page, true)
+    const places = this.places(code, page * pageSize + offset, pageSize)
     if (places === "incomplete" || this.isFull()) throw new Error("a region begins with a whole block")
     const aside = this.put(code, offset, places)
     this.u16[(block + field.handler) >> 1] = builtIn.region
@@ -331,21 +441,20 @@ export class Blocks {
 
   /** The bytes of a page change. What runs ends by itself, as it leaves its block. */
   codeWritten(page: number) {
-    for (let mode = 0; mode < modes; mode++) {
-      const dropped = this.pages.get(page * modes + mode)
-      if (dropped === undefined) continue
-      this.pages.delete(page * modes + mode)
+    for (const dropped of this.seen.get(page) ?? []) {
+      this.pages.delete(dropped.key)
       for (const microOperation of dropped.ends) this.unlink(microOperation)
       for (const { first, offset } of dropped.crossedFrom) first.crossing.delete(offset)
       this.codeMapChanged()
     }
+    this.seen.delete(page)
   }
 
   /** Whoever comes by this way asks anew. */
   private unlink(microOperation: number) {
     for (const way of [field.taken, field.fallThrough]) {
       const at = (microOperation + way + link.block) >> 2
-      if (this.i32[at] !== outside) this.i32[at] = unlinked
+      if (this.i32[at]! > 0) this.i32[at] = unlinked
     }
   }
 
@@ -355,12 +464,21 @@ export class Blocks {
 
   private dropAll() {
     this.pages.clear()
+    this.seen.clear()
     this.waiting.length = 0
     this.free = arena.at
+    this.refused = 0
     this.epoch++
     this.codeMapChanged()
   }
 }
+
+const [codeBaseAt, codeLimitAt] = [segment.base, segment.limit].map(
+  (part) => at.segment + segments.cs * segment.bytes + part
+) as [number, number]
+
+const noBlocks: CodePage["blocks"] = new Map()
+const outsideOf = (bits: Mode["bits"]): number => (bits === 64 ? outside : outside32)
 
 // ---- what stands around an instruction decides its handler
 

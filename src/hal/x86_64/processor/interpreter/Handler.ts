@@ -38,7 +38,7 @@ export class Handler extends Lowering {
   readonly pc: Node
   readonly page: Value
   readonly relativeTarget: Value
-  private readonly modeThere: Mode
+  protected readonly codeMode: Mode
   private readonly operands: ReadonlyArray<Decoded>
   private readonly functions: HandlerFunctions
   private known: KnownFlags | undefined
@@ -53,7 +53,7 @@ export class Handler extends Lowering {
   ) {
     super()
     this.operands = operands
-    this.modeThere = mode
+    this.codeMode = mode
     this.known = known
     this.functions = functions
     this.pc = this.local32(locals.pc)
@@ -63,7 +63,7 @@ export class Handler extends Lowering {
 
   get mode(): Mode {
     this.usesMode = true
-    return this.modeThere
+    return this.codeMode
   }
 
   run(meaning: Meaning) {
@@ -109,8 +109,13 @@ export class Handler extends Lowering {
     return this.constantField(operand, operand.width)
   }
 
-  protected relative(_operand: Relative): Value {
-    return this.relativeTarget
+  /** Of another size than the code, it is a value like any other: no way that could be linked. */
+  protected relative({ width }: Relative): Value {
+    return width === this.codeMode.bits ? this.relativeTarget : this.low(this.relativeTarget, width)
+  }
+
+  protected override inCode(to: Value): Value {
+    return to === this.relativeTarget ? this.low(to, this.codeMode.bits) : to
   }
 
   protected offset(operand: Memory): Value {
@@ -158,7 +163,8 @@ export class Handler extends Lowering {
     return this.inPage("i64.load16_u", field.here)
   }
   next(): Value {
-    return this.inPage("i64.load16_u", field.next)
+    const next = this.inPage("i64.load16_u", field.next)
+    return this.codeMode.bits === 64 ? next : this.low(next, 32)
   }
 
   private flagRule(): Node {

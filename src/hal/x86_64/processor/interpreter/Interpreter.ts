@@ -9,7 +9,7 @@ import { explicit, ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
 import { makePlain } from "../plain.ts"
 import type { MakeReading, Reading, ReadingParts } from "../Reading.ts"
-import { at, cause, isLong } from "../State.ts"
+import { at, cause } from "../State.ts"
 import { callVectorFunction } from "../vectorFunctions.ts"
 import { Blocks } from "./Blocks.ts"
 import { statusReader } from "./flagFunction.ts"
@@ -102,10 +102,9 @@ export class Interpreter implements Reading {
     }
   }
 
-  /** What is not code of 64-bit mode is left to plain execution. */
   run(): void {
-    if (isLong(this.i32[at.mode >> 2]!)) this.i32[at.cause >> 2] = this.runUntil()
-    else this.plain.run()
+    this.blocks.enter()
+    this.i32[at.cause >> 2] = this.runUntil()
   }
 
   /** Goes on until there is a cause to stop. */

@@ -44,8 +44,10 @@ export const link = {
 } as const
 /** Not known yet: ask. */
 export const unlinked = 0
-/** In another page, or in none: ask the jump cache. */
+/** In another page, or in none: ask the jump cache. Outside of 64-bit mode, for a target of 32 or of 16 bits. */
 export const outside = -1
+export const outside32 = -2
+export const outside16 = -3
 
 /** What stands before the first micro-operation of a block. */
 // biome-ignore format: a table
@@ -82,8 +84,10 @@ export const slot = {
   link:           layout.readings + 0x08, // i32
   /** The micro-operation that running stopped at. */
   stopped:        layout.readings + 0x0c, // i32
-  /** The address at which the page of the block that runs is seen. */
-  page:           layout.readings + 0x10  // i64
+  /** Where the page of the block that runs begins, as an address; outside of 64-bit mode, as an offset in CS, which may be below 0. */
+  page:           layout.readings + 0x10, // i64
+  /** What an address of code depends on beside itself: `contextOf`. */
+  context:        layout.readings + 0x18  // i32
 } as const
 
 /**
@@ -107,8 +111,14 @@ export const jumpCache = {
   context: 12  // i32
 } as const
 
-/** What an address of code depends on beside itself: a table for fetches (a multiple of 4 KiB) and a mode. */
-export const contextOf = (executeTable: number, mode: number): number => executeTable | mode
+/**
+ * A table for fetches (a multiple of 4 KiB), a mode, and the number of a code segment's base and limit: 0 if all is where its offset says.
+ */
+export const contextOf = (executeTable: number, mode: number, codeSegment: number): number =>
+  executeTable | mode | (codeSegment << codeSegmentShift)
+const codeSegmentShift = Math.ceil(Math.log2(layout.readings))
+/** So many code segments have numbers at one time. */
+export const codeSegments = 2 ** (31 - codeSegmentShift)
 
 /** Where blocks are made. */
 export const arena = { at: layout.readings + 0x2_0000, end: layout.readingsEnd } as const

@@ -7,6 +7,7 @@ import type { Node } from "../Graph.ts"
 import type { Decoded, Instruction, Memory } from "../Instruction.ts"
 import { hasBase, isAbsent } from "../lower.ts"
 import type { Mode } from "../Meaning.ts"
+import { modeNumber, modeNumbers, segments } from "../State.ts"
 import { Handler, isWide, type KnownFlags, noFunctions } from "./Handler.ts"
 import { field } from "./MicroOperation.ts"
 
@@ -42,15 +43,17 @@ export interface Shape {
 }
 
 export class Shapes {
-  private readonly ofForms = new Map<Form, Map<number, Shape>>()
+  /** By the kind of code. */
+  private readonly ofForms = Array.from({ length: codeKinds }, () => new Map<Form, Map<number, Shape>>())
   private count = 0
 
   of(instruction: Instruction, mode: Mode): Shape {
     const { form, operands } = instruction
-    const shapes = this.ofForms.get(form) ?? new Map<number, Shape>()
-    this.ofForms.set(form, shapes)
-    const kinds = operands.reduce((key, operand) => key * kindRoom + kindOf(operand), 1) * modeRoom
-    // Most meanings do not ask for the mode: that is the first of the room.
+    const ofForms = this.ofForms[codeKindOf(mode)]!
+    const shapes = ofForms.get(form) ?? new Map<number, Shape>()
+    ofForms.set(form, shapes)
+    const kinds = operands.reduce((key, operand) => key * kindRoom + kindOf(operand, mode), 1) * privilegeRoom
+    // Most meanings do not ask for the privilege: that is the first of the room.
     const known = shapes.get(kinds) ?? shapes.get(kinds + 1 + mode.privilege)
     if (known !== undefined) return known
     const handler = new Handler(operands, mode, undefined, noFunctions)
@@ -112,6 +115,7 @@ const factsOf = (handler: Handler): Facts => {
       stores.length <= 1 &&
       !appliesFunctions &&
       !usesVectors &&
+      (target?.when === undefined || to === handler.relativeTarget) &&
       steps.every((step) => step.kind !== "skip"),
     onlyBranches: asksFlags && to === handler.relativeTarget && writesNothing && steps.length === 0
   }
@@ -126,16 +130,19 @@ const dependsOnConstants = ({ newFlags, pc }: Handler): boolean => {
   return newFlags?.unless !== undefined && isOfConstants(newFlags.unless)
 }
 
-// ---- the key of a shape: what kind each operand is of, and the mode, which is 64-bit mode at some privilege
+// ---- the key of a shape: what kind each operand is of, and the mode
 
 const kindRoom = 4096
-const modeRoom = 5
+const privilegeRoom = 5
+/** Modes that differ by their privilege alone are one kind. */
+const codeKindOf = (mode: Mode): number => modeNumber({ ...mode, privilege: 0 }) >> 2
+const codeKinds = modeNumbers >> 2
 
 /** 0 for 8 bits, 1 for 16, and so on. */
 const sizeOf = (width: number): number => 28 - Math.clz32(width)
 
 /** A literal decides the code: each value is a kind. */
-const kindOf = (operand: Decoded): number => {
+const kindOf = (operand: Decoded, mode: Mode): number => {
   switch (operand.kind) {
     case "reg":
       return sizeOf(operand.width)
@@ -144,12 +151,12 @@ const kindOf = (operand: Decoded): number => {
     case "rel":
       return 16 + sizeOf(operand.width)
     case "mem":
-      return 24 + memoryKind(operand)
+      return 24 + memoryKind(operand, mode)
   }
 }
 
 /** Which parts of the address there are: an absent one costs nothing. */
-const memoryKind = (operand: Memory): number => {
+const memoryKind = (operand: Memory, mode: Mode): number => {
   const displacement = isWide(operand) ? 2 : operand.disp === 0 ? 0 : 1
   let kind = sizeOf(operand.width)
   kind = kind * 2 + Number(isAbsent(operand.base))
@@ -157,5 +164,9 @@ const memoryKind = (operand: Memory): number => {
   kind = kind * 2 + Number(operand.ripRelative)
   kind = kind * 3 + displacement
   kind = kind * 3 + sizeOf(operand.addressWidth) - 1
-  return kind * 7 + (hasBase(operand) ? operand.segment + 1 : 0)
+  return kind * 7 + (matters(operand, mode) ? operand.segment + 1 : 0)
 }
+
+/** Which segment it is makes other code. */
+const matters = (operand: Memory, mode: Mode): boolean =>
+  hasBase(operand) || (mode.bits !== 64 && (!mode.isFlat || operand.segment === segments.cs))

@@ -16,7 +16,7 @@ import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
 import { HandlerCode, type Wanted } from "./HandlerCode.ts"
-import { builtIn, field, header, jumpCache, link, outside, slot } from "./MicroOperation.ts"
+import { builtIn, field, header, jumpCache, link, outside, outside16, outside32, slot } from "./MicroOperation.ts"
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
@@ -123,7 +123,7 @@ export class Generator {
       .set(locals.countdown)
     code.i32(0).load("i32.load", at.readTable).set(locals.readTable)
     code.i32(0).load("i32.load", at.writeTable).set(locals.writeTable)
-    code.i32(0).load("i32.load", at.executeTable).i32(0).load("i32.load", at.mode).numeric("i32.or").set(locals.context)
+    code.i32(0).load("i32.load", slot.context).set(locals.context)
     code.loop().block().block().block().block()
     for (const _ of handlers) code.block()
     code.get(locals.pc).load("i32.load16_u", field.handler)
@@ -195,6 +195,13 @@ const follow = (code: Code) => {
     .brIf(label.enter - label.throughCache)
   code.get(locals.page).get(locals.link).load("i64.load32_s", link.to).numeric("i64.add").set(locals.rip)
   code.get(locals.block).i32(outside).numeric("i32.eq").brIf(0)
+  for (const [kind, mask] of [
+    [outside32, 0xffff_ffffn],
+    [outside16, 0xffffn]
+  ] as const) {
+    code.get(locals.block).i32(kind).numeric("i32.eq").if()
+    code.get(locals.rip).i64(mask).numeric("i64.and").set(locals.rip).br(1).end()
+  }
   code.i32(0).get(locals.link).store("i32.store", slot.link)
   leaveAt(code, () => code.get(locals.rip), reason.jump)
 }
@@ -220,12 +227,13 @@ const throughCache = (code: Code) => {
   code.i32(0).i32(0).store("i32.store", slot.link)
   leaveAt(code, () => code.get(locals.rip), reason.jump)
   code.end()
-  code.get(locals.rip).i64(-4096n).numeric("i64.and").set(locals.page)
-  code.i32(0).get(locals.page).store("i64.store", slot.page)
   code
     .get(locals.block)
     .load("i32.load", jumpCache.at + jumpCache.block)
-    .set(locals.block)
+    .tee(locals.block)
+  code.load("i64.load16_u", field.here).set(locals.page)
+  code.get(locals.rip).get(locals.page).numeric("i64.sub").set(locals.page)
+  code.i32(0).get(locals.page).store("i64.store", slot.page)
 }
 
 /** The micro-operation did nothing: the state is as before its instruction. */

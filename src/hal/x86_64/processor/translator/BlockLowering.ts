@@ -35,6 +35,7 @@ export interface Snapshot {
 /** The instructions of a block, one after another, with operands that are constants and registers that are expressions. */
 export class BlockLowering extends Lowering {
   readonly mode: Mode
+  protected readonly codeMode: Mode
   readonly registers: Array<Value>
   flagsNow: Flags | undefined = undefined
   /** Steps of all instructions so far, each with the state before its instruction. */
@@ -50,6 +51,7 @@ export class BlockLowering extends Lowering {
     super()
     this.block = block
     this.mode = mode
+    this.codeMode = mode
     this.called = called
     this.page = this.local(locals.page)
     this.place = block.places[0]!
@@ -105,7 +107,11 @@ export class BlockLowering extends Lowering {
     return this.constant((BigInt(hi) << 32n) | BigInt(lo >>> 0))
   }
   protected relative({ disp }: Relative): Value {
-    return this.add(this.next(), this.constant(BigInt(disp)))
+    return this.within(this.add(this.next(), this.constant(BigInt(disp))))
+  }
+  /** Outside of 64-bit mode, RIP has 32 bits. */
+  private within(address: Value): Value {
+    return this.mode.bits === 64 ? address : this.low(address, 32)
   }
   protected offset({ base, index, scale, disp, dispHigh, ripRelative }: Memory): Value {
     const displacement = this.constant((BigInt(dispHigh) << 32n) + BigInt(disp >>> 0))
@@ -150,6 +156,6 @@ export class BlockLowering extends Lowering {
     return this.add(this.page, this.constant(BigInt(this.place.here)))
   }
   next(): Value {
-    return this.add(this.page, this.constant(BigInt(this.place.next)))
+    return this.within(this.add(this.page, this.constant(BigInt(this.place.next))))
   }
 }

@@ -48,8 +48,11 @@ export class RegionCode {
   /** Registers that the region changes. */
   private readonly changed: ReadonlyArray<number>
 
+  private readonly isLong: boolean
+
   constructor(region: Region, mode: Mode) {
     this.region = region
+    this.isLong = mode.bits === 64
     this.code = this.emitter.code
     this.lowered = new Map(region.blocks.map((block) => [block, new BlockLowering(block, mode, this.called)]))
     this.changed = numbers.filter((number) =>
@@ -116,8 +119,10 @@ export class RegionCode {
     }
     this.leaveFlags(flags)
     code.i32(0)
-    if (typeof rip === "number") code.get(locals.page).i64(BigInt(rip)).numeric("i64.add")
-    else emitter.valueAside(rip)
+    if (typeof rip === "number") {
+      code.get(locals.page).i64(BigInt(rip)).numeric("i64.add")
+      if (!this.isLong) code.i64(0xffff_ffffn).numeric("i64.and")
+    } else emitter.valueAside(rip)
     code.store("i64.store", at.rip)
     code.i32(0).get(locals.countdown).get(locals.rest).numeric("i32.add").i32(done).numeric("i32.sub")
     code.store("i32.store", at.countdown)

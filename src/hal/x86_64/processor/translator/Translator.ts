@@ -48,6 +48,7 @@ class Translator implements Regions {
 
   begin(block: number): void {
     const { page, offset, mode } = this.blocks.here()
+    if (!(mode.bits === 64 || (mode.bits === 32 && mode.isFlat))) return
     const bytes = new Uint8Array(this.memory.buffer, page * pageSize, pageSize)
     const region = this.blocks.isFull() ? undefined : regionAt(bytes, offset, mode, this.shapes, this.worth)
     if (region === undefined) return

@@ -91,6 +91,6 @@ describe("what 64-bit mode has no opcodes for", () => {
       0x1000n,
       0x10_2000n
     ])
-    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 3, stack: 32, isProtected: true })
+    expect(board.machine.core.mode).toEqual({ bits: 32, privilege: 3, stack: 32, isProtected: true, isFlat: true })
   })
 })
