@@ -17,6 +17,8 @@ export const Charge = {
   entry:       60,
   /** The floating-point and vector registers saved, or loaded. */
   floatingPoint: 64,
+  /** A virtual processor's registers exchanged for others. */
+  guest:       64,
   /** Finding a capability: each CNode on the way. */
   lookup:      12,
   /** A message word copied from one thread to another. */

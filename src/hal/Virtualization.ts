@@ -1,4 +1,5 @@
 import { Context } from "effect"
+import type { PagingService } from "./Paging.ts"
 
 /**
  * Virtual processors: what a kernel does with the processor's own structures for them, in instructions that only it may
@@ -11,6 +12,11 @@ import { Context } from "effect"
  * (`types/<architecture>`).
  */
 export interface VirtualizationService {
+  /**
+   * The tables from what a guest takes for physical addresses to those of the machine. `Allow.user`: the guest may touch
+   * the page; all addresses there are may be mapped.
+   */
+  readonly tables: PagingService
   /** Virtual processors may be used from here on, until `end`: the page at this physical address becomes the processor's. */
   readonly begin: (page: number) => number
   readonly end: () => number

@@ -61,6 +61,12 @@ export interface Architecture {
   /** After WriteRegisters and CopyRegisters changed the registers of the running thread or another one. */
   readonly registersChanged: (state: State, thread: number) => void
 
+  /**
+   * A running thread makes a system call that only the architecture has. False: there is no such, or not for this
+   * thread.
+   */
+  readonly syscall: (state: State, thread: number, number: number) => boolean
+
   // —— Threads
 
   /** A TCB of zeroes becomes a thread that has never run: unprivileged, interruptible, every register of programs 0. */

@@ -30,6 +30,8 @@ export interface KernelService {
   readonly handleSyscall: (low: number, high: number) => void
   /** The current thread has done this. */
   readonly handleFault: (fault: Fault) => void
+  /** The current thread, which ran a guest, has come back from it, and has been told of it. */
+  readonly handleGuestExit: () => void
   /** An interrupt that programs handle has come. */
   readonly handleInterrupt: (interrupt: number) => void
   /** The timer's interrupt has come. */
@@ -77,6 +79,12 @@ export const make = (state: State, paths: "fast and slow" | "slow" = "fast and s
     handleFault: (fault) => {
       enter()
       if (Budget.checkToEnter(state)) FaultHandler.handle(state, Scheduler.currentThread(state), fault)
+      leave()
+    },
+
+    handleGuestExit: () => {
+      enter()
+      Budget.check(state)
       leave()
     },
 

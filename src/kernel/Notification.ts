@@ -2,7 +2,8 @@
  * Notification: a word of flags that threads wait for.
  *
  * It is idle; or threads wait for a signal; or it is active: signals came that nobody has heard of, and its badge has
- * the bits of them all. Bound to a thread, it reaches that thread also while it waits to receive from an endpoint.
+ * the bits of them all. Bound to a thread, it reaches that thread also while it waits to receive from an endpoint, and
+ * while it runs a guest, which it then does no more.
  */
 import { Halt } from "../hal/Gates.ts"
 import * as Donation from "./Donation.ts"
@@ -25,6 +26,9 @@ export const signal = (state: State, notification: number, low: number, high: nu
         Fault.clear(state, thread)
         Endpoint.cancel(state, thread)
         wake(state, notification, thread, low, high)
+      } else if (thread !== 0 && Tcb.state.load(memory, thread) === ThreadState.runsGuest) {
+        wake(state, notification, thread, low, high)
+        Message.setInfo(state, thread, 0, 0, 0, 0)
       } else {
         Fields.state.store(memory, notification, NotificationState.active)
         Fields.badge.store(memory, notification, low, high)

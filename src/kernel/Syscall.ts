@@ -76,7 +76,7 @@ export const handle = (state: State, number: number): boolean => {
       Budget.giveUp(state)
       return true
     default:
-      return false
+      return state.architecture.syscall(state, thread, number)
   }
 }
 

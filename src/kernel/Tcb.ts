@@ -39,7 +39,9 @@ export const ThreadState = {
   /** It waits for the answer that `reply` gives. */
   blockedOnReply:        6,
   /** It is the one that stands for nobody. */
-  idle:                  7
+  idle:                  7,
+  /** It runs when it gets time, but as a guest's virtual processor. */
+  runsGuest:             8
 } as const
 
 export const faultWords = 6
@@ -101,7 +103,7 @@ export const slotOf = (thread: number, slot: (typeof tcbSlot)[keyof typeof tcbSl
 
 export const isRunnable = ({ memory }: View, thread: number): boolean => {
   const state = Tcb.state.load(memory, thread)
-  return state === ThreadState.running || state === ThreadState.restart
+  return state === ThreadState.running || state === ThreadState.restart || state === ThreadState.runsGuest
 }
 
 /** It waits for somebody. */

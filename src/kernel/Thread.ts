@@ -55,6 +55,7 @@ export const setPriority = (state: State, thread: number, priority: number): voi
   switch (Tcb.state.load(memory, thread)) {
     case ThreadState.running:
     case ThreadState.restart:
+    case ThreadState.runsGuest:
       if (Tcb.inReadyQueue.load(memory, thread) !== 0 || thread === Scheduler.currentThread(state)) {
         Scheduler.dequeue(state, thread)
         Tcb.priority.store(memory, thread, priority)
@@ -107,6 +108,7 @@ export const activate = (state: State): void => {
   switch (Tcb.state.load(state.memory, thread)) {
     case ThreadState.running:
     case ThreadState.idle:
+    case ThreadState.runsGuest:
       break
     case ThreadState.restart:
       state.architecture.resumeAtRestart(state, thread)

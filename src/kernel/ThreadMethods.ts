@@ -352,7 +352,7 @@ const installingBuffer = (
  * One of the thread's slots gets a capability, derived from what is in `source`; none empties it. Emptying it first may
  * delete anything, the capability itself and the thread among it: then nothing is put there.
  */
-const installing = (
+export const installing = (
   view: View,
   invocation: Invocation,
   thread: number,

@@ -138,6 +138,7 @@ const architecture: Architecture = {
   resumeAtRestart: ({ memory }, thread) => memory.copy(wordOf(thread, register.pc), wordOf(thread, register.next), 8),
   restartAtResume: ({ memory }, thread) => memory.copy(wordOf(thread, register.next), wordOf(thread, register.pc), 8),
   registersChanged: () => {},
+  syscall: () => false,
   initialise: () => {},
   switchTo: () => {},
   idle: () => {},

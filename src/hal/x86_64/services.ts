@@ -10,7 +10,7 @@ import type { ProcessorService } from "../Processor.ts"
 import type { TimeService } from "../Time.ts"
 import { at, segments } from "./processor/State.ts"
 import type { Core } from "./system/Core.ts"
-import { readControl, writeControl } from "./system/control.ts"
+import { readControl, readDebug, writeControl, writeDebug } from "./system/control.ts"
 import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
 import { fxrstor, fxsave } from "./system/fxsave.ts"
 import { readMsr, tscOf, writeMsr } from "./system/msr.ts"
@@ -24,6 +24,10 @@ interface Access {
 const control = (number: number): Access => ({
   read: (core) => readControl(core, number),
   write: (core, lo, hi) => writeControl(core, number, lo, hi)
+})
+const debug = (number: number): Access => ({
+  read: (core) => readDebug(core, number),
+  write: (core, lo, hi) => writeDebug(core, number, lo, hi)
 })
 const base = (offset: number): Access => ({
   read: (core) => [core.low(offset), core.high(offset)],
@@ -55,6 +59,11 @@ const registers: ReadonlyMap<number, Access> = new Map([
   [SystemRegister.CR3,        control(3)],
   [SystemRegister.CR4,        control(4)],
   [SystemRegister.CR8,        control(8)],
+  ...[SystemRegister.DR0, SystemRegister.DR1, SystemRegister.DR2, SystemRegister.DR3].map(
+    (register, number): [number, Access] => [register, debug(number)]
+  ),
+  [SystemRegister.DR6,        debug(6)],
+  [SystemRegister.DR7,        debug(7)],
   [SystemRegister.XCR0,       readOnly((core) => core.raise(vector.UD))],
   [SystemRegister.GDTR_BASE,  base(system.gdtrBase)],
   [SystemRegister.GDTR_LIMIT, limit(system.gdtrLimit)],

@@ -3,6 +3,7 @@
 import * as IpcBuffer from "../../types/IpcBuffer.ts"
 import { numberOf } from "../../types/Kind.ts"
 import { right } from "../../types/Rights.ts"
+import { syscalls } from "../../types/Syscall.ts"
 import * as SyscallError from "../../types/SyscallError.ts"
 import * as FaultMessage from "../../types/x86_64/FaultMessage.ts"
 import { syscall, type UserRegister, userContext } from "../../types/x86_64/Registers.ts"
@@ -17,6 +18,7 @@ import * as Asid from "./Asid.ts"
 import * as AsidPool from "./AsidPool.ts"
 import * as Fpu from "./Fpu.ts"
 import * as Frame from "./Frame.ts"
+import * as Guest from "./Guest.ts"
 import * as IOPort from "./IOPort.ts"
 import * as IRQControl from "./IRQControl.ts"
 import type { Machine } from "./Machine.ts"
@@ -24,6 +26,8 @@ import * as Mapping from "./Mapping.ts"
 import * as PagingStructure from "./PagingStructure.ts"
 import { initialFlags, Register, sanitised } from "./ThreadContext.ts"
 import { activate } from "./Translation.ts"
+import * as Vcpu from "./Vcpu.ts"
+import * as VcpuMethods from "./VcpuMethods.ts"
 
 /** The address of a thread's context: see `ThreadContext`. */
 export const contextOf = (thread: number): number => thread + architectureAt
@@ -97,17 +101,20 @@ export const make = (machine: Machine): Architecture => ({
     const vspace = slotOf(thread, tcbSlot.addressSpace)
     const root = Capability.kind(state, vspace) === numberOf.AddressSpace ? Capability.object(state, vspace) : 0
     const asid = Mapping.asid(Mapping.dataLow(state.memory, vspace))
-    if (root !== 0 && Asid.find(state, machine, asid) === root) activate(state, machine, root, asid)
+    if (root !== 0 && Asid.find(state, machine, Mapping.By.addressSpace, asid) === root)
+      activate(state, machine, root, asid)
     else activateKernel(state, machine)
   },
   idle: (state) => {
     ArchData.running.store(state.memory, machine.archData, 0)
     activateKernel(state, machine)
   },
+  syscall: (state, thread, number) => number === syscalls.VMEnter && Guest.enter(state, machine, thread),
   flagsChanged: (state, thread) => Fpu.giveUp(state, machine, thread),
   forget: (state, thread) => {
     const { memory } = state
-    Fpu.forget(state, machine, thread)
+    Fpu.forgetThread(state, machine, thread)
+    Vcpu.forget(state, thread)
     if (ArchData.running.load(memory, machine.archData) === thread) ArchData.running.store(memory, machine.archData, 0)
   },
 
@@ -127,7 +134,8 @@ export const make = (machine: Machine): Architecture => ({
     return Capability.address(view, slot) + (Tcb.buffer.load(view.memory, thread) % 2 ** Mapping.frameBits(hi))
   },
 
-  make: (_state, type, address, isDevice) => {
+  make: (state, type, address, isDevice) => {
+    if (type.makes === "VCPU") Vcpu.initialise(state, machine, address)
     if (type.makes !== "Frame") return Capability.original(type.makes, address)
     return Capability.original("Frame", address, 0, Mapping.frameData("bits" in type ? type.bits : 0, isDevice))
   },
@@ -141,7 +149,13 @@ export const make = (machine: Machine): Architecture => ({
       case numberOf.PDPT:
       case numberOf.PageDirectory:
       case numberOf.PageTable:
+      case numberOf.EPTPML4:
+      case numberOf.EPTPDPT:
+      case numberOf.EPTPD:
+      case numberOf.EPTPT:
         return Mapping.isMapped(view, slot) ? cap : SyscallError.illegalOperation
+      case numberOf.IOPort:
+        return IOPort.unused(cap)
       case numberOf.IOPortControl:
         return Capability.none
       default:
@@ -168,13 +182,18 @@ const finalise = (state: State, machine: Machine, slot: number, final: boolean):
     Frame.unmap(state, machine, slot)
     return
   }
+  if (kind === "IOPort") VcpuMethods.disablePortsOf(state, machine, slot)
   if (!final || kind === undefined) return
   if (PagingStructure.isStructure(kind)) PagingStructure.unmap(state, machine, slot, kind)
-  else if (kind === "AddressSpace")
-    Asid.release(state, machine, Mapping.asid(Mapping.dataLow(state.memory, slot)), Capability.object(state, slot))
+  else if (kind === "AddressSpace" || kind === "EPTPML4")
+    Asid.release(state, machine, Asid.translatedBy(kind), {
+      asid: Mapping.asid(Mapping.dataLow(state.memory, slot)),
+      root: Capability.object(state, slot)
+    })
   else if (kind === "ASIDPool")
     Asid.deletePool(state, machine, AsidPool.indexOf(state, slot), Capability.object(state, slot))
   else if (kind === "IOPort") IOPort.release(state, machine, slot)
+  else if (kind === "VCPU") Vcpu.finalise(state, machine, Capability.object(state, slot))
 }
 
 const decode = (view: View, machine: Machine, invocation: Invocation): Decoded => {
@@ -188,6 +207,18 @@ const decode = (view: View, machine: Machine, invocation: Invocation): Decoded =
     case "PageDirectory":
     case "PageTable":
       return PagingStructure.decode(view, machine, invocation, kind)
+    case "EPTPDPT":
+    case "EPTPD":
+    case "EPTPT":
+      return machine.virtualization === undefined
+        ? SyscallError.illegalOperation
+        : PagingStructure.decode(view, machine, invocation, kind)
+    case "VCPU":
+      return machine.virtualization === undefined
+        ? SyscallError.illegalOperation
+        : VcpuMethods.decode(view, machine, machine.virtualization, invocation)
+    case "TCB":
+      return Guest.decodeThread(view, machine, invocation)
     case "ASIDControl":
       return AsidPool.decodeControl(view, machine, invocation)
     case "ASIDPool":

@@ -2,21 +2,24 @@
  * ASIDs: the numbers of address spaces, and the pools that give them out.
  *
  * An ASID is a pool's index and an entry's; the entry has the address of the PML4 with this number, 0 if there is none.
- * Mappings name an address space by its ASID: when it is deleted, they lead nowhere. The processor tags translations
- * with it. ASID 0 is nobody's.
+ * It is the root of an address space, or, with bit 0 set, of a guest's physical memory. Mappings name either by its
+ * ASID: when it is deleted, they lead nowhere. The processor tags the translations of an address space with it. ASID 0
+ * is nobody's.
  */
 import { Charge } from "../../hal/Charge.ts"
 import { Halt } from "../../hal/Gates.ts"
+import type { Kind } from "../../types/Kind.ts"
 import type { ReadableMemory } from "../../types/Layout.ts"
 import * as LookupFailure from "../../types/LookupFailure.ts"
 import * as SyscallError from "../../types/SyscallError.ts"
 import { asidPoolIndexBits } from "../../types/x86_64/ObjectType.ts"
 import * as Capability from "../Capability.ts"
+import { kindOf } from "../Invocation.ts"
 import type { State, View } from "../State.ts"
 import { ArchData, asidPools, poolEntry } from "./ArchData.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
-import { activate } from "./Translation.ts"
+import { activate, invalidate, type Live } from "./Translation.ts"
 
 export const poolSize = 2 ** asidPoolIndexBits
 
@@ -50,24 +53,33 @@ export const freeAsid = ({ memory, charge }: View, pool: number, index: number):
   return undefined
 }
 
-/** The PML4 with this ASID; 0 if there is none. */
-export const find = (view: View, machine: Machine, asid: number): number => {
+/** An entry that leads to the root of a guest's tables. */
+const guestBit = 1
+
+const entryOf = (root: number, by: number): number => (by === Mapping.By.guest ? root + guestBit : root)
+
+/** What a root of this kind is the root of. */
+export const translatedBy = (kind: Kind | undefined): number =>
+  kind === "EPTPML4" ? Mapping.By.guest : Mapping.By.addressSpace
+
+/** The PML4 with this ASID, of what translates; 0 if there is none. */
+export const find = (view: View, machine: Machine, by: number, asid: number): number => {
   const pool = poolAt(view, machine, asid >>> asidPoolIndexBits)
-  return pool === 0 || asid === 0 ? 0 : load(view.memory, pool + 8 * indexInPool(asid))
+  if (pool === 0 || asid === 0) return 0
+  const entry = load(view.memory, pool + 8 * indexInPool(asid))
+  const root = entry - (entry % 2)
+  return entryOf(root, by) === entry ? root : 0
 }
 
-/** An address space in which something can be mapped: it has an ASID, and the ASID still leads to it. */
-export interface Live {
-  readonly root: number
-  readonly asid: number
-}
-
-/** The address space that the capability in `slot` names; it is argument `index` of the method. */
+/**
+ * What the capability in `slot` names, in which something can be mapped: it has an ASID, and the ASID still leads to
+ * it. The capability is argument `index` of the method.
+ */
 export const live = (view: View, machine: Machine, slot: number, index: number): Live | SyscallError.SyscallError => {
   const root = Capability.object(view, slot)
   const asid = Mapping.asid(Mapping.dataLow(view.memory, slot))
   if (asid === 0) return SyscallError.invalidCapability(index)
-  const found = find(view, machine, asid)
+  const found = find(view, machine, translatedBy(kindOf(view, slot)), asid)
   if (found === 0) return SyscallError.failedLookup("destination", LookupFailure.invalidRoot)
   return found === root ? { root, asid } : SyscallError.invalidCapability(index)
 }
@@ -75,12 +87,12 @@ export const live = (view: View, machine: Machine, slot: number, index: number):
 export const setPool = (state: State, { archData }: Machine, index: number, pool: number): void =>
   store(state, poolEntry(archData, index), pool)
 
-/** `asid` is that of `root`, which gets the kernel's half. */
-export const assign = (state: State, machine: Machine, asid: number, root: number): void => {
+/** `asid` is that of `root`. An address space gets the kernel's half. */
+export const assign = (state: State, machine: Machine, by: number, { asid, root }: Live): void => {
   const pool = poolAt(state, machine, asid >>> asidPoolIndexBits)
   if (pool === 0) throw new Halt(`ASID ${asid} has no pool`)
-  copyKernelHalf(state, machine, root)
-  store(state, pool + 8 * indexInPool(asid), root)
+  if (by === Mapping.By.addressSpace) copyKernelHalf(state, machine, root)
+  store(state, pool + 8 * indexInPool(asid), entryOf(root, by))
 }
 
 const copyKernelHalf = ({ memory, charge }: State, { paging, archData }: Machine, root: number): void => {
@@ -89,12 +101,13 @@ const copyKernelHalf = ({ memory, charge }: State, { paging, archData }: Machine
   memory.copy(ArchData.kernelRoot.load(memory, archData) + half, root + half, half)
 }
 
-/** The address space `root` no longer has `asid`. Whoever runs in it, runs in none. */
-export const release = (state: State, machine: Machine, asid: number, root: number): void => {
-  if (find(state, machine, asid) !== root) return
+/** What has this root no longer has `asid`. Whoever runs in it, runs in none. */
+export const release = (state: State, machine: Machine, by: number, live: Live): void => {
+  const { asid, root } = live
+  if (find(state, machine, by, asid) !== root) return
   const pool = poolAt(state, machine, asid >>> asidPoolIndexBits)
   store(state, pool + 8 * indexInPool(asid), 0)
-  leave(state, machine, asid)
+  leave(state, machine, by, live)
 }
 
 /** The pool `index` at `pool` is gone, and with it every ASID that it gave out. */
@@ -103,14 +116,16 @@ export const deletePool = (state: State, machine: Machine, index: number, pool: 
   setPool(state, machine, index, 0)
   for (let at = 0; at < poolSize; at++) {
     state.charge(1)
-    if (load(state.memory, pool + 8 * at) !== 0) leave(state, machine, index * poolSize + at)
+    const entry = load(state.memory, pool + 8 * at)
+    const [by, root] = entry % 2 === guestBit ? [Mapping.By.guest, entry - 1] : [Mapping.By.addressSpace, entry]
+    if (entry !== 0) leave(state, machine, by, { root, asid: index * poolSize + at })
   }
 }
 
-const leave = (state: State, machine: Machine, asid: number): void => {
-  const { archData, processor } = machine
-  if (ArchData.asid.load(state.memory, archData) === asid) {
+const leave = (state: State, machine: Machine, by: number, live: Live): void => {
+  const { archData } = machine
+  if (by === Mapping.By.addressSpace && ArchData.asid.load(state.memory, archData) === live.asid) {
     activate(state, machine, ArchData.kernelRoot.load(state.memory, archData), 0)
   }
-  processor.invalidateSpace(asid)
+  invalidate(machine, by, live)
 }

@@ -7,7 +7,7 @@ import * as PoolMethods from "../../types/x86_64/methods/ASIDPool.ts"
 import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
 import * as Capability from "../Capability.ts"
 import { firstDescendant, insertObject } from "../Derivation.ts"
-import { extraCap, type Invocation, read } from "../Invocation.ts"
+import { extraCap, type Invocation, kindOf, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type View } from "../State.ts"
 import * as UntypedData from "../UntypedData.ts"
 import * as Asid from "./Asid.ts"
@@ -59,8 +59,9 @@ export const decodePool = (view: View, machine: Machine, invocation: Invocation)
   const asid = Asid.freeAsid(view, pool, index)
   if (asid === undefined) return SyscallError.deleteFirst
 
+  const by = Asid.translatedBy(kindOf(view, vspace))
   return (state) => {
-    Asid.assign(state, machine, asid, Capability.object(state, vspace))
+    Asid.assign(state, machine, by, { asid, root: Capability.object(state, vspace) })
     Mapping.set(state, vspace, { asid, address: 0 }, Mapping.By.nothing)
     return undefined
   }

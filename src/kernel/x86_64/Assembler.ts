@@ -24,6 +24,8 @@ export const JMP = (to: string): Part[] => [0xe9, { to }]
 export const SYSRETQ: readonly Part[] = [0x48, 0x0f, 0x07]
 export const IRETQ: readonly Part[] = [0x48, 0xcf]
 export const STI: readonly Part[] = [0xfb]
+export const VMLAUNCH: readonly Part[] = [0x0f, 0x01, 0xc2]
+export const VMRESUME: readonly Part[] = [0x0f, 0x01, 0xc3]
 export const HLT: readonly Part[] = [0xf4]
 /** Undefined for ever: where execution never comes. */
 export const UD2: readonly Part[] = [0x0f, 0x0b]

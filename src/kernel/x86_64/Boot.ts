@@ -7,7 +7,7 @@
  * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it
  * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate.
  */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"
 import { Gates } from "../../hal/Gates.ts"
 import { InterruptLines, type InterruptLinesService } from "../../hal/InterruptLines.ts"
@@ -16,6 +16,7 @@ import { Paging, type PagingService } from "../../hal/Paging.ts"
 import { Ports, type PortsService } from "../../hal/Ports.ts"
 import { Processor, type ProcessorService } from "../../hal/Processor.ts"
 import { Time, type TimeService } from "../../hal/Time.ts"
+import { Virtualization, type VirtualizationService } from "../../hal/Virtualization.ts"
 import { initialise } from "../Boot.ts"
 import { Debug, type DebugService } from "../Debug.ts"
 import * as Kernel from "../Kernel.ts"
@@ -33,6 +34,7 @@ import { wholeUnits } from "./Regions.ts"
 import { create, type Root } from "./RootTask.ts"
 import { direct, protect } from "./Startup.ts"
 import * as ThreadContext from "./ThreadContext.ts"
+import { start as startVirtualization } from "./VirtualizationStartup.ts"
 
 /** What a kernel for this architecture needs of a machine, besides its gates. */
 export interface Hal {
@@ -44,6 +46,8 @@ export interface Hal {
   readonly lines: InterruptLinesService
   readonly time: TimeService
   readonly debug: DebugService
+  /** Undefined: the processor runs no guests. */
+  readonly virtualization: VirtualizationService | undefined
 }
 
 /** The kernel is behind the machine's gates: it starts with the machine. */
@@ -62,7 +66,8 @@ export const install: Effect.Effect<
       ports: yield* Ports,
       lines: yield* InterruptLines,
       time: yield* Time,
-      debug: yield* Debug
+      debug: yield* Debug,
+      virtualization: Option.getOrUndefined(yield* Effect.serviceOption(Virtualization))
     })
   )
 })
@@ -79,18 +84,9 @@ export const gate = (hal: Hal): ((entry: number) => void) => {
 }
 
 /** The root task is the thread to run. The answer is what stands behind the gates from here on. */
-export const boot = ({
-  boot,
-  memory,
-  paging,
-  processor,
-  ports,
-  lines,
-  time,
-  debug
-}: Hal): ((entry: number) => void) => {
+export const boot = (hal: Hal): ((entry: number) => void) => {
+  const { boot, memory, paging, processor, time, debug } = hal
   const { image } = boot
-  const machine: Machine = { paging, processor, ports, lines, archData: image.start + Offset.archData, image }
   const root = rootOf(boot, memory, paging.userEnd)
   if (isError(root)) return stop(root)
 
@@ -103,7 +99,17 @@ export const boot = ({
   protect(processor, image, kernelRoot)
   direct(processor)
 
-  memory.zero(machine.archData, archDataBytes)
+  const archData = image.start + Offset.archData
+  memory.zero(archData, archDataBytes)
+  const machine: Machine = {
+    paging,
+    processor,
+    ports: hal.ports,
+    lines: hal.lines,
+    archData,
+    image,
+    virtualization: startVirtualization(hal, archData)
+  }
   ArchData.kernelRoot.store(memory, machine.archData, kernelRoot)
   ArchData.root.store(memory, machine.archData, kernelRoot)
   const state: State = {
@@ -120,15 +126,7 @@ export const boot = ({
   const kernel = Kernel.make(state)
   const contexts = ThreadContext.make(memory, processor, image.start)
   kernel.start()
-  const enter = makeEntries({
-    memory,
-    processor,
-    time,
-    contexts,
-    kernel,
-    image: image.start,
-    archData: machine.archData
-  })
+  const enter = makeEntries({ memory, time, contexts, kernel, machine })
   contexts.restore(Architecture.contextOf(ArchData.running.load(memory, machine.archData)))
   return enter
 }

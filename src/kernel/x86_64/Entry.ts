@@ -15,36 +15,47 @@ import { linkedHigh, linkedLow } from "../../types/x86_64/KernelSpace.ts"
 import { processorWords } from "../../types/x86_64/Registers.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
 import type { KernelService } from "../Kernel.ts"
+import { Tcb, ThreadState } from "../Tcb.ts"
 import { ArchData } from "./ArchData.ts"
 import { contextOf } from "./Architecture.ts"
 import * as Fpu from "./Fpu.ts"
+import * as Guest from "./Guest.ts"
 import { Entry, Offset } from "./Image.ts"
+import type { Machine } from "./Machine.ts"
 import { type Contexts, Frame } from "./ThreadContext.ts"
+import * as Vcpu from "./Vcpu.ts"
 import { nameOf, Vector } from "./Vectors.ts"
 
 export interface Entries {
   readonly memory: MemoryService
-  readonly processor: ProcessorService
   readonly time: TimeService
   readonly contexts: Contexts
   readonly kernel: KernelService
-  /** The physical address of the kernel's image, and of `ArchData`. */
-  readonly image: number
-  readonly archData: number
+  readonly machine: Machine
 }
 
 /** The function that stands behind every gate but the first. */
 export const make = (entries: Entries): ((entry: number) => void) => {
-  const { memory, processor, contexts, kernel, archData } = entries
+  const { memory, contexts, kernel, machine } = entries
+  const { archData, processor } = machine
   const { registers } = processor
   const { rdx } = processorWords
   // The frame of the interrupt that is being handled: nothing is in it between two entries.
   const frame = new Int32Array(2 * Frame.words)
 
+  const runsGuest = (thread: number) => Tcb.state.load(memory, thread) === ThreadState.runsGuest
+
   const leave = () => {
     const thread = ArchData.running.load(memory, archData)
     if (thread === 0) contexts.idle()
+    else if (runsGuest(thread)) Guest.run(kernel.state, machine, contexts, thread)
     else contexts.restore(contextOf(thread))
+  }
+
+  /** If no guest runs next, what a program's system calls need is the kernel's again. */
+  const leaveGuest = () => {
+    const thread = ArchData.running.load(memory, archData)
+    if (thread === 0 || !runsGuest(thread)) Vcpu.giveUpRegisters(kernel.state, machine)
   }
 
   return (entry) => {
@@ -63,6 +74,19 @@ export const make = (entries: Entries): ((entry: number) => void) => {
         handleVector(entries, frame, thread)
         break
       }
+      case Entry.guestExit: {
+        const vector = Guest.exited(kernel.state, machine, contexts, thread)
+        if (vector < 0) kernel.handleGuestExit()
+        else handleInterrupt(entries, vector)
+        leaveGuest()
+        break
+      }
+      case Entry.guestRefused: {
+        Guest.refused(kernel.state, machine, thread)
+        kernel.handleGuestExit()
+        leaveGuest()
+        break
+      }
       default:
         throw new Halt(`no entry of the kernel has number ${entry}`)
     }
@@ -71,10 +95,11 @@ export const make = (entries: Entries): ((entry: number) => void) => {
 }
 
 /** The physical address of the frame that RSP points to: it is on one of the image's stacks. */
-const frameAt = ({ image, processor: { registers } }: Entries): number => {
+const frameAt = ({ machine: { image, processor } }: Entries): number => {
+  const { registers } = processor
   const { rsp } = processorWords
   if (registers[2 * rsp + 1] !== linkedHigh) throw new Halt("an interrupt's frame is on a stack of the kernel's")
-  return image + ((registers[2 * rsp]! - linkedLow) >>> 0)
+  return image.start + ((registers[2 * rsp]! - linkedLow) >>> 0)
 }
 
 const privilege = 0b11
@@ -91,23 +116,26 @@ const isIdle = (frame: Int32Array): boolean => {
   )
 }
 
-const handleVector = (
-  { kernel, time, processor, contexts, archData }: Entries,
-  frame: Int32Array,
-  thread: number
-): void => {
+const handleVector = (entries: Entries, frame: Int32Array, thread: number): void => {
+  const { kernel, contexts, machine } = entries
+  const { processor } = machine
   const vector = frame[2 * Frame.vector]!
-  if (vector === Vector.NM && Fpu.take(kernel.state, { processor, archData }, thread)) kernel.state.charge(Charge.entry)
+  if (vector === Vector.NM && Fpu.take(kernel.state, machine, thread)) kernel.state.charge(Charge.entry)
   else if (vector < Vector.firstInterrupt) handleException(kernel, processor, vector, frame)
-  else if (vector === Vector.timer) {
+  else if (vector >= Vector.firstTrap && vector <= Vector.lastTrap)
+    handleTrap(kernel, processor, contexts, thread, vector)
+  else handleInterrupt(entries, vector)
+}
+
+const handleInterrupt = ({ kernel, time }: Entries, vector: number): void => {
+  if (vector === Vector.timer) {
     time.endOfInterrupt()
     kernel.handleTimer()
   } else if (vector >= Vector.firstUser && vector <= Vector.lastUser) {
     // What is asserted still when its interrupt ends comes again: it must be masked by then.
     kernel.handleInterrupt(vector - Vector.firstUser)
     time.endOfInterrupt()
-  } else if (vector >= Vector.firstTrap && vector <= Vector.lastTrap)
-    handleTrap(kernel, processor, contexts, thread, vector)
+  }
   // "The spurious-interrupt vector ... handler should return without an EOI."
   else if (vector !== Vector.spurious) time.endOfInterrupt()
 }

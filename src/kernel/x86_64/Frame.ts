@@ -17,7 +17,7 @@ import * as Asid from "./Asid.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 import { overlaps } from "./Regions.ts"
-import { entryAt, levelOf, setEntry } from "./Translation.ts"
+import { entryAt, invalidatePage, type Live, levelOf, setEntry, tablesOf } from "./Translation.ts"
 
 /** PWT, PCD, PAT: the entry of the page attribute table that says how the page is cached. */
 const memoryTypes = 0b111
@@ -26,6 +26,8 @@ export const decode = (view: View, machine: Machine, invocation: Invocation): De
   switch (invocation.label) {
     case Methods.Map.label:
       return decodeMap(view, machine, invocation)
+    case Methods.MapEPT.label:
+      return decodeMapEpt(view, machine, invocation)
     case Methods.Unmap.label:
       return (state) => unmap(state, machine, invocation.slot)
     case Methods.GetAddress.label: {
@@ -65,7 +67,7 @@ const decodeMap = (view: View, machine: Machine, invocation: Invocation): Decode
   if (args.vaddr % 2 ** bits !== 0) return SyscallError.alignmentError
 
   const level = levelOf(paging, bits)
-  const entry = entryAt(view, machine, space.root, level, args.vaddr)
+  const entry = entryAt(view, paging, space.root, level, args.vaddr)
   if (isRefusal(entry)) return entry
   const old = view.memory.load32(entry)
   if (paging.present(old) && !paging.mapsPage(level, old)) return SyscallError.deleteFirst
@@ -78,7 +80,43 @@ const decodeMap = (view: View, machine: Machine, invocation: Invocation): Decode
     Mapping.set(state, slot, { asid, address: args.vaddr }, Mapping.By.addressSpace)
     const low = paging.pageLow(level, page, allow, memoryType)
     setEntry(state, entry, low, paging.pageHigh(level, page, allow, memoryType))
-    if (paging.present(old)) invalidate(machine, asid, args.vaddr)
+    if (paging.present(old)) invalidatePage(machine, Mapping.By.addressSpace, space, args.vaddr)
+    return undefined
+  }
+}
+
+/** SDM vol. 3C, "Memory Type Used for Translated Guest-Physical Addresses": the types that there are. */
+const guestMemoryTypes: ReadonlySet<number> = new Set([0, 1, 4, 5, 6])
+
+const decodeMapEpt = (view: View, machine: Machine, invocation: Invocation): Decoded => {
+  const { virtualization } = machine
+  const { slot } = invocation
+  const args = read(view, invocation, Methods.MapEPT)
+  if (isRefusal(args)) return args
+  if (virtualization === undefined) return SyscallError.illegalOperation
+  const { tables } = virtualization
+  const root = extraCap(view, invocation, Methods.MapEPT, 0)
+  if (isRefusal(root)) return root
+  if (Mapping.isMapped(view, slot)) return SyscallError.invalidCapability(0)
+  const bits = Mapping.frameBits(Mapping.dataHigh(view.memory, slot))
+  if (args.gpa + 2 ** bits > tables.userEnd) return SyscallError.invalidArgument(0)
+  if (!guestMemoryTypes.has(args.attr)) return SyscallError.invalidArgument(2)
+  const guest = Asid.live(view, machine, root, 1)
+  if (isRefusal(guest)) return guest
+  if (args.gpa % 2 ** bits !== 0) return SyscallError.alignmentError
+
+  const level = levelOf(tables, bits)
+  const entry = entryAt(view, tables, guest.root, level, args.gpa)
+  if (isRefusal(entry)) return entry
+  if (tables.present(view.memory.load32(entry))) return SyscallError.deleteFirst
+
+  const page = Capability.address(view, slot)
+  const allow = allowed(masked(Capability.rights(view, slot), args.rights.bits))
+  return (state) => {
+    assertUsers(machine, page, bits)
+    Mapping.set(state, slot, { asid: guest.asid, address: args.gpa }, Mapping.By.guest)
+    const low = tables.pageLow(level, page, allow, args.attr)
+    setEntry(state, entry, low, tables.pageHigh(level, page, allow, args.attr))
     return undefined
   }
 }
@@ -96,19 +134,17 @@ const assertUsers = ({ image }: Machine, page: number, bits: number): void => {
     throw new Halt(`a frame at ${page} is the kernel's own memory`)
 }
 
-const invalidate = ({ processor }: Machine, asid: number, address: number): void =>
-  processor.invalidatePage(asid, address | 0, Math.floor(address / 2 ** 32))
-
 /** The frame of the capability in `slot` is no longer where this capability mapped it. */
 export const unmap = (state: State, machine: Machine, slot: number): undefined => {
   const lo = Mapping.dataLow(state.memory, slot)
   const hi = Mapping.dataHigh(state.memory, slot)
-  if (Mapping.by(hi) !== Mapping.By.addressSpace) return undefined
+  const by = Mapping.by(hi)
+  if (by !== Mapping.By.addressSpace && by !== Mapping.By.guest) return undefined
   Mapping.clear(state, slot)
   const asid = Mapping.asid(lo)
-  const root = Asid.find(state, machine, asid)
+  const root = Asid.find(state, machine, by, asid)
   if (root === 0) return undefined
-  removePage(state, machine, { root, asid }, Mapping.address(lo, hi), {
+  removePage(state, machine, by, { root, asid }, Mapping.address(lo, hi), {
     bits: Mapping.frameBits(hi),
     page: Capability.address(state, slot)
   })
@@ -119,18 +155,19 @@ export const unmap = (state: State, machine: Machine, slot: number): undefined =
 const removePage = (
   state: State,
   machine: Machine,
-  { root, asid }: Asid.Live,
+  by: number,
+  live: Live,
   address: number,
   { bits, page }: { readonly bits: number; readonly page: number }
 ): void => {
   const { memory } = state
-  const { paging } = machine
+  const paging = tablesOf(machine, by)
   const level = levelOf(paging, bits)
-  const entry = entryAt(state, machine, root, level, address)
+  const entry = entryAt(state, paging, live.root, level, address)
   if (isRefusal(entry)) return
   const low = memory.load32(entry)
   if (!paging.present(low) || !paging.mapsPage(level, low)) return
   if (paging.address(level, low, memory.load32(entry + 4)) !== page) return
   setEntry(state, entry, 0, 0)
-  invalidate(machine, asid, address)
+  invalidatePage(machine, by, live, address)
 }

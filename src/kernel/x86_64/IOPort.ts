@@ -2,7 +2,8 @@
  * IOPortControl and IOPort: ranges of IO ports.
  *
  * Each port is in at most one range. A range is issued once, and again when the last capability to it is deleted. In a
- * slot, its first port stands for the object; the data has both ends.
+ * slot, its first port stands for the object; the data has both ends, and the virtual processor that uses ports by this
+ * capability: when it goes, they are that one's no longer.
  */
 import { numberOf } from "../../types/Kind.ts"
 import { heldAll } from "../../types/Rights.ts"
@@ -19,7 +20,7 @@ import { emptySlot } from "./EmptySlot.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 
-interface Range {
+export interface Range {
   readonly first: number
   readonly last: number
 }
@@ -29,13 +30,14 @@ const objectUnit = 16
 const capability = ({ first, last }: Range): Capability.Capability =>
   Capability.make(numberOf.IOPort, heldAll("IOPort"), first * objectUnit, first | (last << 16))
 
-const rangeOf = ({ memory }: View, slot: number): Range => {
+/** The ports of the capability in a slot. */
+export const rangeOf = ({ memory }: View, slot: number): Range => {
   const lo = Mapping.dataLow(memory, slot)
   return { first: lo & 0xffff, last: lo >>> 16 }
 }
 
-/** All ports of a range are given out, or none. Answers a part of a word of `ArchData` at a time. */
-const forWords = ({ first, last }: Range, visit: (port: number, mask: number) => void): void => {
+/** What of a range lies in the words of a map of ports, a bit each: a port of each word, and those in it as a mask. */
+export const forWords = ({ first, last }: Range, visit: (port: number, mask: number) => void): void => {
   for (let port = first; port <= last; port = (port | 31) + 1) {
     const end = Math.min(port | 31, last)
     visit(port, (0xffff_ffff >>> (31 - (end - port))) << (port & 31))
@@ -110,6 +112,13 @@ export const decode = (view: View, { ports: bus }: Machine, invocation: Invocati
   }
   return SyscallError.illegalOperation
 }
+
+/** The name of the virtual processor that uses ports by the capability in `slot`; 0 if none does. */
+export const usedBy = ({ memory }: View, slot: number): number => Mapping.dataHigh(memory, slot)
+export const setUsedBy = ({ memory }: State, slot: number, name: number): void => memory.store32(slot + 12, name)
+
+/** A copy of a capability is nobody's yet. */
+export const unused = (cap: Capability.Capability): Capability.Capability => Capability.withData(cap, cap.lo, 0)
 
 /** The ports of the capability in `slot` can be given out again. */
 export const release = (state: State, machine: Machine, slot: number): void =>

@@ -8,13 +8,28 @@
 import { linked } from "../../types/x86_64/KernelSpace.ts"
 import { kernelDataBytes } from "../KernelData.ts"
 import { archDataBytes } from "./ArchData.ts"
-import { assemble, CLAC, GATE, HLT, IRETQ, JMP, offsetOf, PUSH, STI, type Stub, SYSRETQ, UD2 } from "./Assembler.ts"
+import {
+  assemble,
+  CLAC,
+  GATE,
+  HLT,
+  IRETQ,
+  JMP,
+  offsetOf,
+  PUSH,
+  STI,
+  type Stub,
+  SYSRETQ,
+  UD2,
+  VMLAUNCH,
+  VMRESUME
+} from "./Assembler.ts"
 import { gdtBytes, idtBytes, tssBytes, writeGdt, writeIdt, writeTss } from "./Descriptors.ts"
 import { type Segment, write } from "./Elf.ts"
 import { ownStack, pushesErrorCode, vectors } from "./Vectors.ts"
 
 /** The numbers in the gates: the reasons to enter the kernel. */
-export const Entry = { boot: 0, syscall: 1, vector: 2 } as const
+export const Entry = { boot: 0, syscall: 1, vector: 2, guestExit: 3, guestRefused: 4 } as const
 
 const pageBytes = 0x1000
 const toPage = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes
@@ -28,7 +43,8 @@ const vectorStub = (vector: number): Stub => ({
 /**
  * The ways in: `boot`, where the loader starts the processor; `syscall`, where SYSCALL goes; a stub for each vector,
  * which make the stack look the same for all (vector, error code, then what the processor pushed). The ways out:
- * `sysret` and `iret` to a program, `idle` to wait for an interrupt.
+ * `sysret` and `iret` to a program, `idle` to wait for an interrupt, `launch` and `resume` to a guest, whose way in is
+ * `guestExit`.
  */
 const stubs: readonly Stub[] = [
   { name: "boot", code: [...GATE(Entry.boot), ...UD2] },
@@ -40,6 +56,10 @@ const stubs: readonly Stub[] = [
   // "STI: ... the processor begins responding to external, maskable interrupts after the next instruction is executed":
   // none is lost before HLT.
   { name: "idle", code: [...STI, ...HLT, ...JMP("idle")] },
+  // Behind a VM entry stands what happens if there was none. An exit leads elsewhere: to where the control structure says.
+  { name: "launch", code: [...VMLAUNCH, ...GATE(Entry.guestRefused), ...UD2] },
+  { name: "resume", code: [...VMRESUME, ...GATE(Entry.guestRefused), ...UD2] },
+  { name: "guestExit", code: [...GATE(Entry.guestExit), ...UD2] },
   ...Array.from({ length: vectors }, (_, vector) => vectorStub(vector))
 ]
 
@@ -88,6 +108,9 @@ export const Offset = {
   idle: offsetOf(text.offsets, "idle"),
   /** The instruction behind idling's HLT, where an interrupt finds it. */
   idleEnd: offsetOf(text.offsets, "idle") + 7,
+  launch: offsetOf(text.offsets, "launch"),
+  resume: offsetOf(text.offsets, "resume"),
+  guestExit: offsetOf(text.offsets, "guestExit"),
   idt: idtAt,
   gdt: gdtAt,
   tss: tssAt,

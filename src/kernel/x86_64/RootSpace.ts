@@ -6,13 +6,12 @@ import { Allow } from "../../hal/Paging.ts"
 import * as Capability from "../Capability.ts"
 import * as Derivation from "../Derivation.ts"
 import { isRefusal, type State } from "../State.ts"
-import type { Live } from "./Asid.ts"
 import { type BootMemory, pageBytes } from "./BootMemory.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 import { type Structure, structures } from "./PagingStructure.ts"
 import { extent, inPage, type Program } from "./Program.ts"
-import { entryAt, setEntry } from "./Translation.ts"
+import { entryAt, type Live, setEntry } from "./Translation.ts"
 
 /** A page of the root task: where it sees it, where it is, and what it may do with it. */
 export interface Page {
@@ -39,7 +38,8 @@ export const mapTables = (
 ): void => {
   const { paging } = machine
   for (const structure of Object.keys(structures) as Structure[]) {
-    const { level } = structures[structure]
+    const { by, level } = structures[structure]
+    if (by !== Mapping.By.addressSpace) continue
     const covers = 2 ** paging.levels[level]!.shift
     for (let address = Math.floor(start / covers) * covers; address < end; address += covers) {
       const table = free.take("a page table of the root task", pageBytes)
@@ -71,7 +71,7 @@ export const frameOf = ({ physical, isDevice }: Page): Capability.Capability =>
   Capability.original("Frame", physical, 0, Mapping.frameData(pageBits, isDevice))
 
 const entryOf = (state: State, machine: Machine, { root }: Live, level: number, address: number): number => {
-  const entry = entryAt(state, machine, root, level, address)
+  const entry = entryAt(state, machine.paging, root, level, address)
   if (isRefusal(entry)) throw new Error("the tables above were made before")
   return entry
 }

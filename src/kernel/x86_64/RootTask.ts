@@ -23,10 +23,12 @@ import { stop } from "./BootError.ts"
 import * as BootInfoFrame from "./BootInfoFrame.ts"
 import { type BootMemory, pageBytes } from "./BootMemory.ts"
 import type { Machine } from "./Machine.ts"
+import * as Mapping from "./Mapping.ts"
 import { extent, type Program } from "./Program.ts"
 import { blocks, without } from "./Regions.ts"
 import { frameOf, load, mapPage, mapTables, type Page } from "./RootSpace.ts"
 import { Register } from "./ThreadContext.ts"
+import type { Live } from "./Translation.ts"
 
 /** What the first task runs: a program of its own, or a fiber of the host, which it enters by the gate. */
 export type Root = { readonly _tag: "Program"; readonly program: Program } | { readonly _tag: "Gate" }
@@ -65,7 +67,7 @@ interface RootCNode {
 /** A root task in the making. */
 interface Making extends Boot {
   readonly cnode: RootCNode
-  readonly space: Asid.Live
+  readonly space: Live
 }
 
 /** Make the root task, ready to run. The answer is its thread. */
@@ -132,7 +134,7 @@ const begin = (boot: Boot): Making => {
   Asid.setPool(state, machine, 0, pool)
   put(slots.asidPool, poolCapability(pool, 0))
   const root = free.take("the root task's PML4", pageBytes)
-  Asid.assign(state, machine, firstAsid, root)
+  Asid.assign(state, machine, Mapping.By.addressSpace, { asid: firstAsid, root })
   put(slots.addressSpace, Capability.original("AddressSpace", root, firstAsid))
   return { ...boot, cnode, space: { root, asid: firstAsid } }
 }

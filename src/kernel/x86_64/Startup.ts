@@ -58,14 +58,19 @@ export const protect = (processor: ProcessorService, image: Region, root: number
   set(SystemRegister.GDTR_BASE, linkedLow + Offset.gdt, linkedHigh)
 }
 
+/** SYSCALL leads to the kernel. */
+export const syscallEntry = ({ setSystem }: ProcessorService): void => {
+  setSystem(SystemRegister.IA32_STAR, 0, starHigh)
+  setSystem(SystemRegister.IA32_LSTAR, linkedLow + Offset.syscall, linkedHigh)
+  setSystem(SystemRegister.IA32_FMASK, syscallClears, 0)
+}
+
 /** Where the processor goes: on SYSCALL, on interrupts and on what its local timer raises. */
 export const direct = (processor: ProcessorService): void => {
   const set = (register: number, low: number, high = 0) => processor.setSystem(register, low, high)
   set(SystemRegister.IDTR_BASE, linkedLow + Offset.idt, linkedHigh)
   set(SystemRegister.IDTR_LIMIT, Size.idt - 1)
-  set(SystemRegister.IA32_STAR, 0, starHigh)
-  set(SystemRegister.IA32_LSTAR, linkedLow + Offset.syscall, linkedHigh)
-  set(SystemRegister.IA32_FMASK, syscallClears)
+  syscallEntry(processor)
 
   const isBootProcessor = processor.systemLow(SystemRegister.IA32_APIC_BASE) & bootProcessor
   set(SystemRegister.IA32_APIC_BASE, apicBase | isBootProcessor)

@@ -19,6 +19,7 @@ export const Register = { ...processorWords, rflags: 19, next: 20 } as const sat
 >
 
 const processorHalves = 2 * Register.rflags
+const generalHalves = 2 * 16
 
 /** Bits of RFLAGS. SDM vol. 1, "EFLAGS Register". */
 export const Flag = { fixed: 0x2, IF: 0x200, RF: 0x1_0000 } as const
@@ -30,7 +31,7 @@ export const initialFlags = Flag.fixed | Flag.IF
 const settable = 0xcd5
 
 /** A linear address that the processor takes as one: bits 63 to 47 are equal. */
-const canonical = (high: number) => high >> 15 === 0 || high >> 15 === -1
+export const canonical = (high: number) => high >> 15 === 0 || high >> 15 === -1
 
 /**
  * A word from a program as a register of a thread may hold it. The processor refuses to go on at an address that is not
@@ -77,6 +78,13 @@ export interface Contexts {
   readonly restore: (context: number) => void
   /** The processor waits for an interrupt when the gate is left. */
   readonly idle: () => void
+  /**
+   * The processor runs a guest when the gate is left: its general registers, by their numbers, are at this address, and
+   * the current control structure says all else. `again`: that structure was run before.
+   */
+  readonly runGuest: (general: number, again: boolean) => void
+  /** The general registers that a guest's exit left go there. */
+  readonly saveGuest: (general: number) => void
 }
 
 /** `image` is where the kernel's image lies. A context is given by its physical address. */
@@ -158,7 +166,15 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     idle: () => {
       set(rsp, linkedLow + Offset.stackTop, linkedHigh)
       goOnAt(Offset.idle)
-    }
+    },
+
+    runGuest: (general, again) => {
+      memory.loadWords(general, registers, 0, generalHalves)
+      set(rsp, linkedLow + Offset.stackTop, linkedHigh)
+      goOnAt(again ? Offset.resume : Offset.launch)
+    },
+
+    saveGuest: (general) => memory.storeWords(general, registers, 0, generalHalves)
   }
 }
 

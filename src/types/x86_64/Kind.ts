@@ -16,7 +16,7 @@ export const rightsOf = {
   /** A virtual processor. */
   VCPU:          [["bind", 4], ["readState", 5], ["writeState", 6], ["enablePorts", 7]],
   /** The tables of a guest's physical memory, from the root down. */
-  EPTPML4:       [["map", 4], ["unmap", 5], ["bind", 6]],
+  EPTPML4:       [["map", 4], ["unmap", 5], ["assign", 6], ["bind", 7]],
   EPTPDPT:       [["map", 4], ["unmap", 5]],
   EPTPD:         [["map", 4], ["unmap", 5]],
   EPTPT:         [["map", 4], ["unmap", 5]]

@@ -10,7 +10,7 @@ import { Selector } from "../../../src/kernel/x86_64/Descriptors.ts"
 import { Entry, loadAddress, Offset, sections } from "../../../src/kernel/x86_64/Image.ts"
 import { processorWords } from "../../../src/types/x86_64/Registers.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
-import { lines, memoryOf, pcMemory, ports, processor, time } from "./machine.ts"
+import { lines, memoryOf, offerGuests, pcMemory, ports, processor, time, virtualization } from "./machine.ts"
 
 export const linked = 0xffff_ffff_8000_0000n
 
@@ -47,6 +47,8 @@ export const machine = ({ modules = [], commandLine = "root=gate" }: Options = {
   }
   const cpu = processor()
   const clock = time()
+  const guests = virtualization(memory)
+  offerGuests(cpu)
   const hal = {
     boot,
     memory,
@@ -55,6 +57,7 @@ export const machine = ({ modules = [], commandLine = "root=gate" }: Options = {
     ports: ports(),
     lines: lines(),
     time: clock,
+    virtualization: guests,
     debug: { putChar: () => {}, print: (line: string) => void printed.push(line), snapshot: () => {} }
   }
   const enter = gate(hal)

@@ -8,8 +8,10 @@ import type { MemoryService } from "../../../src/hal/Memory.ts"
 import type { PortsService } from "../../../src/hal/Ports.ts"
 import type { ProcessorService } from "../../../src/hal/Processor.ts"
 import type { TimeService } from "../../../src/hal/Time.ts"
-import { paging } from "../../../src/hal/x86_64/entries.ts"
+import { noCurrent, type VirtualizationService } from "../../../src/hal/Virtualization.ts"
+import { guestPaging, paging } from "../../../src/hal/x86_64/entries.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
+import { VmcsField } from "../../../src/types/x86_64/VmcsField.ts"
 
 /**
  * Memory from 0 up to `bytes.length`. Beyond it there is nothing, and an access is a mistake of the test or the kernel.
@@ -123,6 +125,81 @@ export const processor = (): ProcessorDouble => {
     saveFloatingPoint: () => {},
     loadFloatingPoint: () => {}
   }
+}
+
+/** A processor that runs guests, as far as a kernel can tell without running one; and what it was told, in its words. */
+export interface VirtualizationDouble extends VirtualizationService {
+  readonly log: string[]
+  /** The fields of each control structure, by its address. */
+  readonly structures: Map<number, Map<number, bigint>>
+}
+
+const fields: ReadonlySet<number> = new Set(Object.values(VmcsField))
+/** SDM vol. 3C, "Field Encoding in VMCS": bits 14:13 say how wide a field is. */
+const fieldBits = (field: number) => [16, 64, 32, 64][(field >>> 13) & 3]!
+const revision = 0x5ca1e
+
+export const virtualization = (memory: MemoryService): VirtualizationDouble => {
+  const log: string[] = []
+  const structures = new Map<number, Map<number, bigint>>()
+  let current = noCurrent
+  const isStructure = (address: number) => address % 0x1000 === 0 && memory.load32(address) === revision
+  const field = (number: number) => structures.get(current)?.get(number) ?? 0n
+  return {
+    log,
+    structures,
+    tables: guestPaging,
+    begin: (page) => (isStructure(page) ? 0 : noCurrent),
+    end: () => 0,
+    clear: (structure) => {
+      if (structure % 0x1000 !== 0) return 2
+      log.push(`clear ${structure.toString(16)}`)
+      structures.set(structure, structures.get(structure) ?? new Map())
+      if (current === structure) current = noCurrent
+      return 0
+    },
+    load: (structure) => {
+      if (!isStructure(structure)) return 11
+      current = structure
+      return 0
+    },
+    current: () => current,
+    fieldLow: (number) => Number(BigInt.asIntN(32, field(number))),
+    fieldHigh: (number) => Number(BigInt.asIntN(32, field(number) >> 32n)),
+    hasField: (number) => fields.has(number),
+    setField: (number, low, high) => {
+      if (current === noCurrent) return noCurrent
+      if (!fields.has(number)) return 12
+      const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+      structures.get(current)?.set(number, BigInt.asUintN(fieldBits(number), value))
+      return 0
+    },
+    invalidateGuestPhysical: (which, low, high) => {
+      log.push(`guest physical ${which} ${((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toString(16)}`)
+      return 0
+    },
+    invalidateGuest: (which, tag) => {
+      log.push(`guest ${which} ${tag}`)
+      return 0
+    }
+  }
+}
+
+/** What the capability registers say of a processor that runs guests and offers everything. */
+export const offerGuests = ({ system }: ProcessorDouble): void => {
+  const all = 0xffff_ffffn << 32n
+  const { IA32_VMX_CR0_FIXED0, IA32_VMX_CR0_FIXED1, IA32_VMX_CR4_FIXED0, IA32_VMX_CR4_FIXED1 } = SystemRegister
+  system.set(SystemRegister.IA32_FEATURE_CONTROL, 0b101n)
+  system.set(SystemRegister.IA32_VMX_BASIC, BigInt(revision) | (1n << 55n))
+  system.set(SystemRegister.IA32_VMX_TRUE_PINBASED_CTLS, all | 0x16n)
+  system.set(SystemRegister.IA32_VMX_TRUE_PROCBASED_CTLS, all | 0x0400_6172n)
+  system.set(SystemRegister.IA32_VMX_PROCBASED_CTLS2, all)
+  system.set(SystemRegister.IA32_VMX_TRUE_EXIT_CTLS, all | 0x3_6dfbn)
+  system.set(SystemRegister.IA32_VMX_TRUE_ENTRY_CTLS, all | 0x11fbn)
+  system.set(IA32_VMX_CR0_FIXED0, 0x8000_0021n)
+  system.set(IA32_VMX_CR0_FIXED1, 0xffff_ffffn)
+  system.set(IA32_VMX_CR4_FIXED0, 0x2000n)
+  system.set(IA32_VMX_CR4_FIXED1, 0x77_2fffn)
 }
 
 /** Time that passes only by charges. */

@@ -18,6 +18,7 @@ import { build } from "../../../src/kernel/x86_64/KernelTables.ts"
 import type { Machine } from "../../../src/kernel/x86_64/Machine.ts"
 import { create, type Root } from "../../../src/kernel/x86_64/RootTask.ts"
 import { Register } from "../../../src/kernel/x86_64/ThreadContext.ts"
+import { start as startVirtualization } from "../../../src/kernel/x86_64/VirtualizationStartup.ts"
 import { BootInfo, slots, UntypedEntry, untypedEntry } from "../../../src/types/BootInfo.ts"
 import { messageWord } from "../../../src/types/IpcBuffer.ts"
 import { ofNumber } from "../../../src/types/ObjectType.ts"
@@ -38,6 +39,7 @@ export interface System {
   readonly ports: doubles.PortsDouble
   readonly lines: doubles.LinesDouble
   readonly time: doubles.TimeDouble
+  readonly virtualization: doubles.VirtualizationDouble
   /** The address of a slot of the root CNode. */
   readonly slot: (index: number) => number
   readonly thread: number
@@ -63,13 +65,17 @@ export const boot = (
   const ports = doubles.ports()
   const lines = doubles.lines()
   const time = doubles.time()
+  const virtualization = doubles.virtualization(memory)
+  doubles.offerGuests(processor)
+  const archData = image.start + Offset.archData
   const machine: Machine = {
     paging: paging,
     processor,
     ports,
     lines,
-    archData: image.start + Offset.archData,
-    image
+    archData,
+    image,
+    virtualization: startVirtualization({ memory, processor, virtualization }, archData)
   }
   const state: State = {
     memory,
@@ -92,7 +98,7 @@ export const boot = (
     },
     root
   )
-  return inspect(at, thread, state, machine, { processor, ports, lines, time })
+  return inspect(at, thread, state, machine, { processor, ports, lines, time, virtualization })
 }
 
 const inspect = (
@@ -100,7 +106,7 @@ const inspect = (
   thread: number,
   state: State,
   machine: Machine,
-  devices: Pick<System, "processor" | "ports" | "lines" | "time">
+  devices: Pick<System, "processor" | "ports" | "lines" | "time" | "virtualization">
 ): System => {
   const { memory } = state
   const node = Capability.object(state, thread)

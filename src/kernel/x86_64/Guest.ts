@@ -1,0 +1,188 @@
+/**
+ * Guest: a thread that runs its virtual processor, from the system call by which it begins to the exit that ends it.
+ *
+ * The call takes three words: where the guest goes on, its primary controls, and the event that it is to begin with.
+ * While it runs, the thread's registers always say how the call would be made again: so the thread can be stopped,
+ * moved and resumed at any time like every other. The call ends when the guest does something that its monitor must
+ * know of: then the thread has the words of `VmEnter.exit`; or when the thread's bound notification is signalled.
+ * Interrupts end the guest's turn, not the call.
+ *
+ * Whatever the control structure says, the thread gets an answer: a VM entry that fails is an exit like the others (SDM
+ * vol. 3C, "VM Entries").
+ */
+import { Charge } from "../../hal/Charge.ts"
+import { Halt } from "../../hal/Gates.ts"
+import { numberOf } from "../../types/Kind.ts"
+import * as SyscallError from "../../types/SyscallError.ts"
+import { ExitReason } from "../../types/x86_64/ExitReason.ts"
+import * as ThreadMethods from "../../types/x86_64/methods/TCB.ts"
+import { general } from "../../types/x86_64/Registers.ts"
+import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
+import { VmcsField } from "../../types/x86_64/VmcsField.ts"
+import * as VmEnter from "../../types/x86_64/VmEnter.ts"
+import { InterruptionType } from "../../types/x86_64/VmxControls.ts"
+import * as Capability from "../Capability.ts"
+import * as Derivation from "../Derivation.ts"
+import { extraCap, type Invocation, read } from "../Invocation.ts"
+import * as Message from "../Message.ts"
+import * as Notification from "../Notification.ts"
+import * as Scheduler from "../Scheduler.ts"
+import { type Decoded, isRefusal, type State, type View } from "../State.ts"
+import { slotOf, Tcb, ThreadState, tcbSlot } from "../Tcb.ts"
+import { installing } from "../ThreadMethods.ts"
+import * as Asid from "./Asid.ts"
+import { allowed } from "./Controls.ts"
+import * as Fpu from "./Fpu.ts"
+import { Size } from "./Image.ts"
+import { type Machine, virtualizationOf } from "./Machine.ts"
+import * as Mapping from "./Mapping.ts"
+import type { Contexts } from "./ThreadContext.ts"
+import * as Vcpu from "./Vcpu.ts"
+import { injected } from "./VmcsAccess.ts"
+
+/** Methods of a thread that are this architecture's. */
+export const decodeThread = (view: View, { virtualization }: Machine, invocation: Invocation): Decoded => {
+  const method = ThreadMethods.SetEPTRoot
+  if (invocation.label !== method.label || virtualization === undefined) return SyscallError.illegalOperation
+  const args = read(view, invocation, method)
+  if (isRefusal(args)) return args
+  const slot = extraCap(view, invocation, method, 0)
+  if (isRefusal(slot)) return slot
+  const cap = Derivation.derive(view, slot, Capability.read(view, slot))
+  if (isRefusal(cap)) return cap
+  const thread = Capability.object(view, invocation.slot)
+  return installing(view, invocation, thread, tcbSlot.architecture, slot, cap)
+}
+
+/** The root of the memory of the guest that a thread runs; 0 if it has none. */
+const rootOf = (view: View, machine: Machine, thread: number): number => {
+  const slot = slotOf(thread, tcbSlot.architecture)
+  if (Capability.kind(view, slot) !== numberOf.EPTPML4) return 0
+  const root = Asid.find(view, machine, Mapping.By.guest, Mapping.asid(Mapping.dataLow(view.memory, slot)))
+  return root === Capability.object(view, slot) ? root : 0
+}
+
+/** The thread runs its virtual processor. False: it has none. */
+export const enter = (state: State, machine: Machine, thread: number): boolean => {
+  const { architecture, memory } = state
+  const vcpu = Vcpu.ofThread(memory, thread)
+  if (vcpu === 0) return false
+  const [rip, primary, event] = architecture.convention.message
+  const low = (register: number | undefined) => architecture.registerLow(state, thread, register!)
+  Vcpu.makeCurrent(state, machine, vcpu)
+  Vcpu.setField(machine, VmcsField.GUEST_RIP, low(rip), architecture.registerHigh(state, thread, rip!))
+  Vcpu.setField(machine, VmcsField.PRIMARY_CONTROLS, allowed(virtualizationOf(machine).controls.primary, low(primary)))
+  Vcpu.setField(machine, VmcsField.ENTRY_INTERRUPTION_INFORMATION, low(event) & injected)
+
+  const notification = Tcb.boundNotification.load(memory, thread)
+  if (notification !== 0 && Notification.isActive(state, notification)) {
+    Notification.complete(state, notification, thread)
+    Message.setInfo(state, thread, VmEnter.result.notification, 0, 0, 0)
+  } else Scheduler.setState(state, thread, ThreadState.runsGuest)
+  return true
+}
+
+/** When the kernel is left, the processor runs the thread's guest. */
+export const run = (state: State, machine: Machine, contexts: Contexts, thread: number): void => {
+  const vcpu = Vcpu.ofThread(state.memory, thread)
+  if (vcpu === 0) throw new Halt("who runs a guest has a virtual processor")
+  Vcpu.makeCurrent(state, machine, vcpu)
+  Vcpu.setGuestRoot(state, machine, vcpu, rootOf(state, machine, thread))
+  Vcpu.setReturnSpace(state, machine, vcpu)
+  Vcpu.loadRegisters(state, machine, vcpu)
+  contexts.runGuest(vcpu + Vcpu.generalAt, Vcpu.Fields.launched.load(state.memory, vcpu) !== 0)
+}
+
+/**
+ * The guest of the running thread has had an exit. The answer is the vector of the interrupt that it was for, which is
+ * taken; -1 if the thread has come back from the guest.
+ */
+export const exited = (state: State, machine: Machine, contexts: Contexts, thread: number): number => {
+  const { processor } = machine
+  const virtualization = virtualizationOf(machine)
+  const vcpu = Vcpu.ofThread(state.memory, thread)
+  contexts.saveGuest(vcpu + Vcpu.generalAt)
+  // "The GDTR and IDTR limits are set to FFFFH": behind the kernel's GDT lies what is no descriptor.
+  processor.setSystem(SystemRegister.GDTR_LIMIT, Size.gdt - 1, 0)
+  Fpu.isUnavailable(state, machine)
+  Vcpu.saveAtExit(state, machine, vcpu)
+  state.charge(Charge.guest)
+
+  const reason = virtualization.fieldLow(VmcsField.EXIT_REASON)
+  // Bit 31: the entry failed, and the guest has not run.
+  const hasRun = reason >= 0
+  if (hasRun) Vcpu.Fields.launched.store(state.memory, vcpu, 1)
+  const interruption = virtualization.fieldLow(VmcsField.EXIT_INTERRUPTION_INFORMATION)
+  if (hasRun && reason === ExitReason.EXTERNAL_INTERRUPT) {
+    sayAgain(state, machine, thread)
+    return interruption & 0xff
+  }
+  if (hasRun && reason === ExitReason.EXCEPTION_OR_NMI && typeOf(interruption) === InterruptionType.NMI)
+    throw new Halt(`an NMI while the guest of ${thread.toString(16).toUpperCase()}H ran`)
+  comeBack(
+    state,
+    machine,
+    thread,
+    { lo: reason, hi: 0 },
+    {
+      lo: virtualization.fieldLow(VmcsField.EXIT_QUALIFICATION),
+      hi: virtualization.fieldHigh(VmcsField.EXIT_QUALIFICATION)
+    }
+  )
+  return -1
+}
+
+/** Bits 10:8 of interruption information. */
+const typeOf = (interruption: number) => (interruption >>> 8) & 0b111
+
+/**
+ * The processor has refused to run the guest of the running thread: "VMfailValid". The thread comes back from it; why,
+ * the field of the instruction error says.
+ */
+export const refused = (state: State, machine: Machine, thread: number): void => {
+  Fpu.switchTo(state, machine, thread)
+  comeBack(state, machine, thread, { lo: allOnes, hi: 0 }, { lo: allOnes, hi: allOnes })
+}
+
+const allOnes = -1
+
+interface Halves {
+  readonly lo: number
+  readonly hi: number
+}
+
+/** The first words of an exit are those of the call that would go on from there. */
+const sayAgain = (state: State, machine: Machine, thread: number): void => {
+  for (const [index, name] of VmEnter.call.entries())
+    setField(state, machine, thread, 0, index, VmEnter.exitFields[name])
+}
+
+/** The call ends with an exit. */
+const comeBack = (state: State, machine: Machine, thread: number, reason: Halves, qualification: Halves): void => {
+  const { memory } = state
+  const vcpu = Vcpu.ofThread(memory, thread)
+  const buffer = state.architecture.buffer(state, thread, "write")
+  for (const [index, name] of VmEnter.exit.entries()) {
+    if (name === "reason") Message.setWord(state, thread, buffer, index, reason.lo, reason.hi)
+    else if (name === "qualification") Message.setWord(state, thread, buffer, index, qualification.lo, qualification.hi)
+    else if (name in general) {
+      const at = vcpu + Vcpu.generalAt + 8 * general[name as keyof typeof general]
+      Message.setWord(state, thread, buffer, index, memory.load32(at), memory.load32(at + 4))
+    } else setField(state, machine, thread, buffer, index, VmEnter.exitFields[name as keyof typeof VmEnter.exitFields])
+  }
+  Message.setBadge(state, thread, 0, 0)
+  Message.setInfo(state, thread, 0, 0, 0, VmEnter.result.exit)
+  Scheduler.setState(state, thread, ThreadState.running)
+}
+
+const setField = (
+  state: State,
+  machine: Machine,
+  thread: number,
+  buffer: number,
+  index: number,
+  field: number
+): void => {
+  const { fieldLow, fieldHigh } = virtualizationOf(machine)
+  Message.setWord(state, thread, buffer, index, fieldLow(field), fieldHigh(field))
+}
