@@ -130,8 +130,8 @@ export class Processors {
   /** What holds at the count when a processor is put aside holds at the count when it goes on. */
   private move(from: number, to: number): void {
     const { view } = this.memory
-    for (const of of [system.shadow, system.resume])
-      if (view.getFloat64(of, true) === from) view.setFloat64(of, to, true)
+    for (const count of [system.shadow, system.resume])
+      if (view.getFloat64(count, true) === from) view.setFloat64(count, to, true)
   }
 
   /** Nothing is done until the next event. False if there is none that could wake a processor. */
