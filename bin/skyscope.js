@@ -6,10 +6,11 @@ import { existsSync } from "node:fs"
 import * as module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
-const main = join(root, "src", "cli", "main.ts")
+/** In the sources, or in the package, which has JavaScript: a Node strips no types in node_modules. */
+const main = [join(root, "src", "cli", "main.ts"), join(root, "lib", "cli", "main.js")].find(existsSync)
 /** Stripped and compiled sources: a start reads them instead of doing that again. */
 const cache = join(root, ".cache", "node")
 const pinned = 26
@@ -17,7 +18,7 @@ const pinned = 26
 if (Number.parseInt(process.versions.node, 10) >= pinned) {
   module.enableCompileCache(cache)
   process.argv[1] = main
-  await import("../src/cli/main.ts")
+  await import(pathToFileURL(main).href)
 } else {
   const node = pinnedNode()
   if (node === undefined) {

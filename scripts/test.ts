@@ -38,6 +38,7 @@ const steps: ReadonlyArray<Step> = [
   { name: "check",     command: "npm run --silent check",                                                              count: unreported },
   { name: "relations", command: "node scripts/relations.ts",                                                           count: ours       },
   { name: "refusals",  command: "node scripts/refusals.ts",                                                            count: ours       },
+  { name: "packaged",  command: "node scripts/packaged.ts",                                                            count: ours       },
   { name: "vitest",    command: "vitest run --reporter=default --reporter=json --outputFile.json=reports/vitest.json", count: byVitest   }
 ]
 

@@ -102,7 +102,7 @@ export const TCB_SetSpace = <
     })
   )
 
-/** Let signals of a notification reach a thread while it receives from an endpoint. */
+/** Let signals of a notification reach a thread while it receives from an endpoint, or runs a guest. */
 export const TCB_BindNotification = <C extends AnyCap, N extends AnyCap>(
   tcb: Need<C, "TCB_BindNotification", "TCB", "configure">,
   notification: Need<N, "TCB_BindNotification", "Notification", "read">

@@ -10,8 +10,7 @@ import type { Answer, Request, ThreadMemory } from "../types/Gate.ts"
 import { messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
 import type { Method } from "../types/Method.ts"
-import * as TCB from "../types/methods/TCB.ts"
-import type { Need, NeedArgument } from "../types/Need.ts"
+import type { Need } from "../types/Need.ts"
 import type { ObjectType } from "../types/ObjectType.ts"
 import * as Rights from "../types/Rights.ts"
 import { syscalls } from "../types/Syscall.ts"
@@ -28,6 +27,8 @@ import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
 import { create, makingTables } from "./Memory.ts"
 import { Syscalls } from "./Syscalls.ts"
 import { steps } from "./Transaction.ts"
+
+export { TCB_BindNotification } from "./ThreadSettings.ts"
 
 // What a guest takes for physical memory.
 
@@ -102,13 +103,6 @@ export const VCPU_WriteVMCS = <C extends AnyCap>(
   value: bigint
 ): Effect.Effect<bigint, Refusal, Syscalls | Using<C, "writeState">> =>
   Effect.map(invoke(VCPU.WriteVMCS, pointer(vcpu), { field, value }), ({ written }) => written)
-
-/** Let signals of a notification reach a thread while it waits for something else, or runs a guest. */
-export const TCB_BindNotification = <C extends AnyCap, N extends AnyCap>(
-  tcb: Need<C, "TCB_BindNotification", "TCB", "configure">,
-  notification: NeedArgument<N, "TCB_BindNotification", (typeof TCB.BindNotification)["caps"]["notification"]>
-): Effect.Effect<void, Refusal, Syscalls | Using<C, "configure"> | Using<N, "read">> =>
-  Effect.asVoid(invoke(TCB.BindNotification, pointer(tcb), { notification: pointer(notification) }))
 
 // Running it.
 

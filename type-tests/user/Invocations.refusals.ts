@@ -30,6 +30,7 @@ import {
   PDPT_Unmap
 } from "../../src/user/PageTables.ts"
 import { IOPort_In16, IOPort_In32, IOPort_Out16, IOPort_Out32 } from "../../src/user/Ports.ts"
+import { Shared_Read, Shared_Write } from "../../src/user/Shared.ts"
 import {
   TCB_BindNotification,
   TCB_CopyRegisters,
@@ -43,7 +44,18 @@ import {
   TCB_SetTLSBase,
   TCB_UnbindNotification
 } from "../../src/user/ThreadSettings.ts"
-import { SchedContext_UnbindObject, SchedContext_YieldTo } from "../../src/user/Threads.ts"
+import { Debug_NameThread, SchedContext_UnbindObject, SchedContext_YieldTo } from "../../src/user/Threads.ts"
+import {
+  EPT_Map,
+  GuestMemory_Create,
+  type Handler,
+  Stopped,
+  TCB_SetEPTRoot,
+  VCPU_ReadVMCS,
+  VCPU_Run,
+  VCPU_SetTCB,
+  VCPU_WriteVMCS
+} from "../../src/user/VirtualProcessor.ts"
 
 declare const tcb: Cap<"TCB", "configure" | "schedule" | "readRegisters" | "writeRegisters">
 declare const tcbRun: Cap<"TCB", "run">
@@ -90,6 +102,14 @@ declare const ports: Cap<"IOPort", "in" | "out">
 declare const portsIn: Cap<"IOPort", "in">
 declare const portsOut: Cap<"IOPort", "out">
 declare const old: Cap<"Notification", "read" | "write">
+
+declare const frameRW: Cap<"Frame", "read" | "write">
+declare const frameX: Cap<"Frame", "execute">
+declare const guest: Cap<"EPTPML4", "map" | "bind">
+declare const guestU: Cap<"EPTPML4", "unmap">
+declare const vcpu: Cap<"VCPU", "bind" | "readState" | "writeState">
+declare const vcpuP: Cap<"VCPU", "enablePorts">
+declare const handler: Handler
 
 const at = { cnode, index: 1, depth: 8 }
 const pin = { ioapic: 0, pin: 1, trigger: "edge", polarity: "high", vector: 2 } as const
@@ -256,6 +276,49 @@ export const tables = Effect.gen(function* () {
   yield* IOPort_Out32(portsOut, 0x60, 1)
   yield* IOPort_Out32(portsIn, 0x60, 1) //! TS2345 ⛔ IOPort_Out32 needs right 'out'; this IOPort capability holds 'in'
   yield* IOPort_Out32(frame, 0x60, 1) //! TS2345 ⛔ IOPort_Out32 needs an IOPort capability, got Frame
+})
+
+export const guests = Effect.gen(function* () {
+  yield* GuestMemory_Create(pool)
+  yield* GuestMemory_Create(poolNone) //! TS2345 ⛔ GuestMemory_Create needs right 'assign'; this ASIDPool capability holds no rights
+  yield* GuestMemory_Create(frame) //! TS2345 ⛔ GuestMemory_Create needs an ASIDPool capability, got Frame
+  yield* EPT_Map(guest, 0x1000, frame)
+  yield* EPT_Map(guestU, 0x1000, frame) //! TS2345 ⛔ EPT_Map needs right 'map'; this EPTPML4 capability holds 'unmap'
+  yield* EPT_Map(frame, 0x1000, frame) //! TS2345 ⛔ EPT_Map needs an EPTPML4 capability, got Frame
+  yield* EPT_Map(guest, 0x1000, frame)
+  yield* EPT_Map(guest, 0x1000, bell) //! TS2345 ⛔ EPT_Map needs a Frame capability, got Notification
+  yield* TCB_SetEPTRoot(tcb, guest)
+  yield* TCB_SetEPTRoot(tcbRun, guest) //! TS2345 ⛔ TCB_SetEPTRoot needs right 'configure'; this TCB capability holds 'run'
+  yield* TCB_SetEPTRoot(frame, guest) //! TS2345 ⛔ TCB_SetEPTRoot needs a TCB capability, got Frame
+  yield* TCB_SetEPTRoot(tcb, guest)
+  yield* TCB_SetEPTRoot(tcb, guestU) //! TS2345 ⛔ TCB_SetEPTRoot needs right 'bind'; this EPTPML4 capability holds 'unmap'
+  yield* TCB_SetEPTRoot(tcb, frame) //! TS2345 ⛔ TCB_SetEPTRoot needs an EPTPML4 capability, got Frame
+  yield* VCPU_SetTCB(vcpu, tcb)
+  yield* VCPU_SetTCB(vcpuP, tcb) //! TS2345 ⛔ VCPU_SetTCB needs right 'bind'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_SetTCB(frame, tcb) //! TS2345 ⛔ VCPU_SetTCB needs a VCPU capability, got Frame
+  yield* VCPU_SetTCB(vcpu, tcb)
+  yield* VCPU_SetTCB(vcpu, tcbRun) //! TS2345 ⛔ VCPU_SetTCB needs right 'configure'; this TCB capability holds 'run'
+  yield* VCPU_SetTCB(vcpu, frame) //! TS2345 ⛔ VCPU_SetTCB needs a TCB capability, got Frame
+  yield* VCPU_ReadVMCS(vcpu, 0)
+  yield* VCPU_ReadVMCS(vcpuP, 0) //! TS2345 ⛔ VCPU_ReadVMCS needs right 'readState'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_ReadVMCS(frame, 0) //! TS2345 ⛔ VCPU_ReadVMCS needs a VCPU capability, got Frame
+  yield* VCPU_WriteVMCS(vcpu, 0, 0n)
+  yield* VCPU_WriteVMCS(vcpuP, 0, 0n) //! TS2345 ⛔ VCPU_WriteVMCS needs right 'writeState'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_WriteVMCS(frame, 0, 0n) //! TS2345 ⛔ VCPU_WriteVMCS needs a VCPU capability, got Frame
+  yield* VCPU_Run(vcpu, new Stopped(), handler)
+  yield* VCPU_Run(vcpuP, new Stopped(), handler) //! TS2345 ⛔ VCPU_Run needs right 'readState+writeState'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_Run(frame, new Stopped(), handler) //! TS2345 ⛔ VCPU_Run needs a VCPU capability, got Frame
+})
+
+export const others = Effect.gen(function* () {
+  yield* Shared_Read(frame, 0, 1)
+  yield* Shared_Read(frameX, 0, 1) //! TS2345 ⛔ Shared_Read needs right 'read'; this Frame capability holds 'execute'
+  yield* Shared_Read(bell, 0, 1) //! TS2345 ⛔ Shared_Read needs a Frame capability, got Notification
+  yield* Shared_Write(frameRW, 0, new Uint8Array(1))
+  yield* Shared_Write(frame, 0, new Uint8Array(1)) //! TS2345 ⛔ Shared_Write needs right 'write+read'; this Frame capability holds 'read'
+  yield* Shared_Write(bell, 0, new Uint8Array(1)) //! TS2345 ⛔ Shared_Write needs a Frame capability, got Notification
+  yield* Debug_NameThread(tcb, "one")
+  yield* Debug_NameThread(frame, "one") //! TS2345 ⛔ Debug_NameThread needs a TCB capability, got Frame
 })
 
 export const capabilities = Effect.gen(function* () {

@@ -159,6 +159,8 @@ export const times = [
   defineSystem({ objects: o, tasks: { ...t, client: { ...c, priority: 201 } } }), //! TS2322 ⛔ priority inversion: 'client' (201) calls 'server' (200) at 'screen'; who answers must have the higher priority
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, priority: 254 } } }),
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, priority: 255 } } }), //! TS2322 ⛔ the priorities of tasks are 0 to 254
+  defineSystem({ objects: o, tasks: { ...t, client: c }, isolated: [] }),
+  defineSystem({ objects: o, tasks: { ...t, client: c }, islated: [] }), //! TS2322 ⛔ a system has objects, tasks and isolated tasks, but no 'islated'
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 5000, period: 5000 } } } }),
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 5001, period: 5000 } } } }), //! TS2322 ⛔ a budget of 5001 µs is more than its period of 5000 µs
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 19, period: 5000 } } } }) //! TS2322 ⛔ a budget is at least 20 µs
