@@ -35,6 +35,7 @@ export const machine: Command = {
     initrd: { value: "FILE", short: "i", is: "its initial RAM disk" },
     append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
     disk: { value: "FILE", short: "d", is: "a file as its disk, a virtio block device: vda" },
+    cpus: { value: "N", short: "c", is: "so many processors, which take turns (default: 1)" },
     ...hardware("256M")
   },
   notes: `At a terminal every key goes to the machine: Control-A X leaves, and Control-A twice is one for the machine.

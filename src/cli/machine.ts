@@ -26,6 +26,8 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
   const hardware = hardwareOf(options, "256M")
   if ("_tag" in hardware) return hardware
   if (typeof options.kernel !== "string") return usageError("'machine' wants --kernel FILE")
+  const processors = processorsOf(options.cpus)
+  if (typeof processors !== "number") return processors
   const kernel = fileOf(options.kernel)
   if ("_tag" in kernel) return complain(kernel.why, exitCodes.usage)
   const initrd = typeof options.initrd === "string" ? fileOf(options.initrd) : undefined
@@ -40,6 +42,7 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
     const machine = new Machine({
       memoryBytes: hardware.memoryBytes,
       reading: await hardware.reading(),
+      processors,
       console: { write: output.byte, read: terminal.read }
     })
     machine.pc.pci.attach(slot(slots.entropy), new VirtioPci(new EntropyDevice(seed)).fn)
@@ -56,6 +59,16 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
   } finally {
     terminal.close()
   }
+}
+
+/** APIC IDs are of 8 bits where software does not ask for more. */
+const mostProcessors = 255
+
+const processorsOf = (text: string | boolean | undefined): number | UsageError => {
+  const count = text === undefined ? 1 : Number(text)
+  return Number.isInteger(count) && count >= 1 && count <= mostProcessors
+    ? count
+    : usageError(`a machine has 1 to ${mostProcessors} processors, not ${text}`)
 }
 
 const fileOf = (name: string): File | BadFile => {

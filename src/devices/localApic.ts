@@ -101,7 +101,8 @@ export interface Surroundings {
 }
 
 export class LocalApic implements Receiver, Target {
-  private readonly initialId: number
+  /** The x2APIC ID; of the xAPIC, what the ID register begins with. */
+  readonly initialId: number
   private readonly bus: InterruptBus
   private readonly surroundings: Surroundings
   private readonly externalVector: () => number

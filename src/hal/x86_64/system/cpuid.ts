@@ -80,16 +80,13 @@ const brandPart = (n: number): Answer => {
 
 /** Family 6, model 3AH, stepping 0. */
 export const signature = 0x3_06a0
-/** "Brand Index 0; CLFLUSH line size 0; one logical processor; initial APIC ID 0." */
-const processors = 1 << 16
-
 const TSC = 1_000_000_000
 const linearBits = 48
 
 // biome-ignore format: a leaf, a line
 const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x00,        vendor],
-  [0x01,        [signature, processors, 0, 0]],
+  [0x01,        [signature, 0, 0, 0]],
   [0x06,        [0, 0, 0, 0]],
   [0x07,        [0, 0, 0, 0]],
   // Core crystal clock: the time-stamp counter itself.
@@ -117,6 +114,39 @@ const answer = (leaf: number, subleaf: number): Answer => {
   return [words[0]!, words[1]!, words[2]!, words[3]!]
 }
 
+/** Where a processor is among several: each is a core of its own in one package. */
+interface Place {
+  readonly apicId: number
+  readonly processors: number
+}
+
+/** "The nearest power-of-2 integer that is not smaller": so many bits of an APIC ID are within the package. */
+const packageBits = ({ processors }: Place): number => 32 - Math.clz32(processors - 1)
+
+/** Bits of leaf 1: "Maximum number of addressable IDs for logical processors in this physical package"; HTT. */
+const inPackage = (place: Place): Answer => [
+  0,
+  ((place.apicId & 0xff) << 24) | ((1 << packageBits(place)) << 16),
+  0,
+  place.processors > 1 ? 1 << 28 : 0
+]
+
+/** Leaf 0BH, "Extended Topology Enumeration": a level of threads, a level of cores, no more. */
+const level = (place: Place, subleaf: number): Answer => {
+  const [threads, cores] = [0x100, 0x200]
+  if (subleaf === 0) return [0, 1, threads, place.apicId]
+  if (subleaf === 1) return [packageBits(place), place.processors, cores | 1, place.apicId]
+  return [0, 0, subleaf & 0xff, place.apicId]
+}
+
+const answerAt = (place: Place, leaf: number, subleaf: number): Answer => {
+  if (leaf === 0x0b) return level(place, subleaf)
+  const [eax, ebx, ecx, edx] = answer(leaf, subleaf)
+  if (leaf !== 1) return [eax, ebx, ecx, edx]
+  const own = inPackage(place)
+  return [eax | own[0], ebx | own[1], ecx | own[2], edx | own[3]]
+}
+
 /**
  * "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is
  * returned."
@@ -125,7 +155,8 @@ export const cpuid = (core: Core): void => {
   const asked = core.low(at.general) >>> 0
   const isBasic = asked < 0x8000_0000
   const known = isBasic ? asked <= highestBasic : asked <= 0x8000_0008
-  const [eax, ebx, ecx, edx] = answer(known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
+  const place = { apicId: core.apic.initialId, processors: core.surroundings.processors }
+  const [eax, ebx, ecx, edx] = answerAt(place, known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
   core.setRegister(0, 32, eax, 0)
   core.setRegister(3, 32, ebx, 0)
   core.setRegister(1, 32, ecx, 0)
