@@ -55,7 +55,8 @@ export interface System {
 export const boot = (
   root: Root = { _tag: "Gate" },
   modules: BootService["modules"] = [],
-  at = new Uint8Array(16 * MiB)
+  at = new Uint8Array(16 * MiB),
+  processorRuns: "guests" | "no guests" = "guests"
 ): System => {
   const memory = doubles.memoryOf(at)
   const image = { start: loadAddress, end: loadAddress + (sections.at(-1)?.end ?? Number.NaN) }
@@ -75,7 +76,10 @@ export const boot = (
     lines,
     archData,
     image,
-    virtualization: startVirtualization({ memory, processor, virtualization }, archData)
+    virtualization: startVirtualization(
+      { memory, processor, virtualization: processorRuns === "guests" ? virtualization : undefined },
+      archData
+    )
   }
   const state: State = {
     memory,
