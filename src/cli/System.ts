@@ -1,6 +1,6 @@
 /** System: a machine with a kernel and a first task in it. */
 import { Effect, Layer } from "effect"
-import type { ElfError } from "../hal/x86_64/elf.ts"
+import type { ElfError } from "../devices/boot/BootError.ts"
 import { Machine } from "../hal/x86_64/Machine.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import type { MakeReading } from "../hal/x86_64/processor/Reading.ts"

@@ -1,6 +1,7 @@
 /** machine: somebody else's kernel on the bare machine, with the terminal as its serial console. */
 import { setImmediate } from "node:timers/promises"
-import { describe, type File } from "../devices/boot/linux.ts"
+import { describe } from "../devices/boot/BootError.ts"
+import type { File } from "../devices/boot/Payload.ts"
 import { slot } from "../devices/pciBus.ts"
 import { BlockDevice } from "../devices/virtio/block.ts"
 import { EntropyDevice } from "../devices/virtio/entropy.ts"
@@ -48,7 +49,7 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
     machine.pc.pci.attach(slot(slots.entropy), new VirtioPci(new EntropyDevice(seed)).fn)
     if (disk !== undefined) machine.pc.pci.attach(slot(slots.disk), new VirtioPci(new BlockDevice(disk, "disk")).fn)
     const commandLine = typeof options.append === "string" ? options.append : ""
-    const error = machine.loadLinux({ kernel, commandLine, ...(initrd !== undefined && { initrd }) })
+    const error = machine.loadKernel({ kernel, commandLine, ...(initrd !== undefined && { initrd }) })
     if (error !== undefined) return complain(describe(error), exitCodes.usage)
 
     const started = performance.now()

@@ -1,6 +1,6 @@
 /** run: a program on a kernel on a machine, from the file to the exit code. */
 import { Exit } from "effect"
-import { describe } from "../hal/x86_64/elf.ts"
+import { describe } from "../devices/boot/BootError.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import type { Given, UsageError } from "./Command.ts"

@@ -20,7 +20,7 @@ const session = (init: string, dialogue: ReadonlyArray<readonly [prompt: string,
       read: () => typed.shift()
     }
   })
-  const error = machine.loadLinux({
+  const error = machine.loadKernel({
     kernel: { name: "vmlinuz", bytes: kernel() },
     initrd: { name: "initrd", bytes: initrd(init) },
     commandLine: "console=ttyS0"

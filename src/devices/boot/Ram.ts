@@ -17,3 +17,8 @@ export interface Ram {
 export const put32 = (bytes: Uint8Array, offset: number, value: number): void => {
   for (let n = 0; n < 4; n++) bytes[offset + n] = (value >>> (8 * n)) & 0xff
 }
+
+export const overlap = (a: Region, b: Region): boolean => a.start < b.end && b.start < a.end
+
+/** A text with the 0 that ends it. */
+export const text = (characters: string): Uint8Array => new TextEncoder().encode(`${characters}\0`)

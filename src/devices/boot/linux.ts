@@ -5,54 +5,12 @@
  * "Zero Page". The kernel is entered 200H bytes behind its load address in 64-bit mode, with memory mapped one to one,
  * interrupts off, and the address of the zero page in RSI.
  */
-import { Data } from "effect"
+import { BootError } from "./BootError.ts"
 import { leaveTables, memoryMap } from "./firmware.ts"
 import { writeMap } from "./identityMap.ts"
-import type { Ram, Region } from "./Ram.ts"
-
-/** A file to be loaded. */
-export interface File {
-  readonly name: string
-  readonly bytes: Uint8Array
-}
-
-export interface LinuxPayload {
-  readonly kernel: File
-  readonly initrd?: File
-  readonly commandLine: string
-}
-
-export interface Started {
-  readonly entry: number
-  readonly pml4: number
-  /** The address of the zero page. */
-  readonly rsi: number
-}
-
-/** Why a kernel cannot be started. `at` is the offset in the file of what is wrong. */
-export type LinuxError = Data.TaggedEnum<{
-  NotLinux: { readonly name: string }
-  TooOld: { readonly name: string; readonly version: number }
-  Not64Bit: { readonly name: string }
-  Truncated: { readonly name: string; readonly needs: number; readonly has: number }
-  NoRoom: { readonly name: string; readonly needs: number; readonly memory: Region }
-  LongCommandLine: { readonly length: number; readonly most: number }
-}>
-export const LinuxError = Data.taggedEnum<LinuxError>()
-
-const hex = (n: number): string => `${n.toString(16).toUpperCase()}H`
-
-/** The error as a sentence for whoever gave the file. */
-export const describe = LinuxError.$match({
-  NotLinux: ({ name }) => `${name} is no Linux kernel: it has no setup header`,
-  TooOld: ({ name, version }) =>
-    `${name} speaks boot protocol ${version >>> 8}.${version & 0xff}; 64-bit kernels speak 2.12 or later`,
-  Not64Bit: ({ name }) => `${name} has no 64-bit entry: it is a kernel for another architecture`,
-  Truncated: ({ name, needs, has }) => `${name} is cut off: it says that it has ${needs} bytes, and has ${has}`,
-  NoRoom: ({ name, needs, memory }) =>
-    `${name} needs ${needs} bytes; the memory for it is ${hex(memory.start)} to ${hex(memory.end)}`,
-  LongCommandLine: ({ length, most }) => `the command line has ${length} characters; the kernel takes ${most}`
-})
+import type { File, Payload, Started } from "./Payload.ts"
+import { type Ram, type Region, text } from "./Ram.ts"
+import { pageBytes } from "./Room.ts"
 
 /** Fields of the setup header that are read, by their offsets in the file. "The Real-Mode Kernel Header". */
 // biome-ignore format: a table
@@ -84,7 +42,6 @@ const zeroPage = {
 const magic = 0x5372_6448 // "HdrS"
 const [firstWith64Bits, has64BitEntry] = [0x20c, 1]
 const sectorBytes = 512
-const pageSize = 0x1000
 const entryOffset = 0x200
 /** "0xFF": a boot loader with no number of its own. */
 const undefinedLoader = 0xff
@@ -94,31 +51,36 @@ const loadedHigh = 1
 /** What the loader keeps in conventional memory. */
 const low = { zeroPage: 0x1_0000, commandLine: 0x2_0000, map: 0x3_0000 } as const
 
+/** Does a file have the setup header of a Linux kernel? */
+export const isLinux = (file: Uint8Array): boolean =>
+  file.length >= header.init_size + 4 &&
+  new DataView(file.buffer, file.byteOffset, file.byteLength).getUint32(header.magic, true) === magic
+
 /** @returns where to begin, or what is wrong with the files. */
 export const loadLinux = (
   memory: Ram,
-  { kernel, initrd, commandLine }: LinuxPayload,
+  { kernel, initrd, commandLine }: Payload,
   processors: number
-): Started | LinuxError => {
+): Started | BootError => {
   const { name, bytes: file } = kernel
-  if (file.length < header.init_size + 4) return LinuxError.NotLinux({ name })
+  if (!isLinux(file)) return BootError.Unknown({ name })
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  if (view.getUint32(header.magic, true) !== magic) return LinuxError.NotLinux({ name })
   const version = view.getUint16(header.version, true)
-  if (version < firstWith64Bits) return LinuxError.TooOld({ name, version })
-  if ((view.getUint16(header.xloadflags, true) & has64BitEntry) === 0) return LinuxError.Not64Bit({ name })
+  if (version < firstWith64Bits) return BootError.TooOld({ name, version })
+  if ((view.getUint16(header.xloadflags, true) & has64BitEntry) === 0) return BootError.Not64Bit({ name })
 
   // "If it contains 0, the real value is 4."
   const setupBytes = ((view.getUint8(header.setup_sects) || 4) + 1) * sectorBytes
-  const needs = setupBytes + view.getUint32(header.syssize, true) * 16
-  if (needs > file.length + 15) return LinuxError.Truncated({ name, needs, has: file.length })
+  const needs = view.getUint32(header.syssize, true) * 16
+  if (setupBytes + needs > file.length + 15)
+    return BootError.Truncated({ name, at: setupBytes, needs, what: "the kernel behind its setup" })
   const most = view.getUint32(header.cmdline_size, true)
-  if (commandLine.length > most) return LinuxError.LongCommandLine({ length: commandLine.length, most })
+  if (commandLine.length > most) return BootError.LongCommandLine({ length: commandLine.length, most })
 
   const start = view.getUint32(header.pref_address, true)
   const room: Region = { start, end: memory.ramBytes }
   const initBytes = view.getUint32(header.init_size, true)
-  if (start + initBytes > room.end) return LinuxError.NoRoom({ name, needs: initBytes, memory: room })
+  if (start + initBytes > room.end) return BootError.NoRoom({ name, needs: initBytes, memory: room })
   const image = file.subarray(setupBytes)
   memory.ram(start, image.length).set(image)
 
@@ -128,14 +90,14 @@ export const loadLinux = (
   const setup = file.subarray(header.setup_sects, header.magic + view.getUint8(header.jump + 1))
   writeZeroPage(memory, setup, commandLine, disk, processors)
   writeMap(memory, low.map)
-  return { entry: start + entryOffset, pml4: low.map, rsi: low.zeroPage }
+  return { mode: "64-bit", entry: start + entryOffset, pml4: low.map, rsi: low.zeroPage }
 }
 
 /** As high as it fits. */
-const placeInitrd = (memory: Ram, { name, bytes }: File, above: number): Region | LinuxError => {
-  const start = Math.floor((memory.ramBytes - bytes.length) / pageSize) * pageSize
+const placeInitrd = (memory: Ram, { name, bytes }: File, above: number): Region | BootError => {
+  const start = Math.floor((memory.ramBytes - bytes.length) / pageBytes) * pageBytes
   if (start < above)
-    return LinuxError.NoRoom({ name, needs: bytes.length, memory: { start: above, end: memory.ramBytes } })
+    return BootError.NoRoom({ name, needs: bytes.length, memory: { start: above, end: memory.ramBytes } })
   memory.ram(start, bytes.length).set(bytes)
   return { start, end: start + bytes.length }
 }
@@ -148,10 +110,10 @@ const writeZeroPage = (
   initrd: Region | undefined,
   processors: number
 ): void => {
-  const line = new TextEncoder().encode(`${commandLine}\0`)
+  const line = text(commandLine)
   memory.ram(low.commandLine, line.length).set(line)
 
-  const page = memory.ram(low.zeroPage, pageSize).fill(0)
+  const page = memory.ram(low.zeroPage, pageBytes).fill(0)
   page.set(setup, header.setup_sects)
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
   view.setUint8(zeroPage.type_of_loader, undefinedLoader)

@@ -6,11 +6,13 @@
  * show the low 4 GiB of physical memory at address 0 and again at PML4 slot 256. It has no stack, no GDT and no IDT.
  */
 
-import { leaveTables } from "../../devices/boot/firmware.ts"
+import type { ElfError } from "../../devices/boot/BootError.ts"
+import { parse } from "../../devices/boot/elf.ts"
+import { leaveTables, rsdpBytes } from "../../devices/boot/firmware.ts"
 import { mapPages, writeMap } from "../../devices/boot/identityMap.ts"
 import { windowHigh } from "../../types/x86_64/KernelSpace.ts"
 import type { BootService, Region } from "../Boot.ts"
-import { type ElfError, parse } from "./elf.ts"
+
 import { gateRom } from "./gate.ts"
 import { pageSize } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
@@ -36,8 +38,6 @@ export interface Loaded {
 const lowest = 0x10_0000
 
 const processors = 1
-/** ACPI Specification, "Root System Description Pointer (RSDP) Structure". */
-const rsdpBytes = 36
 
 const window = (windowHigh >>> 7) & 0x1ff
 

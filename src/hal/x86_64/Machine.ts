@@ -8,7 +8,9 @@
 import { Layer } from "effect"
 import { irq, portMap } from "../../devices/addresses.ts"
 import { Bus } from "../../devices/Bus.ts"
-import { type LinuxError, type LinuxPayload, loadLinux } from "../../devices/boot/linux.ts"
+import type { BootError, ElfError } from "../../devices/boot/BootError.ts"
+import { loadKernel } from "../../devices/boot/kernel.ts"
+import type { Payload as KernelPayload, Started } from "../../devices/boot/Payload.ts"
 import type { Surroundings } from "../../devices/localApic.ts"
 import { type Board, Pc } from "../../devices/Pc.ts"
 import { debugConsole, debugExit, helperPorts } from "../../devices/qemuPorts.ts"
@@ -25,7 +27,6 @@ import { Ports } from "../Ports.ts"
 import { Processor as ProcessorTag } from "../Processor.ts"
 import { Time } from "../Time.ts"
 import { Clock } from "./Clock.ts"
-import type { ElfError } from "./elf.ts"
 import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
 import { hash } from "./hash.ts"
@@ -228,14 +229,27 @@ export class Machine {
     return loaded.boot
   }
 
-  /** A Linux kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
-  loadLinux(payload: LinuxPayload): LinuxError | undefined {
-    const started = loadLinux(this.memory, payload, this.all.length)
+  /** Somebody else's kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
+  loadKernel(payload: KernelPayload): BootError | undefined {
+    const started = loadKernel(this.memory, payload, this.all.length)
     if ("_tag" in started) return started
     this.pc.leaveFirmwareState()
-    this.start(started.entry, started.pml4)
-    this.core.set(at.general + 8 * registerNames.indexOf("rsi"), started.rsi, 0)
+    this.begin(started)
     return undefined
+  }
+
+  private begin(started: Started): void {
+    const set = (register: (typeof registerNames)[number], value: number) =>
+      this.core.set(at.general + 8 * registerNames.indexOf(register), value | 0, 0)
+    if (started.mode === "64-bit") {
+      this.start(started.entry, started.pml4)
+      set("rsi", started.rsi)
+      set("rbx", started.rbx ?? 0)
+    } else {
+      this.startProtected(started.entry)
+      set("rax", started.eax)
+      set("rbx", started.ebx)
+    }
   }
 
   /** An interrupt would be taken: a halted machine goes on when one comes. */

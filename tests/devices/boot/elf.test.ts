@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Elf, type ElfError, describe as inWords, parse } from "../../../src/hal/x86_64/elf.ts"
+import { type ElfError, describe as inWords } from "../../../src/devices/boot/BootError.ts"
+import { type Elf, parse } from "../../../src/devices/boot/elf.ts"
 
 interface Part {
   readonly at: number
@@ -48,6 +49,8 @@ describe("an ELF file", () => {
     )
 
     assert.deepStrictEqual(result, {
+      bits: 64,
+      notes: [],
       entry: 0x10_0000,
       segments: [
         { physical: { start: 0x10_0000, end: 0x10_0002 }, bytes: new Uint8Array([1, 2]) },

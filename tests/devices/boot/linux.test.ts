@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { describe as sentence } from "../../../src/devices/boot/linux.ts"
+import { describe as sentence } from "../../../src/devices/boot/BootError.ts"
 import { Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
 
@@ -34,6 +34,9 @@ const aKernel = ({
   return bytes
 }
 
+const noKernel =
+  "vmlinuz is no kernel that can be started here: it is neither a Linux kernel (bzImage) nor an ELF file, and has no Multiboot header"
+
 const aMachine = (memoryBytes = 32 * MiB) =>
   new Machine({ memoryBytes, reading: makePlain, console: { write: () => undefined } })
 const file = (bytes: Uint8Array, name = "vmlinuz") => ({ name, bytes })
@@ -43,7 +46,7 @@ describe("a Linux kernel", () => {
     const machine = aMachine()
     // MOV RAX, [RSI + 228H]; HLT
     const code = [0x48, 0x8b, 0x86, 0x28, 2, 0, 0, 0xf4]
-    assert.isUndefined(machine.loadLinux({ kernel: file(aKernel({ code })), commandLine: "quiet" }))
+    assert.isUndefined(machine.loadKernel({ kernel: file(aKernel({ code })), commandLine: "quiet" }))
     assert.deepStrictEqual(machine.run(100), { _tag: "Idle" })
 
     const line = machine.core.low(0)
@@ -53,7 +56,7 @@ describe("a Linux kernel", () => {
   it("is told of its memory, its initial RAM disk and the ACPI tables", () => {
     const machine = aMachine()
     const initrd = Uint8Array.from({ length: 5000 }, (_, n) => n)
-    machine.loadLinux({ kernel: file(aKernel()), initrd: file(initrd), commandLine: "" })
+    machine.loadKernel({ kernel: file(aKernel()), initrd: file(initrd), commandLine: "" })
 
     const rsi = machine.core.low(6 * 8)
     const page = machine.memory.ram(rsi, 4096)
@@ -73,8 +76,8 @@ describe("a Linux kernel", () => {
   })
 
   it.each([
-    ["what is none", aKernel({ magic: 0 }), "vmlinuz is no Linux kernel: it has no setup header"],
-    ["too short a file", new Uint8Array(100), "vmlinuz is no Linux kernel: it has no setup header"],
+    ["what is none", aKernel({ magic: 0 }), noKernel],
+    ["too short a file", new Uint8Array(100), noKernel],
     [
       "an old one",
       aKernel({ version: 0x20a }),
@@ -85,24 +88,28 @@ describe("a Linux kernel", () => {
       aKernel({ xloadflags: 0 }),
       "vmlinuz has no 64-bit entry: it is a kernel for another architecture"
     ],
-    ["a truncated one", aKernel().subarray(0, 1500), "vmlinuz is cut off: it says that it has 2048 bytes, and has 1500"]
+    [
+      "a truncated one",
+      aKernel().subarray(0, 1500),
+      "vmlinuz is cut off: the kernel behind its setup at offset 400H needs 1024 bytes"
+    ]
   ])("is refused with a sentence: %s", (_what, bytes, why) => {
-    assert.strictEqual(sentence(aMachine().loadLinux({ kernel: file(bytes), commandLine: "" })!), why)
+    assert.strictEqual(sentence(aMachine().loadKernel({ kernel: file(bytes), commandLine: "" })!), why)
   })
 
   it("is refused if it, its initial RAM disk or its command line do not fit", () => {
     const kernel = file(aKernel())
     assert.strictEqual(
-      sentence(aMachine(8 * MiB).loadLinux({ kernel, commandLine: "" })!),
+      sentence(aMachine(8 * MiB).loadKernel({ kernel, commandLine: "" })!),
       "vmlinuz needs 1048576 bytes; the memory for it is 1000000H to 800000H"
     )
     const initrd = file(new Uint8Array(16 * MiB), "initrd")
     assert.strictEqual(
-      sentence(aMachine().loadLinux({ kernel, initrd, commandLine: "" })!),
+      sentence(aMachine().loadKernel({ kernel, initrd, commandLine: "" })!),
       "initrd needs 16777216 bytes; the memory for it is 1100000H to 2000000H"
     )
     assert.strictEqual(
-      sentence(aMachine().loadLinux({ kernel, commandLine: "x".repeat(3000) })!),
+      sentence(aMachine().loadKernel({ kernel, commandLine: "x".repeat(3000) })!),
       "the command line has 3000 characters; the kernel takes 2047"
     )
   })
