@@ -143,6 +143,11 @@ const instructions: readonly Make[] = [
   (c, legacy) => [0xb8, ...word(legacy, legacy.ip + c.below(slots) * slotBytes), 0x50, 0xc3],
   // Far: JMP to a slot; PUSH CS, PUSH offset, RETF
   (c, legacy) => [0xea, ...word(legacy, legacy.ip + c.below(slots) * slotBytes), ...bytes(csOf(legacy), 2)],
+  // The same place by one of many selectors
+  (c, legacy) => {
+    const n = legacy.isReal ? c.below(60) : 0
+    return [0xea, ...word(legacy, legacy.ip + (c.below(slots) + n) * slotBytes), ...bytes(csOf(legacy) - n, 2)]
+  },
   (c, legacy) => [0x0e, 0x68, ...word(legacy, legacy.ip + c.below(slots) * slotBytes), 0xcb],
   // UD2, INT3, RDTSC, DIV
   () => [0x0f, 0x0b],
@@ -264,8 +269,10 @@ const page = (board: Board): void => {
 describe.each(kinds)("in $name the readings agree about everything, after any number of instructions", (legacy) => {
   it.each(others)(
     "plain and %s",
-    (_name, reading) => {
-      for (let seed = 1; seed <= seeds; seed++) compare(seed, (made) => aProgram(seed, legacy, made), reading)
+    (name, reading) => {
+      // Each program makes regions anew: a few of them are as good as many.
+      const programs = name === "translated" ? Math.ceil(seeds / 3) : seeds
+      for (let seed = 1; seed <= programs; seed++) compare(seed, (made) => aProgram(seed, legacy, made), reading)
     },
     600_000
   )

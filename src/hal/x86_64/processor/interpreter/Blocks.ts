@@ -16,7 +16,7 @@ import type { Wanted } from "./HandlerCode.ts"
 import {
   arena,
   builtIn,
-  codeSegments,
+  codeSegmentNumbers,
   contextOf,
   field,
   header,
@@ -69,6 +69,8 @@ const longest = 64
 const longestInstruction = 15
 const pagesOfMemory = 2 ** 20
 const topOfMemory = 0xffff_ffff
+/** So many code segments have numbers at one time. */
+const mostSegments = 2 ** 14
 
 export class Blocks {
   private readonly access: Access
@@ -85,6 +87,8 @@ export class Blocks {
   private codeLimit = topOfMemory
   private codeSegment = 0
   private readonly segmentNumbers = new Map<string, number>()
+  /** Of those that the jump cache may know, their numbers there. */
+  private readonly cachedSegments = new Map<number, number>([[0, 0]])
   /** A block for what plain execution refuses, in this epoch. */
   private refused = 0
   /** Micro-operations that wait for a handler, and its number. */
@@ -113,7 +117,7 @@ export class Blocks {
   enter(): void {
     const { i32 } = this
     const mode = i32[at.mode >> 2]!
-    const codeSegment = isLong(mode) ? 0 : this.codeSegmentInForce()
+    const codeSegment = isLong(mode) ? 0 : this.cachedNumber(this.codeSegmentInForce())
     i32[slot.context >> 2] = contextOf(i32[at.executeTable >> 2]!, mode, codeSegment)
   }
 
@@ -130,12 +134,27 @@ export class Blocks {
   private segmentNumber(name: string): number {
     const known = this.segmentNumbers.get(name)
     if (known !== undefined) return known
-    if (this.segmentNumbers.size + 1 === codeSegments) {
+    if (this.segmentNumbers.size === mostSegments) {
       this.segmentNumbers.clear()
+      this.cachedSegments.clear()
+      this.cachedSegments.set(0, 0)
       this.dropAll()
     }
     const number = this.segmentNumbers.size + 1
     this.segmentNumbers.set(name, number)
+    return number
+  }
+
+  private cachedNumber(segment: number): number {
+    const known = this.cachedSegments.get(segment)
+    if (known !== undefined) return known
+    if (this.cachedSegments.size === codeSegmentNumbers) {
+      this.cachedSegments.clear()
+      this.cachedSegments.set(0, 0)
+      this.codeMapChanged()
+    }
+    const number = this.cachedSegments.size
+    this.cachedSegments.set(segment, number)
     return number
   }
 

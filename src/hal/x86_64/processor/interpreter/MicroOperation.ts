@@ -8,6 +8,7 @@
  * A block is a run of micro-operations that are entered at the first and left at the last.
  */
 import { layout } from "../../memory/layout.ts"
+import { modeNumbers } from "../State.ts"
 
 // biome-ignore format: a table
 export const field = {
@@ -112,13 +113,12 @@ export const jumpCache = {
 } as const
 
 /**
- * A table for fetches (a multiple of 4 KiB), a mode, and the number of a code segment's base and limit: 0 if all is where its offset says.
+ * A table for fetches (a multiple of 4 KiB), a mode, and a number for the code segment's base and limit: 0 if all is where its offset says.
  */
 export const contextOf = (executeTable: number, mode: number, codeSegment: number): number =>
-  executeTable | mode | (codeSegment << codeSegmentShift)
-const codeSegmentShift = Math.ceil(Math.log2(layout.readings))
-/** So many code segments have numbers at one time. */
-export const codeSegments = 2 ** (31 - codeSegmentShift)
+  executeTable | mode | (codeSegment * modeNumbers)
+/** Such numbers are less. */
+export const codeSegmentNumbers = 4096 / modeNumbers
 
 /** Where blocks are made. */
 export const arena = { at: layout.readings + 0x2_0000, end: layout.readingsEnd } as const
