@@ -6,7 +6,7 @@
  */
 import type { Kind, RightOf } from "./Kind.ts"
 import { type FrameType, type Makes, type ObjectType, objectTypes } from "./ObjectType.ts"
-import type { Protocol, ProtocolClass } from "./Protocol.ts"
+import type { ClientOf, Protocol, ProtocolClass } from "./Protocol.ts"
 
 /**
  * How long a capability lives, when that is not as long as the program: a type of its own for each loan.
@@ -88,18 +88,18 @@ class Endpoint<in out P extends Protocol, in R extends RightOf<"Endpoint">, in o
   R,
   Q
 > {
-  readonly protocol: Protocol<P["name"], P["operations"]>
+  readonly protocol: Protocol<P["name"], P["operations"], ClientOf<P>>
   /** What tells the compiler the protocol also where the capability has something more, such as a badge. */
   declare readonly [spoken]: (protocol: P) => P
 
-  private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"]>) {
+  private constructor(cptr: bigint, protocol: Protocol<P["name"], P["operations"], ClientOf<P>>) {
     super("Endpoint", cptr)
     this.protocol = protocol
   }
 
   static makeSpeakingUnsafe<P extends Protocol, R extends RightOf<"Endpoint">, Q>(
     cptr: bigint,
-    { protocol }: { readonly protocol: Protocol<P["name"], P["operations"]> }
+    { protocol }: { readonly protocol: Protocol<P["name"], P["operations"], ClientOf<P>> }
   ): Endpoint<P, R, Q> {
     return new Endpoint(cptr, protocol)
   }

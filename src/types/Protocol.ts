@@ -47,26 +47,47 @@ export interface Operation {
 }
 export type Operations = Readonly<Record<string, Operation>>
 
-export interface Protocol<N extends string = string, O extends Operations = Operations> {
+export interface Protocol<N extends string = string, O extends Operations = Operations, C extends string = string> {
   readonly name: N
   readonly operations: O
+  /** Who asks there, if that is known: each has a badge of its own, 1, 2 and so on in this order. */
+  readonly clients: ReadonlyArray<C>
 }
+
+/** Who asks at an endpoint of the protocol: never, if its badges mean nothing to the protocol. */
+export type ClientOf<P extends Protocol> = P["clients"][number]
 
 /** The class of a protocol. It is never constructed: what it is at run time, it says itself. */
 export interface ProtocolClass<P extends Protocol> {
   readonly prototype: P
-  readonly protocol: Protocol<P["name"], P["operations"]>
+  readonly protocol: Protocol<P["name"], P["operations"], ClientOf<P>>
 }
 
-export const protocol = <const N extends string, const O extends Operations>(
+export const protocol = <const N extends string, const O extends Operations, const C extends string = never>(
   name: N,
-  operations: O
-): ProtocolClass<Protocol<N, O>> & (new (_: never) => Protocol<N, O>) =>
+  operations: O,
+  { clients = [] }: { readonly clients?: ReadonlyArray<C> } = {}
+): ProtocolClass<Protocol<N, O, C>> & (new (_: never) => Protocol<N, O, C>) =>
   class {
-    static readonly protocol = { name, operations }
+    static readonly protocol = { name, operations, clients }
     declare readonly name: N
     declare readonly operations: O
+    declare readonly clients: ReadonlyArray<C>
   }
+
+/** The badge of a client. */
+export const badgeOf = ({ name, clients }: Protocol, client: string): bigint => {
+  const index = clients.indexOf(client)
+  if (index < 0) throw new Error(`'${name}' has no client '${client}'`)
+  return BigInt(index + 1)
+}
+
+/** The client that has a badge, if one has. */
+export const clientOf = ({ clients }: Protocol, badge: bigint): string | undefined =>
+  badge > BigInt(clients.length) ? undefined : clients[Number(badge) - 1]
+
+/** Who asks, as a server hears of it: a client by name, nobody that the protocol knows, or a badge if it knows no clients. */
+export type Asker<P extends Protocol> = [ClientOf<P>] extends [never] ? bigint : ClientOf<P> | undefined
 
 /** The names of a protocol's operations, and each of them. */
 export type OperationName<P extends Protocol> = keyof P["operations"] & string
@@ -114,12 +135,12 @@ export interface Replied<in out L> {
 }
 declare const replied: unique symbol
 
-/** How a server answers each operation: with the evidence that it did. `badge` says who asks. */
+/** How a server answers each operation: with the evidence that it did. */
 export type Handlers<P extends Protocol, Q = never> = {
   readonly [N in OperationName<P>]: <L>(
     request: Request<OperationOf<P, N>>,
     to: ReplyTo<P, N, L>,
     caps: Sent<OperationOf<P, N>, Q>,
-    badge: bigint
+    asker: Asker<P>
   ) => Effect.Effect<Replied<L>, unknown, unknown>
 }

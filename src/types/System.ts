@@ -11,7 +11,7 @@ import type { Kind, RightOf } from "./Kind.ts"
 import type { TypeOf, What } from "./Memory.ts"
 import type { A, Join, Unless } from "./Need.ts"
 import type { FrameType, Makes } from "./ObjectType.ts"
-import type { Protocol, ProtocolClass } from "./Protocol.ts"
+import type { ClientOf, Protocol, ProtocolClass } from "./Protocol.ts"
 
 /** What a task has under a name: a capability of a kind, or an endpoint where a protocol is spoken. */
 export type Slots = Readonly<Record<string, Kind | ProtocolClass<Protocol>>>
@@ -51,8 +51,8 @@ export type Thing = ProtocolClass<Protocol> | What | Ports | Device
 export interface Grant {
   readonly to: string
   readonly rights: ReadonlyArray<string>
-  /** By which a receiver tells who sends or signals. */
-  readonly badge?: bigint
+  /** By which a receiver tells who sends or signals: a client of the protocol that is spoken there, or any number. */
+  readonly badge?: bigint | string
 }
 
 export interface TaskSpec {
@@ -80,7 +80,7 @@ export type Checked<S extends Spec> = {
     : F extends "tasks"
       ? { readonly [T in keyof S["tasks"]]: CheckedTask<S, T & string, S["tasks"][T]> }
       : F extends "isolated"
-        ? { readonly [I in keyof S[F]]: CheckedPair<S, S[F][I]> }
+        ? CheckedPairs<S, S[F]>
         : `⛔ a system has objects, tasks and isolated tasks, but no '${F & string}'`
 }
 
@@ -126,11 +126,11 @@ type CheckedGrant<S extends Spec, T extends string, Of extends TaskSpec, N exten
   N extends NamesOf<UsesOf<Of>>
     ? {
         readonly [F in keyof G]: F extends "to"
-          ? Unless<WrongObject<S, T, N, SlotsOf<Of>[N], G["to"]>, G["to"]>
+          ? Unless<WrongObject<S, T, N, SlotsOf<Of>[N], G["to"]> | Nameless<S, T, G>, G["to"]>
           : F extends "rights"
             ? CheckedRights<T, N, KindOfSlot<SlotsOf<Of>[N]>, RightsUsed<UsesOf<Of>, N>, G["rights"]>
             : F extends "badge"
-              ? Unless<WrongBadge<KindOfSlot<SlotsOf<Of>[N]>>, G[F]>
+              ? Unless<WrongBadge<KindOfSlot<SlotsOf<Of>[N]>, ClientsAt<S, G["to"]>, G["to"], G[F]>, G[F]>
               : G[F]
       }
     : N extends keyof SlotsOf<Of>
@@ -149,9 +149,31 @@ type CheckedRights<T extends string, N extends string, K extends Kind, Used, R e
     }
   : `⛔ under-privileged: task '${T}' uses right '${Join<K, Exclude<Used, R[number]>>}' to '${N}', which it is not granted`
 
-type WrongBadge<K extends Kind> = K extends "Endpoint" | "Notification"
-  ? never
+type WrongBadge<K extends Kind, Clients, To extends string, B> = K extends "Endpoint" | "Notification"
+  ? B extends string
+    ? B extends Clients
+      ? never
+      : `⛔ '${To}' has no client '${B}'`
+    : [Clients] extends [never]
+      ? never
+      : `⛔ '${To}' knows its clients by name: a badge is one of those`
   : `⛔ a badge is for an Endpoint or a Notification, not for ${A<K>}`
+
+/** Who asks at an object, if it knows. */
+type ClientsAt<S extends Spec, O> = O extends keyof S["objects"]
+  ? S["objects"][O] extends ProtocolClass<infer P>
+    ? ClientOf<P>
+    : never
+  : never
+
+/** Whoever asks where clients are known is one of them. */
+type Nameless<S extends Spec, T extends string, G extends Grant> = [ClientsAt<S, G["to"]>] extends [never]
+  ? never
+  : "write" extends G["rights"][number]
+    ? G extends { readonly badge: unknown }
+      ? never
+      : `⛔ '${G["to"]}' knows its clients by their badges: give '${T}' one`
+    : never
 
 type KindOfSlot<W> = W extends Kind ? W : "Endpoint"
 type KindOfObject<O> = O extends What
@@ -248,13 +270,17 @@ type CheckedTime<Time> = Time extends {
 
 // Who can learn of whom.
 
+type CheckedPairs<S extends Spec, Pairs> = { readonly [I in keyof Pairs]: CheckedPair<S, Pairs[I]> }
 type CheckedPair<S extends Spec, Pair> = Pair extends readonly [infer X extends string, infer Y extends string]
   ? X extends keyof S["tasks"]
     ? Y extends keyof S["tasks"]
-      ? Unless<Leak<Flow<S>, X, Y> | Leak<Flow<S>, Y, X>, Pair>
+      ? Unless<Either<Leak<Flow<S>, X, Y>, Leak<Flow<S>, Y, X>>, Pair>
       : readonly [X, `⛔ there is no task '${Y}'`]
     : readonly [`⛔ there is no task '${X}'`, Y]
   : Pair
+
+/** The one sentence, or if there is none the other. */
+type Either<One, Other> = [One] extends [never] ? Other : One
 
 /** What each task puts information into, and what it takes information from. */
 type Flow<S extends Spec> = {

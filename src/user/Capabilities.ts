@@ -13,6 +13,7 @@ import {
   cptrOf,
   type Derived,
   derivedUnsafe,
+  type Endpoint,
   elsewhereUnsafe,
   end,
   isCap,
@@ -21,6 +22,7 @@ import {
   kindOf,
   type Lent,
   type Marked,
+  protocolOf,
   type Region,
   type RightsOf,
   type Using,
@@ -30,6 +32,7 @@ import * as CNodeData from "../types/CNodeData.ts"
 import type { Kind, RightOf } from "../types/Kind.ts"
 import * as CNode from "../types/methods/CNode.ts"
 import type { Keep, Need, NeedSpent } from "../types/Need.ts"
+import { badgeOf, type ClientOf, type Protocol } from "../types/Protocol.ts"
 import * as Rights from "../types/Rights.ts"
 import { Allocator, type AllocatorService, type NotMade, type OutOfSlots } from "./Allocator.ts"
 import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
@@ -60,18 +63,18 @@ export const Cap_CopyInto = <C extends AnyCap, const L extends ReadonlyArray<str
   Effect.flatMap(Allocator, (allocator) => copy(allocator, source, rights, there(place)))
 
 /** A marked copy in another capability space: whoever has that uses it by its index there. */
-export const Cap_MintInto = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+export const Cap_MintInto = <C extends AnyCap, const L extends ReadonlyArray<string>, const M>(
   place: Place,
   source: C,
   rights: Keep<C, "Cap_MintInto", L>,
-  mark: Mark<C, "Cap_MintInto">
+  mark: Mark<C, "Cap_MintInto", M>
 ): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, L[number]>> =>
   Effect.flatMap(Allocator, (allocator) => {
     const { root, index, depth } = there(place)
     return Effect.asVoid(
       invoke(CNode.Mint, root, {
         ...{ destIndex: index, destDepth: depth, srcIndex: pointer(source), srcDepth: allocator.depth },
-        ...{ rights: keeping(source, rights), badge: markWord(mark), srcRoot: allocator.cnode }
+        ...{ rights: keeping(source, rights), badge: markWord(mark, source), srcRoot: allocator.cnode }
       })
     )
   })
@@ -89,10 +92,10 @@ export const give = <C extends AnyCap>(
  * A copy with the rights named, and a mark that the source does not have: a badge by which its receiver tells who sends or
  * signals, a guard that addresses in a CNode must have.
  */
-export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>>(
+export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>, const M>(
   source: C,
   rights: Keep<C, "Cap_Mint", L>,
-  mark: Mark<C, "Cap_Mint">
+  mark: Mark<C, "Cap_Mint", M>
 ): Effect.Effect<Marked<C, L[number]>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
     Effect.map(
@@ -103,7 +106,7 @@ export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>
           srcIndex: pointer(source),
           srcDepth: allocator.depth,
           rights: keeping(source, rights),
-          badge: markWord(mark),
+          badge: markWord(mark, source),
           srcRoot: allocator.cnode
         })
       ),
@@ -112,14 +115,25 @@ export const Cap_Mint = <C extends AnyCap, const L extends ReadonlyArray<string>
   )
 
 /** What a copy can be marked with. */
-export type Mark<C, Call extends string> =
+export type Mark<C, Call extends string, M> =
   KindOf<C> extends "Endpoint" | "Notification"
     ? C extends Badged
       ? `⛔ ${Call}: this ${KindOf<C>} capability has a badge, and gets no other`
-      : { readonly badge: bigint }
+      : C extends Endpoint<infer P, infer _R, infer _Q>
+        ? [ClientOf<P>] extends [never]
+          ? { readonly badge: bigint }
+          : Client<P, Call, M>
+        : { readonly badge: bigint }
     : KindOf<C> extends "CNode"
       ? { readonly guard: bigint; readonly guardBits: number }
       : `⛔ ${Call} marks an Endpoint, a Notification or a CNode capability, got ${KindOf<C>}`
+
+/** A client that the protocol knows. */
+type Client<P extends Protocol, Call extends string, M> = M extends { readonly badge: infer N extends string }
+  ? N extends ClientOf<P>
+    ? M
+    : `⛔ ${Call}: '${P["name"]}' has no client '${N}'`
+  : { readonly badge: ClientOf<P> }
 
 /** Delete a capability that was given up. If it was the last to its object, the object is no more. */
 export const Cap_Delete = <C extends AnyCap>(
@@ -154,16 +168,16 @@ export const Cap_Move = <C extends AnyCap>(
   })
 
 /** Mark a capability that was given up, in its place. It holds what it held. */
-export const Cap_Mutate = <C extends AnyCap>(
+export const Cap_Mutate = <C extends AnyCap, const M>(
   cap: NeedSpent<C, "Cap_Mutate">,
-  mark: Mark<C, "Cap_Mutate">
+  mark: Mark<C, "Cap_Mutate", M>
 ): Effect.Effect<Marked<C, RightsOf<C>>, Refusal | OutOfSlots, Syscalls | Allocator | Using<C>> =>
   Effect.flatMap(Allocator, (allocator) =>
     Effect.flatMap(allocator.slots(1), (slot) => {
       const given = inPlace(cap)
       return invoke(CNode.Mutate, allocator.cnode, {
         ...{ destIndex: slot, destDepth: allocator.depth, srcIndex: cptrOf(given), srcDepth: allocator.depth },
-        ...{ badge: markWord(mark), srcRoot: allocator.cnode }
+        ...{ badge: markWord(mark, given), srcRoot: allocator.cnode }
       }).pipe(
         Effect.map(() => {
           end(given)
@@ -381,10 +395,19 @@ const keeping = (source: AnyCap, rights: unknown): Rights.RightsWord => {
   return Rights.wordKeeping(kind, Rights.fromNames(kind, rights), true)
 }
 
+/** A badge: a client's, by its name in the protocol that is spoken at the endpoint, or the program's own. */
+export const badgeWord = (badge: bigint | string, source: AnyCap): bigint => {
+  if (typeof badge === "bigint") return badge
+  const protocol = protocolOf(source)
+  if (protocol === undefined) throw new Error(`nobody knows a client '${badge}' where no protocol is spoken`)
+  return badgeOf(protocol, badge)
+}
+
 /** The word that marks a copy. */
-export const markWord = (mark: unknown): bigint => {
+export const markWord = (mark: unknown, source?: AnyCap): bigint => {
   if (typeof mark !== "object" || mark === null) throw new Error("a copy was marked that takes no mark")
   if ("badge" in mark && typeof mark.badge === "bigint") return mark.badge
+  if ("badge" in mark && typeof mark.badge === "string" && source !== undefined) return badgeWord(mark.badge, source)
   if ("guard" in mark && "guardBits" in mark && typeof mark.guard === "bigint" && typeof mark.guardBits === "number") {
     return CNodeData.toBigInt(mark.guard, mark.guardBits)
   }

@@ -1,6 +1,7 @@
 /** Distribution: who has what of a system that has been started, and how it is shown. */
 import type { Kind, RightOf } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
+import { badgeOf } from "../types/Protocol.ts"
 import * as Rights from "../types/Rights.ts"
 import type { Thing } from "../types/System.ts"
 import { turn } from "./Spawn.ts"
@@ -17,6 +18,8 @@ export interface Entry {
   readonly kind: Kind
   readonly rights: ReadonlyArray<string>
   readonly badge: bigint | undefined
+  /** Whose badge it is, if the protocol that is spoken there knows. */
+  readonly client: string | undefined
 }
 
 /** Who has what, when a system has been started. */
@@ -24,11 +27,11 @@ export const distribution = ({ spec }: System): ReadonlyArray<Entry> =>
   Object.entries(spec.tasks).flatMap(([task, { program, grants, memory }]) => {
     const granted = grantsOf(program, grants).map(([name, { to, rights, badge }], index) => ({
       ...{ task, slot: firstSlot + index, name, object: to, kind: kindOfObject(spec.objects[to]!) },
-      ...{ rights: inOrder(kindOfObject(spec.objects[to]!), rights), badge }
+      ...{ rights: inOrder(kindOfObject(spec.objects[to]!), rights), ...marked(spec.objects[to]!, badge) }
     }))
     const own = (index: number, name: string, kind: Kind, rights: ReadonlyArray<string>): Entry => ({
       ...{ task, slot: firstSlot + granted.length + index, name, object: `${task}.${name}`, kind, rights },
-      badge: undefined
+      ...marked("TCB", undefined)
     })
     return [
       ...granted,
@@ -37,6 +40,11 @@ export const distribution = ({ spec }: System): ReadonlyArray<Entry> =>
       ...(memory === undefined ? [] : [own(2, "memory", "Untyped", ["retype"])])
     ]
   })
+
+const marked = (object: Thing, badge: bigint | string | undefined): Pick<Entry, "badge" | "client"> =>
+  typeof badge === "string" && isProtocol(object)
+    ? { badge: badgeOf(object.protocol, badge), client: badge }
+    : { badge: typeof badge === "bigint" ? badge : undefined, client: undefined }
 
 const inOrder = <K extends Kind>(kind: K, rights: ReadonlyArray<string>): ReadonlyArray<string> =>
   Rights.toNames(kind, Rights.fromNames(kind, rights as ReadonlyArray<RightOf<K>>))
@@ -52,9 +60,9 @@ const kindOfObject = (object: Thing): Kind => {
 export const show = (system: System): string =>
   table(
     ["task", "slot", "name", "kind", "object", "rights", ""],
-    distribution(system).map(({ task, slot, name, object, kind, rights, badge }) => [
+    distribution(system).map(({ task, slot, name, object, kind, rights, badge, client }) => [
       ...[task, `${slot}`, name, kind, object, rights.join("+") || "none"],
-      badge === undefined ? "" : `badge ${badge}`
+      badge === undefined ? "" : `badge ${badge}${client === undefined ? "" : ` (${client})`}`
     ])
   )
 

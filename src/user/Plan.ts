@@ -79,7 +79,7 @@ export interface Plan<S> {
   mint<const A extends string, const L extends ReadonlyArray<string>, const N extends string>(
     source: Unless<Missing<S, A>, A>,
     rights: Keep<CapIn<S, A>, `mint of '${A}'`, L>,
-    mark: Mark<CapIn<S, A>, `mint of '${A}'`>,
+    mark: Mark<CapIn<S, A>, `mint of '${A}'`, unknown>,
     as: Unless<Taken<S, N>, N>
   ): Plan<Minted<S, A, L[number], N>>
 

@@ -4,15 +4,16 @@ import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } f
 import { maxLength } from "../types/MessageInfo.ts"
 import * as CNode from "../types/methods/CNode.ts"
 import type { Need, ReplyArguments, UsingCaps } from "../types/Need.ts"
-import type {
-  Answering,
-  Handlers,
-  OperationName,
-  OperationOf,
-  Protocol,
-  Replied,
-  ReplyTo,
-  Refusal as Said
+import {
+  type Answering,
+  clientOf,
+  type Handlers,
+  type OperationName,
+  type OperationOf,
+  type Protocol,
+  type Replied,
+  type ReplyTo,
+  type Refusal as Said
 } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
 import { held, invoke, pointer } from "./Invocation.ts"
@@ -72,7 +73,12 @@ export function serve(
 ): Effect.Effect<never, unknown, unknown> {
   const protocol = protocolOf(held(endpoint))
   if (protocol === undefined) throw new Error("a server serves a protocol: its endpoint has none")
-  const operations = operationsOf(protocol).map((wired) => ({ ...wired, handler: handlers[wired.name] as Handler }))
+  const asker = (badge: bigint) => (protocol.clients.length === 0 ? badge : clientOf(protocol, badge))
+  const operations = operationsOf(protocol).map((wired) => ({
+    ...wired,
+    asker,
+    handler: handlers[wired.name] as Handler
+  }))
   return operations.some(({ sends }) => sends.length > 0)
     ? Effect.flatMap(Allocator, (allocator) => loop(operations, pointer(endpoint), pointer(reply), allocator))
     : loop(operations, pointer(endpoint), pointer(reply), undefined)
@@ -109,7 +115,7 @@ type Answer = Pick<MessageCall, "label" | "words" | "caps">
 const evidence = <L>(answer: Answer): Replied<L> => answer as Answer & Replied<L>
 
 /** A handler as it is run: what it is given was checked against the protocol. */
-type Handler = (request: unknown, to: Token, caps: unknown, badge: bigint) => Effect.Effect<Answer, unknown, Syscalls>
+type Handler = (request: unknown, to: Token, caps: unknown, asker: unknown) => Effect.Effect<Answer, unknown, Syscalls>
 
 /** What a `ReplyTo` is at run time. */
 interface Token {
@@ -122,7 +128,11 @@ const tokenOf = (to: { readonly operation: string }): Token => {
   return to as Token
 }
 
-type Served = WiredOperation & { readonly handler: Handler }
+type Served = WiredOperation & {
+  readonly handler: Handler
+  /** Who has a badge. */
+  readonly asker: (badge: bigint) => unknown
+}
 
 const loop = Effect.fnUntraced(function* (
   operations: ReadonlyArray<Served>,
@@ -169,8 +179,9 @@ const understood = (
   if (wired === undefined || request === undefined) return undefined
   const token = { operation: wired.name, wired }
   const [name] = wired.sends
-  if (name === undefined) return { answer: wired.handler(request.value, token, {}, arrived.badge), takesCap: false }
+  const asker = wired.asker(arrived.badge)
+  if (name === undefined) return { answer: wired.handler(request.value, token, {}, asker), takesCap: false }
   if (slot === undefined || !cameInSlot(arrived)) return undefined
   const caps = { [name]: arrivedCap(wired.operation.sends?.[name], slot.index) }
-  return { answer: wired.handler(request.value, token, caps, arrived.badge), takesCap: true }
+  return { answer: wired.handler(request.value, token, caps, asker), takesCap: true }
 }

@@ -19,7 +19,7 @@ import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
 import type { CapsIn, Checked, Grant, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import { BootInfo } from "./BootInfo.ts"
-import { derive, discard } from "./Capabilities.ts"
+import { badgeWord, derive, discard } from "./Capabilities.ts"
 import { Endpoint_Create } from "./Endpoint.ts"
 import { AddressSpace_Map, create, Frame_Create } from "./Memory.ts"
 import { IOPort_Create } from "./Ports.ts"
@@ -87,7 +87,10 @@ const startTask = Effect.fnUntraced(function* (
   objects: ReadonlyMap<string, AnyCap>
 ) {
   const granted: Array<readonly [string, AnyCap]> = []
-  const from = ({ to, rights, badge }: Grant) => derive(objects.get(to)!, rights, badge)
+  const from = ({ to, rights, badge }: Grant) => {
+    const object = objects.get(to)!
+    return derive(object, rights, badge === undefined ? undefined : badgeWord(badge, object))
+  }
   for (const [slot, grant] of grantsOf(program, grants)) granted.push([slot, yield* from(grant)])
   const options = { name, priority, ...(time && { time }), ...(memory !== undefined && { memory }) }
   const started = yield* spawn({ ...options, gives: Object.fromEntries(granted) }, bodyOf(program))
