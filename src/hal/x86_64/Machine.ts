@@ -26,6 +26,7 @@ import { Paging } from "../Paging.ts"
 import { Ports } from "../Ports.ts"
 import { Processor as ProcessorTag } from "../Processor.ts"
 import { Time } from "../Time.ts"
+import { Virtualization } from "../Virtualization.ts"
 import { Clock } from "./Clock.ts"
 import { paging } from "./entries.ts"
 import { Gate, gateRom, writeGateRom } from "./gate.ts"
@@ -47,6 +48,7 @@ import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
 import { system } from "./system/registers.ts"
 import { powerUp, reset, resetProtected } from "./system/reset.ts"
+import { virtualization } from "./vmx/service.ts"
 
 export interface Console {
   /** A byte that the machine sends on COM1. */
@@ -126,7 +128,9 @@ export class Machine {
         processors: count,
         status: () => reading.status(),
         gate: (number) => this.gate.enter(core, number),
-        interrupt: (vector, source) => this.all[n]!.interrupt(vector, source)
+        interrupt: (vector, source) => this.all[n]!.interrupt(vector, source),
+        noticed: () => this.processors.notice(n),
+        shutdown: (report) => this.processors.stop({ _tag: "Halt", report })
       })
       return new Processor(core, reading, bounds)
     })
@@ -205,10 +209,13 @@ export class Machine {
   }
 
   /** What the machine offers the kernel that was loaded. */
-  layer(boot: BootService): Layer.Layer<Memory | ProcessorTag | Time | Ports | InterruptLines | Paging | Boot | Gates> {
+  layer(
+    boot: BootService
+  ): Layer.Layer<Memory | ProcessorTag | Virtualization | Time | Ports | InterruptLines | Paging | Boot | Gates> {
     return Layer.mergeAll(
       Layer.succeed(Memory, this.window),
       Layer.succeed(ProcessorTag, privilegedRegisters(this.core)),
+      Layer.succeed(Virtualization, virtualization(this.core)),
       Layer.succeed(Time, timer(this.core)),
       Layer.succeed(Ports, {
         read: (port, width) => this.bus.readPort(port, width),

@@ -9,12 +9,22 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
-import { atInstruction, BS, hasInstructionBreakpoints, note } from "./system/breakpoints.ts"
+import { atInstruction, BS, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { operationOf } from "./system/operations.ts"
-import { activity, RFLAGS, system, vector } from "./system/registers.ts"
+import { activity, nmi, RFLAGS, system, vector } from "./system/registers.ts"
 import { initialize, startUp } from "./system/reset.ts"
+import {
+  exitFor,
+  exitOnSignal,
+  exitsBetweenInstructions,
+  isExit,
+  isSoftware,
+  noteTrapFlag,
+  singleSteps
+} from "./vmx/events.ts"
+import { guestOperationOf } from "./vmx/guestOperations.ts"
 
 /** Why the machine is not running. */
 export type Stop =
@@ -84,25 +94,31 @@ export class Processor {
         this.wait(false)
         return
       }
-      if (this.isNmiPending && !core.inShadow() && core.low(system.nmiBlocked) === 0) {
-        this.isNmiPending = false
-        core.i32[system.nmiBlocked >> 2] = 1
-        this.go(vector.NMI, 0, "interrupt")
+      const isNmi = this.isNmiPending && !(core.low(system.nmiBlocked) & nmi.blocked)
+      const waits = core.apic.pending() >= 0
+      if (core.vmx.isGuest && exitsBetweenInstructions(core, { nmi: isNmi, interrupt: waits })) {
+        // Only an exit that was due to the NMI leaves it blocked.
+        if (isNmi && core.low(system.nmiBlocked) & nmi.blocked) this.isNmiPending = false
         continue
       }
-      const waits = core.apic.pending() >= 0
+      if (isNmi && !core.inShadow()) {
+        this.isNmiPending = false
+        core.i32[system.nmiBlocked >> 2] = nmi.blocked
+        this.go(vector.NMI, 0, "nmi")
+        continue
+      }
       if (waits && this.isInterruptible()) {
         this.go(core.apic.acknowledge(), 0, "interrupt")
         continue
       }
-      if (doing === activity.halted) {
-        this.wait((core.low(at.rflags) & RFLAGS.IF) !== 0)
+      if (doing !== activity.active) {
+        this.wait(core.vmx.isGuest || (core.low(at.rflags) & RFLAGS.IF) !== 0)
         return
       }
       core.clock.aim(Math.min(limit, bounds.turnEnds))
       core.i32[at.attention >> 2] = 0
       const before = core.clock.now()
-      single = this.goOn(single || (waits && core.inShadow()))
+      single = this.goOn(single || (waits && core.inShadow()) || (core.vmx.isGuest && singleSteps(core)))
       // A reading that cannot fit its next block into the countdown goes on by single instructions.
       single = single && core.low(at.countdown) > 0 && (core.clock.now() === before || core.low(at.countdown) < few)
     }
@@ -120,13 +136,20 @@ export class Processor {
   /** INIT, and then a start-up message: of no effect on a processor that does not wait for one. */
   private takeSignals(): void {
     const { core } = this
-    if (this.isInitPending) {
+    // "INIT signals are blocked in VMX root operation"; in a guest, they leave it.
+    if (this.isInitPending && (!core.vmx.isOn || core.vmx.isGuest)) {
       this.isInitPending = false
-      this.isNmiPending = false
-      initialize(core)
+      if (core.vmx.isGuest) exitOnSignal(core, "INIT")
+      else {
+        this.isNmiPending = false
+        initialize(core)
+      }
     }
     if (this.startUpVector === undefined) return
-    if (core.low(system.activity) === activity.waitForSipi) startUp(core, this.startUpVector)
+    if (core.low(system.activity) === activity.waitForSipi) {
+      if (core.vmx.isGuest) exitOnSignal(core, "SIPI", this.startUpVector)
+      else startUp(core, this.startUpVector)
+    }
     this.startUpVector = undefined
   }
 
@@ -139,6 +162,7 @@ export class Processor {
     core.mmu.touched = 0
     if (single || stepped || breaks) this.reading.step()
     else this.reading.run()
+    if (core.vmx.isGuest) noteTrapFlag(core)
     switch (core.low(at.cause)) {
       case cause.fault:
         this.go(core.low(at.vector), core.low(at.errorCode), "fault")
@@ -156,8 +180,7 @@ export class Processor {
   private break(): boolean {
     const hits = this.core.isResuming() ? 0 : atInstruction(this.core)
     if (hits === 0) return false
-    note(this.core, hits)
-    this.go(vector.DB, 0, "fault")
+    this.go(vector.DB, hits, "fault")
     return true
   }
 
@@ -165,15 +188,15 @@ export class Processor {
   private trap(stepped: number): void {
     const why = stepped | this.core.mmu.touched
     if (why === 0) return
-    note(this.core, why)
-    this.go(vector.DB, 0, "trap")
+    this.go(vector.DB, why, "trap")
   }
 
   /** The system operation that an instruction ends in. False if it has gone to a handler instead. */
   private operate(): boolean {
     this.isGone = false
     try {
-      operationOf[this.core.low(at.detail)]!(this.core)
+      const operations = this.core.vmx.isGuest ? guestOperationOf : operationOf
+      operations[this.core.low(at.detail)]!(this.core)
     } catch (reason) {
       if (reason instanceof Halt) this.stop({ _tag: "Halt", report: reason.report })
       else if (reason === raised) this.refuse()
@@ -207,15 +230,19 @@ export class Processor {
   }
 
   /** What INT asks for. */
-  interrupt(which: number, source: "software" | "trap"): void {
+  interrupt(which: number, source: Source): void {
     this.go(which, 0, source)
   }
 
   private go(which: number, errorCode: number, source: Source): void {
     const { core } = this
     this.isGone = true
+    if (isExit(which)) {
+      exitFor(core, which)
+      return
+    }
     // INT n is one instruction, its delivery included.
-    if (source === "software") core.clock.charge(-1)
+    if (isSoftware(source)) core.clock.charge(-1)
     if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })
   }
 }

@@ -22,6 +22,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     r64#  cr#      the number of a register, as a constant
  *     x              a vector register: ModRM.reg
  *     X              a vector register: ModRM.rm, which is no memory
+ *     X64#           the number of a general register, likewise
  *     x64            a vector register, or memory of 64 bits: ModRM.rm
  *     xmm0           what it says
  *     lit8           a constant of 8 bits that decides what the instruction does: `literal` in Meaning.ts
@@ -53,6 +54,7 @@ export type OperandName =
   | "m128"
   | "x"
   | "X"
+  | `X${32 | 64}#`
   | `x${16 | 32 | 64 | 128}`
   | "xmm0"
   | "lit8"

@@ -240,6 +240,7 @@ export const systemInputs = {
   sysret:          ["width"],
   iret:            ["width"],
   int:             ["vector"],
+  int3:            [],
   int1:            [],
   /** INT 4 if the flag is 1. */
   into:            ["flag"],
@@ -290,13 +291,28 @@ export const systemInputs = {
   ins:             ["address", "width", "addressWidth", "repeat"],
   outs:            ["address", "width", "addressWidth", "repeat"],
   wbinvd:          [],
+  invd:            [],
   rdpmc:           [],
   xgetbv:          [],
   xsetbv:          [],
   /** The number of an `X87Action`; a register ST(i), or an address and the offset that it came of; of FCMOVcc the condition. */
   x87:             ["action", "place", "offset"],
   fxsave:          ["address", "width"],
-  fxrstor:         ["address", "width"]
+  fxrstor:         ["address", "width"],
+  vmxon:           ["address"],
+  vmxoff:          [],
+  vmcall:          [],
+  vmlaunch:        [],
+  vmresume:        [],
+  vmclear:         ["address"],
+  vmptrld:         ["address"],
+  vmptrst:         ["address"],
+  vmread:          ["encoding", "register"],
+  vmreadToMemory:  ["encoding", "address"],
+  vmwrite:         ["encoding", "value"],
+  vmwriteFromMemory: ["encoding", "address"],
+  invept:          ["type", "address"],
+  invvpid:         ["type", "address"]
 } as const
 export type SystemName = keyof typeof systemInputs
 export const systemNames = Object.keys(systemInputs) as readonly SystemName[]

@@ -5,7 +5,7 @@
  * that looking one up is two steps.
  */
 import { addressWidthOf, type Cursor } from "./Cursor.ts"
-import type { Form } from "./Form.ts"
+import type { Form, OperandName } from "./Form.ts"
 import type { Mode } from "./Meaning.ts"
 import { operandReader, type ReadOperand } from "./operands.ts"
 
@@ -114,10 +114,13 @@ const opcodeOf = (forms: ReadonlyArray<Form>, bits: Mode["bits"]): Opcode => {
 }
 
 const selectorFor = (forms: ReadonlyArray<Form>): Opcode["selector"] => {
-  if (forms.some((form) => typeof form.encoding.modrm === "object" || form.operands.includes("X"))) return "ModRM"
+  if (forms.some((form) => typeof form.encoding.modrm === "object" || form.operands.some(isNoMemory))) return "ModRM"
   const plus = forms.filter(({ encoding }) => encoding.plusRegister).length
   return plus > 0 && plus < forms.length ? "REX.B" : "nothing"
 }
+
+/** ModRM.rm is a register, though another line may have memory there. */
+const isNoMemory = (operand: OperandName): boolean => operand.startsWith("X")
 
 const lineFor = (form: Form): Line => {
   const { operands, encoding } = form
@@ -127,7 +130,7 @@ const lineFor = (form: Form): Line => {
   return {
     form,
     operands: operands.map((operand) => operandReader(form, operand)),
-    rm: isMemory ? "memory" : isRegister || operands.includes("X") ? "register" : "any",
+    rm: isMemory ? "memory" : isRegister || operands.some(isNoMemory) ? "register" : "any",
     vvvv: operands.some((operand) => /^r\d+b$/.test(operand))
   }
 }

@@ -62,7 +62,7 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^x$/,               () => (cursor) => vector(cursor.reg)],
   [/^X$/,               () => (cursor) => vector(cursor.rm)],
   [/^x(16|32|64|128)$/, (_form, width) => (cursor) => (cursor.mod === 3 ? vector(cursor.rm) : memory(cursor, memoryWidth(width)))],
-  [/^R\d+#$/,           () => (cursor) => immediate(8, cursor.rm, 0)]
+  [/^[RX]\d+#$/,          () => (cursor) => immediate(8, cursor.rm, 0)]
 ]
 
 // ---- registers

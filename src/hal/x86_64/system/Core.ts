@@ -3,16 +3,20 @@
  */
 import type { Bus } from "../../../devices/Bus.ts"
 import type { LocalApic } from "../../../devices/localApic.ts"
+import { PinBased } from "../../../types/x86_64/VmxControls.ts"
 import type { Clock } from "../Clock.ts"
 import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
+import type { Rules } from "../memory/paging.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
 import type { Mode, Privilege } from "../processor/Meaning.ts"
 import { at, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
 import { isFlat, setBounds } from "../processor/segmentation.ts"
+import type { Source } from "../vmx/events.ts"
+import { Vmx } from "../vmx/Vmx.ts"
 import { msrAt } from "./msr.ts"
-import { CR0, CR4, EFER, RFLAGS, system, vector } from "./registers.ts"
+import { CR0, CR4, EFER, nmi, RFLAGS, system, vector } from "./registers.ts"
 
 /** What an operation asks of whoever runs the processor. */
 export interface Surroundings {
@@ -23,7 +27,11 @@ export interface Surroundings {
   /** The gate instruction was executed: it is honoured, or #UD. */
   readonly gate: (number: number) => void
   /** Go to the handler of this vector in place of the next instruction. */
-  readonly interrupt: (vector: number, source: "software" | "trap") => void
+  readonly interrupt: (vector: number, source: Source) => void
+  /** Something has happened that a processor which waits goes on for. */
+  readonly noticed: () => void
+  /** The processor cannot go on. */
+  readonly shutdown: (why: string) => void
 }
 
 export class Core {
@@ -34,6 +42,7 @@ export class Core {
   readonly surroundings: Surroundings
   readonly i32: Int32Array
   readonly view: DataView
+  readonly vmx: Vmx
 
   constructor(mmu: Mmu, clock: Clock, bus: Bus, apic: LocalApic, surroundings: Surroundings) {
     this.mmu = mmu
@@ -43,6 +52,7 @@ export class Core {
     this.surroundings = surroundings
     this.i32 = mmu.memory.i32
     this.view = mmu.memory.view
+    this.vmx = new Vmx(mmu.memory)
   }
 
   // ---- words of the state block
@@ -167,14 +177,19 @@ export class Core {
 
   /** Control registers or IA32_EFER say something else about paging. */
   rulesChanged(efer: number): void {
+    this.mmu.setRules(this.rules(efer))
+    this.accessModeChanged()
+  }
+
+  /** What control registers and IA32_EFER say about paging. */
+  rules(efer: number): Rules {
     const [cr0, cr4] = [this.low(at.cr0), this.low(at.cr4)]
-    this.mmu.setRules({
+    return {
       WP: (cr0 & CR0.WP) !== 0,
       SMEP: (cr4 & CR4.SMEP) !== 0,
       SMAP: (cr4 & CR4.SMAP) !== 0,
       NXE: (efer & EFER.NXE) !== 0
-    })
-    this.accessModeChanged()
+    }
   }
 
   // ---- RFLAGS
@@ -197,6 +212,13 @@ export class Core {
     if ((old ^ value) & RFLAGS.AC) this.accessModeChanged()
   }
 
+  /** The same, where another access mode is put in force anyway. */
+  loadFlags(value: number): void {
+    this.i32[at.rflags >> 2] = (value & ~(RFLAGS.status | RFLAGS.RF)) | RFLAGS.one
+    this.setStatus(value)
+    if (value & RFLAGS.RF) this.view.setFloat64(system.resume, this.clock.now(), true)
+  }
+
   setStatus(value: number): void {
     this.i32[at.flagRule >> 2] = explicitRule
     this.set(at.flagInput, value & RFLAGS.status, 0)
@@ -207,13 +229,24 @@ export class Core {
     return this.view.getFloat64(system.resume, true) === this.clock.now()
   }
 
-  /** No interrupt between this instruction and the next. */
-  castShadow(): void {
+  /** No interrupt between this instruction and the next: `shadowOf` says because of which. */
+  castShadow(by: number): void {
+    this.i32[system.shadowBy >> 2] = by
     this.view.setFloat64(system.shadow, this.clock.now(), true)
   }
 
   inShadow(): boolean {
     return this.view.getFloat64(system.shadow, true) === this.clock.now()
+  }
+
+  /**
+   * IRET ends the blocking of NMIs. SDM vol. 3C, "Changes to Instruction Behavior in VMX Non-Root Operation": of virtual ones, if there are any;
+   * of none, if those from outside leave the guest.
+   */
+  unblockNmis(): void {
+    const { pinBased, isGuest } = this.vmx
+    const ends = !isGuest || !(pinBased & PinBased.NMI_EXITING) ? nmi.blocked | nmi.virtualBlocked : nmi.virtualBlocked
+    this.i32[system.nmiBlocked >> 2]! &= ~ends
   }
 
   // ---- segments
@@ -291,6 +324,11 @@ export class Core {
   wordAt(host: number, width: number): readonly [lo: number, hi: number] {
     const lo = width === 16 ? this.view.getUint16(host, true) : this.view.getInt32(host, true)
     return [lo, width === 64 ? this.view.getInt32(host + 4, true) : 0]
+  }
+
+  /** The address in RAM of a table that the processor reads by its physical address: a guest's leads through EPT. @throws `raised` */
+  physicalTable(address: number): number {
+    return this.accessible(this.mmu.physicalEntry(address))
   }
 
   private accessible(host: number): number {

@@ -60,8 +60,11 @@ export const touchPorts = (core: Core, port: number, bytes: number): void => {
 
 const bitsOf = (points: readonly Breakpoint[]): number => points.reduce((bits, { number }) => bits | (1 << number), 0)
 
-/** DR6 says why there is a #DB: breakpoints by their numbers, and BS for a single step. */
+/** DR6 says why there is a #DB: breakpoints by their numbers, BS for a single step, and BD for an access that DR7.GD forbids, once. */
 export const BS = 1 << 14
+export const BD = 1 << 13
+export const GD = 1 << 13
 export const note = (core: Core, bits: number): void => {
   core.i32[debugAt(6) >> 2]! |= bits
+  if (bits & BD) core.i32[DR7 >> 2]! &= ~GD
 }

@@ -4,28 +4,13 @@
  */
 import { type Format, fourLevel, noPaging, pae, thirtyTwoBit, thirtyTwoBitSmall } from "../memory/paging.ts"
 import { at, segments } from "../processor/State.ts"
-import { arm } from "./breakpoints.ts"
+import { areCr0Bits, areCr4Bits } from "../vmx/fixedBits.ts"
+import { arm, BD, GD } from "./breakpoints.ts"
 import type { Core } from "./Core.ts"
 import { msrAt } from "./msr.ts"
-import { CR0, CR4, EFER, system, vector } from "./registers.ts"
+import { CR0, CR4, EFER, system, vector, writableCr4 } from "./registers.ts"
 
 const writableCr0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG
-const writableCr4 =
-  CR4.TSD |
-  CR4.DE |
-  CR4.PSE |
-  CR4.PAE |
-  CR4.MCE |
-  CR4.PGE |
-  CR4.PCE |
-  CR4.OSFXSR |
-  CR4.OSXMMEXCPT |
-  CR4.UMIP |
-  CR4.FSGSBASE |
-  CR4.PCIDE |
-  CR4.SMEP |
-  CR4.SMAP
-
 /** A control register by its number, and what the instruction says of one that is not there. */
 export const readControl = (core: Core, number: number): readonly [lo: number, hi: number] => {
   switch (number) {
@@ -70,6 +55,7 @@ export const writeControl = (core: Core, number: number, lo: number, hi: number)
 const writeCr0 = (core: Core, lo: number, hi: number): void => {
   const has = (bit: number) => (lo & bit) !== 0
   if (hi !== 0 || (has(CR0.PG) && !has(CR0.PE)) || (has(CR0.NW) && !has(CR0.CD))) core.raise(vector.GP)
+  if (core.vmx.isOn && !areCr0Bits(lo, hi, core.vmx.isUnrestricted)) core.raise(vector.GP)
   const old = core.low(at.cr0)
   const changed = old ^ lo
   const value = (lo & writableCr0) | CR0.ET
@@ -102,7 +88,7 @@ const switchPaging = (core: Core, cr0: number): void => {
 const longCode = 1 << 13
 
 /** How CR0, CR4 and IA32_EFER have addresses translated. */
-const formatOf = (core: Core): Format => {
+export const formatOf = (core: Core): Format => {
   const cr4 = core.low(at.cr4)
   if (!(core.low(at.cr0) & CR0.PG)) return noPaging
   if (core.low(msrAt.IA32_EFER) & EFER.LMA) return fourLevel
@@ -120,7 +106,7 @@ export const useTables = (core: Core): void => {
 /** "MOV to CR3 ... loads the PDPTEs": #GP(0) if one that is present has a reserved bit. Table "Format of a PAE Page-Directory-Pointer-Table Entry". */
 const loadPdptes = (core: Core, cr3: number): void => {
   const { memory } = core.mmu
-  const table = (cr3 & ~31) >>> 0
+  const table = core.physicalTable((cr3 & ~31) >>> 0)
   const words = Array.from({ length: 8 }, (_, n) => memory.load32(table + n * 4))
   for (const n of [0, 2, 4, 6]) {
     if (words[n]! & 1 && (words[n]! & 0x1e6 || words[n + 1]! & ~physicalHigh)) core.raise(vector.GP)
@@ -157,7 +143,7 @@ export const useRoot = (core: Core): void => {
 const writeCr4 = (core: Core, lo: number, hi: number): void => {
   const old = core.low(at.cr4)
   const changed = old ^ lo
-  if (hi !== 0 || lo & ~writableCr4) core.raise(vector.GP)
+  if (hi !== 0 || lo & ~writableCr4 || (core.vmx.isOn && !areCr4Bits(lo, hi))) core.raise(vector.GP)
   const isLongActive = (core.low(msrAt.IA32_EFER) & EFER.LMA) !== 0
   if (!(lo & CR4.PAE) && isLongActive) core.raise(vector.GP)
   // "CR4.PCIDE can be changed from 0 to 1 only if CR3[11:0] = 000H and IA32_EFER.LMA = 1."
@@ -192,17 +178,11 @@ const debugBits = [
 ] as const
 
 const debugAt = (number: number): number => system.debug + number * 8
-const GD = 1 << 13
-const BD = 1 << 13
 
 /** "MOV DRn with DR4 or DR5: #UD if CR4.DE = 1", else DR6 and DR7. With DR7.GD, any access is #DB first. */
 const debugNumber = (core: Core, number: number): number => {
   if (number > 7 || (number === 4 || number === 5 ? core.low(at.cr4) & CR4.DE : 0)) core.raise(vector.UD)
-  if (core.low(debugAt(7)) & GD) {
-    core.i32[debugAt(6) >> 2]! |= BD
-    core.i32[debugAt(7) >> 2]! &= ~GD
-    core.raise(vector.DB)
-  }
+  if (core.low(debugAt(7)) & GD) core.raise(vector.DB, BD)
   return number === 4 || number === 5 ? number + 2 : number
 }
 
@@ -217,6 +197,15 @@ export const writeDebug = (core: Core, number: number, lo: number, hi: number): 
   if (fixed && hi !== 0) core.raise(vector.GP)
   core.set(debugAt(of), fixed ? (lo & fixed.writable) | fixed.ones : lo, hi)
   if (of !== 6) arm(core)
+}
+
+/** DR7 as VM entry and VM exit load it. */
+export const setDr7 = (core: Core, value: number): void => {
+  const { writable, ones } = debugBits[1]
+  const bits = (value & writable) | ones
+  if (core.low(debugAt(7)) === bits) return
+  core.set(debugAt(7), bits, 0)
+  arm(core)
 }
 
 export const resetDebug = (core: Core): void => {

@@ -18,6 +18,7 @@ interface Feature {
 export const features: readonly Feature[] = [
   { leaf: 1,           register: "ecx", bit: 0,  name: "SSE3",         instructions: ["addsubps", "lddqu"] },
   { leaf: 1,           register: "ecx", bit: 1,  name: "PCLMULQDQ",    instructions: ["pclmulqdq"] },
+  { leaf: 1,           register: "ecx", bit: 5,  name: "VMX",          instructions: ["vmxon", "vmlaunch", "vmread", "invept"] },
   { leaf: 1,           register: "ecx", bit: 9,  name: "SSSE3",        instructions: ["pshufb", "palignr"] },
   { leaf: 1,           register: "ecx", bit: 13, name: "CMPXCHG16B",   instructions: ["cmpxchg16b"] },
   { leaf: 1,           register: "ecx", bit: 17, name: "PCID" },

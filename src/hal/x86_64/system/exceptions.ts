@@ -6,6 +6,17 @@
 import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
 import { type AccessMode, mode, table } from "../memory/Tlb.ts"
 import { at, segments } from "../processor/State.ts"
+import {
+  type Event,
+  exitFor,
+  exitOnException,
+  exitOnTripleFault,
+  interceptsException,
+  isExit,
+  isSoftware,
+  type Source
+} from "../vmx/events.ts"
+import { note as noteDebug } from "./breakpoints.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import {
   bits,
@@ -22,61 +33,77 @@ import {
 import { enterLegacy } from "./legacyInterrupt.ts"
 import { activity, pushesErrorCode, RFLAGS, system, vector } from "./registers.ts"
 
-/** What makes the processor go to a handler. */
-export type Source =
-  /** The instruction cannot be done: RIP is at it. */
-  | "fault"
-  /** It has been done, and RIP is behind it. */
-  | "trap"
-  /** INT n and INT3: the gate must allow the program to call it. */
-  | "software"
-  /** From outside. */
-  | "interrupt"
+export type { Source } from "../vmx/events.ts"
 
 /**
  * Deliver `which` to its handler. A second exception on the way is delivered in its place, or becomes a double fault;
- * delivery takes the time of one instruction.
+ * delivery takes the time of one instruction. In a guest, each of them may be a VM exit instead; but not what is injected, with the `flags` that
+ * are to be pushed.
  *
- * @returns whether a handler was reached: if not, it was a triple fault, and the processor is shut down.
+ * @param errorCode of #DB, what DR6 says of it
+ * @returns whether a handler was reached, or the guest left: if not, it was a triple fault, and the processor is shut down.
  */
-export const deliver = (core: Core, which: number, errorCode: number, source: Source): boolean => {
-  core.i32[system.activity >> 2] = activity.active
+export const deliver = (
+  core: Core,
+  which: number,
+  errorCode: number,
+  source: Source,
+  injected?: { readonly flags: number }
+): boolean => {
   // "The processor sets RF in the EFLAGS image that any fault-class exception pushes."
-  const flags = core.rflags() | (source === "fault" ? RFLAGS.RF : 0)
-  core.clock.charge(1)
+  const flags = injected?.flags ?? core.rflags() | (source === "fault" ? RFLAGS.RF : 0)
   let event: Event = { which, errorCode, source, flags }
-  if (source === "fault" && which === vector.PF) core.copy(at.faultAddress, at.cr2)
+  if (!injected && core.vmx.isGuest && interceptsException(core, event)) {
+    exitOnException(core, event, undefined)
+    return true
+  }
+  core.i32[system.activity >> 2] = activity.active
+  core.clock.charge(1)
+  if (!injected) note(core, event)
   for (;;) {
     try {
       enter(core, event)
       return true
     } catch (reason) {
       if (reason !== raised) throw reason
-      if (event.source === "fault" && event.which === vector.DF) return false
-      // What forbids INT n is a fault of that instruction.
-      if (event.source === "software") core.copy(at.stoppedAt, at.rip)
       const second = core.low(at.vector)
-      if (second === vector.PF) core.copy(at.faultAddress, at.cr2)
-      event = doubles(event, second)
+      if (isExit(second)) {
+        exitFor(core, second, event)
+        return true
+      }
+      if (event.source === "fault" && event.which === vector.DF) return core.vmx.isGuest && shutDownGuest(core, flags)
+      const isDouble = doubles(event, second)
+      const next: Event = isDouble
         ? { which: vector.DF, errorCode: 0, source: "fault", flags: flags | RFLAGS.RF }
         : { which: second, errorCode: core.low(at.errorCode), source: "fault", flags: flags | RFLAGS.RF }
+      if (core.vmx.isGuest && interceptsException(core, next)) {
+        exitOnException(core, next, isDouble ? undefined : event)
+        return true
+      }
+      // What forbids INT n is a fault of that instruction.
+      if (isSoftware(event.source)) core.copy(at.stoppedAt, at.rip)
+      if (second === vector.PF) core.copy(at.faultAddress, at.cr2)
+      event = next
     }
   }
 }
 
-interface Event {
-  readonly which: number
-  readonly errorCode: number
-  readonly source: Source
-  /** RFLAGS as they are pushed. */
-  readonly flags: number
+/** What the processor notes of an exception that it will deliver. */
+const note = (core: Core, { which, errorCode, source }: Event): void => {
+  if (source === "fault" && which === vector.PF) core.copy(at.faultAddress, at.cr2)
+  if (which === vector.DB) noteDebug(core, errorCode)
+}
+
+const shutDownGuest = (core: Core, flags: number): true => {
+  exitOnTripleFault(core, flags)
+  return true
 }
 
 const contributory: ReadonlySet<number> = new Set([vector.DE, vector.TS, vector.NP, vector.SS, vector.GP])
 
 /** Table "Conditions for Generating a Double Fault". */
 const doubles = ({ which: first, source }: Event, second: number): boolean => {
-  if (source === "interrupt" || source === "software") return false
+  if (source === "interrupt" || source === "nmi" || isSoftware(source)) return false
   if (first === vector.PF) return second === vector.PF || contributory.has(second)
   return contributory.has(first) && contributory.has(second)
 }
@@ -85,15 +112,15 @@ const enter = (core: Core, { which, errorCode, source, flags }: Event): void => 
   if (!core.isLongActive) {
     // Real-address mode has no error codes: nothing looks at them there.
     const pushes = source === "fault" && pushesErrorCode(which)
-    enterLegacy(core, { which, errorCode: pushes ? errorCode : undefined, flags, isSoftware: source === "software" })
+    enterLegacy(core, { which, errorCode: pushes ? errorCode : undefined, flags, isSoftware: isSoftware(source) })
     return
   }
   // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an
   // earlier exception"
-  const external = source === "software" ? 0 : 1
+  const external = isSoftware(source) ? 0 : 1
   const inIdt = (which << 3) | 2 | external
   const gate = readGate(core, which, inIdt)
-  if (source === "software" && dplOf(gate.high) < core.privilege) core.raise(vector.GP, inIdt)
+  if (isSoftware(source) && dplOf(gate.high) < core.privilege) core.raise(vector.GP, inIdt)
   if (!(gate.high & bits.P)) core.raise(vector.NP, inIdt)
 
   const selector = gate.low >>> 16

@@ -5,7 +5,7 @@ import type { Core } from "./Core.ts"
 import { bits, isProtected, limitOf, loadReal, markAccessed, rplOf, setCode } from "./descriptors.ts"
 import { stackInForce } from "./LegacyStack.ts"
 import { returnCode, returnOuter } from "./legacyFar.ts"
-import { RFLAGS, system, vector } from "./registers.ts"
+import { RFLAGS, vector } from "./registers.ts"
 
 export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): void => {
   if (isVirtual8086(core.mode) && (core.low(at.rflags) & RFLAGS.IOPL) !== RFLAGS.IOPL) core.raise(vector.GP)
@@ -13,7 +13,7 @@ export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): voi
   const old = core.rflags()
   const setFlags = (flags: number): void => {
     core.setRflags((old & ~changeable & ~RFLAGS.RF) | (flags & changeable))
-    core.i32[system.nmiBlocked >> 2] = 0
+    core.unblockNmis()
   }
   if (isProtected(core.mode) && old & RFLAGS.NT) core.raise(vector.GP)
   const offset = stack.pop(size)
@@ -59,5 +59,5 @@ const enterVirtual8086 = (core: Core, [eip, cs, flags, esp, ss, ...others]: read
   loadReal(core, segments.ss, ss! & 0xffff)
   core.set(at.rip, eip! & 0xffff, 0)
   core.setRegister(4, 32, esp! | 0, 0)
-  core.i32[system.nmiBlocked >> 2] = 0
+  core.unblockNmis()
 }

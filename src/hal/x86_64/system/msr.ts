@@ -4,8 +4,9 @@
 import { isCanonical } from "../memory/Access.ts"
 import { physicalBits } from "../memory/PhysicalMemory.ts"
 import { at } from "../processor/State.ts"
+import { capabilityMsrs } from "../vmx/capabilities.ts"
 import type { Core } from "./Core.ts"
-import { CR0, EFER, system, vector } from "./registers.ts"
+import { CR0, EFER, system, vector, writableCr4 } from "./registers.ts"
 
 /**
  * What a write to a register may be. All but `mask` are checks on the whole of it; bits outside `mask` that are 1 are
@@ -32,8 +33,16 @@ const writeEfer = (core: Core, lo: number): void => {
   if ((lo ^ old) & EFER.NXE) core.rulesChanged(lo)
 }
 
+/** Locked, and VMX allowed outside SMX operation: as firmware leaves it. "If the lock bit is set, WRMSR to this MSR causes a general-protection exception." */
+const featureControl = 0x5
+const writeFeatureControl = (core: Core, lo: number, hi: number): void => {
+  if (core.low(msrAt.IA32_FEATURE_CONTROL) & 1) core.raise(vector.GP)
+  core.set(msrAt.IA32_FEATURE_CONTROL, lo, hi)
+}
+
 // biome-ignore format: a register, a line
 const rows = [
+  { number: 0x003a,      name: "IA32_FEATURE_CONTROL", reset: [0, featureControl],        write: { mask: [0, featureControl] }, effect: writeFeatureControl },
   { number: 0x008b,      name: "IA32_BIOS_SIGN_ID",   reset: zero,                        write: "nothing" },
   { number: 0x0174,      name: "IA32_SYSENTER_CS",    reset: zero,                        write: "any" },
   { number: 0x0175,      name: "IA32_SYSENTER_ESP",   reset: zero,                        write: "canonical" },
@@ -86,7 +95,7 @@ const accepted = (core: Core, isAccepted: boolean): void => {
 
 // biome-ignore format: a register, a line
 const specials: ReadonlyMap<number, Special> = new Map([
-  [0x0000_0010, { read: (core) => readTsc(core), write: (core, lo, hi) => writeTsc(core, lo, hi) }],
+  [0x0000_0010, { read: (core) => readOwnTsc(core), write: (core, lo, hi) => writeTsc(core, lo, hi) }],
   [0x0000_001b, { read: (core) => core.apic.readBase(), write: (core, lo, hi) => accepted(core, core.apic.writeBase(lo, hi, 2 ** physicalBits)) }],
   [0x0000_003b, { read: (core) => [core.low(system.tscOffset), core.high(system.tscOffset)], write: (core, lo, hi) => core.set(system.tscOffset, lo, hi) }],
   [0x0000_06e0, { read: (core) => core.apic.readDeadline(), write: (core, lo, hi) => core.apic.writeDeadline(lo, hi) }],
@@ -94,8 +103,11 @@ const specials: ReadonlyMap<number, Special> = new Map([
   [0xc000_0101, base(at.gsBase)]
 ])
 
+/** SDM vol. 3D, "VMX Capability Reporting Facility": read-only. */
+const capabilities = capabilityMsrs(writableCr4)
+
 /** Each of its bytes is a memory type: 0, 1, 4, 5, 6 or 7. */
-const isPat = (half: number): boolean =>
+export const isPat = (half: number): boolean =>
   [0, 8, 16, 24].every((shift) => [0, 1, 4, 5, 6, 7].includes((half >>> shift) & 255))
 
 /** @throws `raised` #GP(0) if there is no such register. */
@@ -104,7 +116,7 @@ export const readMsr = (core: Core, number: number): readonly [lo: number, hi: n
   if (special) return special.read(core)
   const row = byNumber.get(number)
   if (row) return [core.low(msrAt[row.name as Name]), core.high(msrAt[row.name as Name])]
-  return core.apic.readMsr(number) ?? core.raise(vector.GP)
+  return capabilities.get(number) ?? core.apic.readMsr(number) ?? core.raise(vector.GP)
 }
 
 /** @throws `raised` #GP(0) if there is no such register, or the value is not for it. */
@@ -149,6 +161,10 @@ export const tscOf = (core: Core, count: number): readonly [lo: number, hi: numb
 }
 
 export const readTsc = (core: Core): readonly [lo: number, hi: number] => tscOf(core, core.clock.now())
+
+/** The same as a guest reads it. */
+export const readOwnTsc = (core: Core): readonly [lo: number, hi: number] =>
+  core.vmx.isGuest ? core.vmx.guestTsc(...readTsc(core)) : readTsc(core)
 
 const writeTsc = (core: Core, lo: number, hi: number): void => {
   const now = core.clock.now()

@@ -7,6 +7,7 @@
  */
 import { type SystemName, systemNames } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
+import { vmxInstructions } from "../vmx/instructions.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import * as control from "./control.ts"
 import { cpuid } from "./cpuid.ts"
@@ -14,9 +15,9 @@ import * as descriptors from "./descriptors.ts"
 import * as far from "./far.ts"
 import { fxrstor, fxsave } from "./fxsave.ts"
 import * as legacyFar from "./legacyFar.ts"
-import { msrAt, readMsr, readTsc, writeMsr } from "./msr.ts"
+import { msrAt, readMsr, readOwnTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
-import { activity, CR4, RFLAGS, system, vector } from "./registers.ts"
+import { activity, CR4, RFLAGS, shadowOf, system, vector } from "./registers.ts"
 import { interruptReturn, poppableFlags } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
 import { sysenter, sysexit } from "./sysenter.ts"
@@ -36,7 +37,7 @@ const edxEax = (core: Core, [lo, hi]: readonly [lo: number, hi: number]): void =
 const ecx = (core: Core): number => core.low(at.general + rcx * 8) >>> 0
 
 /** "If CR4.TSD = 1 and CPL > 0: #GP(0)." */
-const checkTsc = (core: Core): void => {
+export const checkTsc = (core: Core): void => {
   if (core.low(at.cr4) & CR4.TSD && core.privilege > 0) core.raise(vector.GP)
 }
 
@@ -66,7 +67,7 @@ const answerZf = (core: Core, value: boolean): void => {
 const movToSegment = (core: Core, of: number, selector: number): void => {
   descriptors.loadData(core, of, selector & 0xffff)
   // "Loading the SS register ... inhibits all interrupts until after the execution of the next instruction."
-  if (of === segments.ss) core.castShadow()
+  if (of === segments.ss) core.castShadow(shadowOf.movSs)
 }
 
 const undefinedHere = (core: Core): void => core.raise(vector.UD)
@@ -77,11 +78,11 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
 
   rdtsc: (core) => {
     checkTsc(core)
-    edxEax(core, readTsc(core))
+    edxEax(core, readOwnTsc(core))
   },
   rdtscp: (core) => {
     checkTsc(core)
-    edxEax(core, readTsc(core))
+    edxEax(core, readOwnTsc(core))
     core.setRegister(rcx, 32, core.low(msrAt.IA32_TSC_AUX), 0)
   },
   rdmsr: (core) => edxEax(core, readMsr(core, ecx(core))),
@@ -94,10 +95,11 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   swapgs,
   iret: (core) => interruptReturn(core, input(core, 0)),
   int: (core) => core.surroundings.interrupt(input(core, 0), "software"),
-  int1: (core) => core.surroundings.interrupt(vector.DB, "trap"),
+  int3: (core) => core.surroundings.interrupt(vector.BP, "softwareException"),
+  int1: (core) => core.surroundings.interrupt(vector.DB, "privileged"),
 
   into: (core) => {
-    if (input(core, 0) !== 0) core.surroundings.interrupt(vector.OF, "software")
+    if (input(core, 0) !== 0) core.surroundings.interrupt(vector.OF, "softwareException")
   },
   sysenter,
   sysexit: (core) => sysexit(core, input(core, 0)),
@@ -111,7 +113,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   },
   sti: (core) => {
     checkIopl(core)
-    if (!(core.low(at.rflags) & RFLAGS.IF)) core.castShadow()
+    if (!(core.low(at.rflags) & RFLAGS.IF)) core.castShadow(shadowOf.sti)
     setFlag(core, RFLAGS.IF, true)
   },
   popf: (core) => {
@@ -223,12 +225,14 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
 
   /** Memory has no cache in front of it. */
   wbinvd: () => {},
+  invd: () => {},
   /** "#UD if CR4.OSXSAVE = 0": it is never 1. */
   xgetbv: undefinedHere,
   xsetbv: undefinedHere,
   x87,
   fxsave: (core) => fxsave(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
-  fxrstor: (core) => fxrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1))
+  fxrstor: (core) => fxrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  ...vmxInstructions
 }
 
 /** By the number that is in `at.detail`. */

@@ -13,7 +13,7 @@ type PortWidth = 8 | 16 | 32
  * With CPL > IOPL, each port of the access needs a 0 in the bit map of the TSS: "two bytes are read, to span a
  * boundary".
  */
-const check = (core: Core, port: number, width: number): void => {
+export const checkPorts = (core: Core, port: number, width: number): void => {
   // "In virtual-8086 mode, the I/O permission bit map alone decides."
   if (!isVirtual8086(core.mode) && core.privilege <= (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) return
   const limit = core.segmentLimit(segments.tr)
@@ -31,13 +31,13 @@ const inTask = (core: Core, offset: number, width: number): number =>
   core.readTable(core.segmentBase(segments.tr), offset, width)
 
 export const input = (core: Core, port: number, width: number): void => {
-  check(core, port, width)
+  checkPorts(core, port, width)
   touchPorts(core, port, width / 8)
   core.setRegister(0, width, core.bus.readPort(port & 0xffff, width as PortWidth), 0)
 }
 
 export const output = (core: Core, port: number, width: number): void => {
-  check(core, port, width)
+  checkPorts(core, port, width)
   touchPorts(core, port, width / 8)
   const mask = width === 32 ? -1 : (1 << width) - 1
   core.bus.writePort(port & 0xffff, width as PortWidth, (core.low(at.general) & mask) >>> 0)
@@ -58,7 +58,7 @@ export const inputString = (
   repeat: number
 ): void => {
   const port = core.low(at.general + rdx * 8) & 0xffff
-  check(core, port, width)
+  checkPorts(core, port, width)
   // What forbids the write is a fault before the port is read.
   if (core.mmu.modify(lo, hi, width) === -1) core.write(lo, hi, width)
   core.set(at.bounce, core.bus.readPort(port, width as PortWidth), 0)
@@ -75,7 +75,7 @@ export const outputString = (
   repeat: number
 ): void => {
   const port = core.low(at.general + rdx * 8) & 0xffff
-  check(core, port, width)
+  checkPorts(core, port, width)
   const host = core.read(lo, hi, width)
   const value =
     width === 32

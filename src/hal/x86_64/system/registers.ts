@@ -25,16 +25,24 @@ export const system = {
   resume:     at.system + 0x70,
   /** i32: `activity`. */
   activity:   at.system + 0x78,
-  /** i32: 1 from the delivery of an NMI to the next IRET. SDM vol. 3A, "Handling Multiple NMIs". */
+  /** i32: `nmi`; 0 if no NMI is blocked. */
   nmiBlocked: at.system + 0x7c,
+  /** i32: `shadowOf`, what cast the shadow. */
+  shadowBy:   at.system + 0x420,
   /** The four PDPTE registers of PAE paging. */
   pdptes:     at.system + 0x400,
   /** Model-specific registers with no other place: msr.ts. */
   msrs:       at.system + 0x80
 } as const
 
-/** SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, HLT has stopped it, or it waits to be started. */
-export const activity = { active: 0, halted: 1, waitForSipi: 3 } as const
+/** SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, HLT has stopped it, a guest's triple fault has, or it waits to be started. */
+export const activity = { active: 0, halted: 1, shutdown: 2, waitForSipi: 3 } as const
+
+/** From the delivery of an NMI to the next IRET; and of a guest's virtual NMI. SDM vol. 3A, "Handling Multiple NMIs"; vol. 3C, "NMI-Window Exiting". */
+export const nmi = { blocked: 1, virtualBlocked: 2 } as const
+
+/** Which instruction inhibits interrupts until the next is done. */
+export const shadowOf = { sti: 1, movSs: 2 } as const
 
 // biome-ignore format: a table
 export const RFLAGS = {
@@ -63,8 +71,26 @@ export const CR0 = {
 // biome-ignore format: a table
 export const CR4 = {
   TSD: 1 << 2, DE: 1 << 3, PSE: 1 << 4, PAE: 1 << 5, MCE: 1 << 6, PGE: 1 << 7, PCE: 1 << 8,
-  OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, FSGSBASE: 1 << 16, PCIDE: 1 << 17, SMEP: 1 << 20, SMAP: 1 << 21
+  OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, VMXE: 1 << 13, FSGSBASE: 1 << 16, PCIDE: 1 << 17, SMEP: 1 << 20, SMAP: 1 << 21
 } as const
+
+/** What software may set. */
+export const writableCr4 =
+  CR4.TSD |
+  CR4.DE |
+  CR4.PSE |
+  CR4.PAE |
+  CR4.MCE |
+  CR4.PGE |
+  CR4.PCE |
+  CR4.OSFXSR |
+  CR4.OSXMMEXCPT |
+  CR4.UMIP |
+  CR4.VMXE |
+  CR4.FSGSBASE |
+  CR4.PCIDE |
+  CR4.SMEP |
+  CR4.SMAP
 
 // biome-ignore format: a table
 export const EFER = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const

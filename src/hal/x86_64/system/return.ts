@@ -19,7 +19,7 @@ import {
   setStack
 } from "./descriptors.ts"
 import { legacyReturn } from "./legacyReturn.ts"
-import { RFLAGS, system, vector } from "./registers.ts"
+import { RFLAGS, vector } from "./registers.ts"
 
 type Halves = readonly [lo: number, hi: number]
 const rspAt = at.general + 4 * 8
@@ -61,7 +61,7 @@ export const interruptReturn = (core: Core, width: number): void => {
   core.set(at.rip, rip[0], is64 ? rip[1] : 0)
   core.set(rspAt, ...rsp)
   core.setRflags((core.rflags() & ~changeable & ~RFLAGS.RF) | (flags[0] & changeable))
-  core.i32[system.nmiBlocked >> 2] = 0
+  core.unblockNmis()
   if (isOuter) dropPrivileged(core)
 }
 

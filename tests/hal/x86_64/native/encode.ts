@@ -78,7 +78,9 @@ const opcodeMaps: Readonly<Record<number, ReadonlyArray<number>>> = {
 
 const modrmMod = (form: Form, random: Random): number => {
   const memoryOnly = form.operands.some((operand) => /^m/.test(operand))
-  const registerOnly = form.operands.includes("X") || (typeof form.encoding.modrm === "object" && !hasMemory(form))
+  const registerOnly =
+    form.operands.some((operand) => operand.startsWith("X")) ||
+    (typeof form.encoding.modrm === "object" && !hasMemory(form))
   return registerOnly ? 3 : memoryOnly ? random.below(3) : random.oneIn(2) ? 3 : random.below(3)
 }
 

@@ -4,8 +4,6 @@ import type { Meaning } from "../Meaning.ts"
 import { inst } from "../notation.ts"
 import { does, doesAtSize, number, operandSizes, privileged } from "./operation.ts"
 
-const breakpoint: Meaning = (x) => x.system("int", number(x, 3))
-
 /** The offset first, the selector after it. */
 const indirect =
   (name: "farCall" | "farJump", width: 16 | 32 | 64): Meaning =>
@@ -40,7 +38,7 @@ export const forms: ReadonlyArray<Form> = [
   inst("0F 07", "sysret", [], doesAtSize("sysret", 32), { ...privileged, legacy: false }),
   inst("REX.W + 0F 07", "sysretq", [], doesAtSize("sysret", 64), privileged),
 
-  inst("CC", "int3", [], breakpoint),
+  inst("CC", "int3", [], does("int3")),
   inst("CD ib", "int", ["imm8"], does("int")),
   inst("F1", "int1", [], does("int1")),
 

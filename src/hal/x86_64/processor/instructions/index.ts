@@ -22,6 +22,7 @@ import { forms as stack } from "./stack.ts"
 import { forms as string } from "./string.ts"
 import { forms as system } from "./system.ts"
 import { forms as vector } from "./vector/index.ts"
+import { forms as vmx } from "./vmx.ts"
 import { forms as x87 } from "./x87.ts"
 
 export const forms: ReadonlyArray<Form> = [
@@ -47,5 +48,6 @@ export const forms: ReadonlyArray<Form> = [
   ...vector,
   ...string,
   ...system,
+  ...vmx,
   ...x87
 ]

@@ -68,6 +68,6 @@ export const forms: ReadonlyArray<Form> = [
   inst("0F 01 /7", "invlpg", ["m"], invlpg, privileged),
   inst("66 0F 38 82 /r", "invpcid", ["r64", "m128"], invpcid, { ...privileged, f64: true }),
   inst("66 0F 38 82 /r", "invpcid", ["r32", "m128"], invpcid, { ...privileged, long: false }),
-  inst("0F 08", "invd", [], does("wbinvd"), privileged),
+  inst("0F 08", "invd", [], does("invd"), privileged),
   inst("0F 09", "wbinvd", [], does("wbinvd"), privileged)
 ]

@@ -1,0 +1,233 @@
+/**
+ * What a processor knows of virtual machines: whether it is in VMX operation, which VMCS is current, and of the guest that runs, the controls
+ * that decide about its instructions and events.
+ *
+ * Nothing here is a copy that could differ: controls are read from the VMCS when a guest is entered, and hold until it is left.
+ */
+import { Primary, Secondary } from "../../../types/x86_64/VmxControls.ts"
+import { raised, vmExit } from "../memory/Access.ts"
+import { anOwner, type Owner, owners } from "../memory/Owner.ts"
+import type { PhysicalMemory } from "../memory/PhysicalMemory.ts"
+import { at } from "../processor/State.ts"
+import { Ept, type EptRefusal } from "./ept.ts"
+import { place, Vmcs } from "./Vmcs.ts"
+
+/** No VMCS is current: FFFFFFFF_FFFFFFFFH. */
+export const noPointer = -1
+
+/** What a VM exit records. Tables under "Basic VM-Exit Information" and after it. */
+export interface Exit {
+  reason: number
+  qualificationLow: number
+  qualificationHigh: number
+  /** Of the instruction that is to blame, 0 if none is. */
+  instructionLength: number
+  instructionInformation: number
+  linearLow: number
+  linearHigh: number
+  physicalLow: number
+  physicalHigh: number
+  /** VM-exit interruption information, and its error code. */
+  interruption: number
+  errorCode: number
+  /** IDT-vectoring information, and its error code. */
+  vectoring: number
+  vectoringErrorCode: number
+}
+
+const noExit = (): Exit => ({
+  reason: 0,
+  qualificationLow: 0,
+  qualificationHigh: 0,
+  instructionLength: 0,
+  instructionInformation: 0,
+  linearLow: 0,
+  linearHigh: 0,
+  physicalLow: 0,
+  physicalHigh: 0,
+  interruption: 0,
+  errorCode: 0,
+  vectoring: 0,
+  vectoringErrorCode: 0
+})
+
+let made = 0
+
+export class Vmx {
+  private readonly memory: PhysicalMemory
+  private readonly i32: Int32Array
+  /** VMX operation, root or not. */
+  isOn = false
+  /** VMX non-root operation: a guest runs. */
+  isGuest = false
+  vmxonPointer = noPointer
+  readonly vmcs: Vmcs
+  /** Of the exit under way. */
+  exit = noExit()
+  /** Why the last VM entry failed, in the manual's words: for whoever looks for what is wrong. */
+  lastBroken: string | undefined
+
+  // ---- of the guest that runs
+  pinBased = 0
+  primary = 0
+  secondary = 0
+  exceptionBitmap = 0
+  /** Bits of CR0 and CR4 that are the host's, and what the guest reads of them. */
+  cr0Mask = 0
+  cr0Shadow = 0
+  cr4Mask = 0
+  cr4Shadow = 0
+  /** No other processor's has this name. */
+  readonly timerName = `VMX-preemption timer ${++made}`
+  /** What the preemption timer has counted down to 0 when, in instructions; infinity without it. */
+  timerEnds = Number.POSITIVE_INFINITY
+  /** The exit to be made when the instruction that runs is done, as a reason, or 0. */
+  afterInstruction = 0
+
+  /** By their numbers; the first is the host. */
+  private readonly owners: Owner[] = []
+  private readonly used: number[] = []
+  private uses = 0
+  /** The extended page tables by the owners that use them. */
+  private readonly epts = new Map<number, Ept>()
+  /** Of the guest that runs. */
+  private ept: Ept | undefined
+
+  constructor(memory: PhysicalMemory) {
+    this.memory = memory
+    this.i32 = memory.i32
+    this.vmcs = new Vmcs(memory)
+  }
+
+  /** PE and PG are the guest's to clear. */
+  get isUnrestricted(): boolean {
+    return this.isGuest && this.hasSecondary(Secondary.UNRESTRICTED_GUEST)
+  }
+
+  hasSecondary(bit: number): boolean {
+    return (this.secondary & bit) !== 0
+  }
+
+  /** The controls of the current VMCS are in force. */
+  enter(): void {
+    const { vmcs } = this
+    this.isGuest = true
+    this.pinBased = vmcs.low(place.PIN_BASED_CONTROLS)
+    this.primary = vmcs.low(place.PRIMARY_CONTROLS)
+    this.secondary = this.primary & Primary.ACTIVATE_SECONDARY_CONTROLS ? vmcs.low(place.SECONDARY_CONTROLS) : 0
+    this.exceptionBitmap = vmcs.low(place.EXCEPTION_BITMAP)
+    this.cr0Mask = vmcs.low(place.CR0_GUEST_HOST_MASK)
+    this.cr0Shadow = vmcs.low(place.CR0_READ_SHADOW)
+    this.cr4Mask = vmcs.low(place.CR4_GUEST_HOST_MASK)
+    this.cr4Shadow = vmcs.low(place.CR4_READ_SHADOW)
+    this.afterInstruction = 0
+  }
+
+  /** "Time-Stamp Counter Offset and Multiplier": bits 111:48 of the product of the counter and the multiplier, and the offset. */
+  guestTsc(lo: number, hi: number): readonly [lo: number, hi: number] {
+    if (!(this.primary & Primary.USE_TSC_OFFSETTING)) return [lo, hi]
+    const { vmcs } = this
+    let tsc = word(lo, hi)
+    if (this.hasSecondary(Secondary.USE_TSC_SCALING))
+      tsc = (tsc * word(vmcs.low(place.TSC_MULTIPLIER), vmcs.high(place.TSC_MULTIPLIER))) >> 48n
+    tsc += word(vmcs.low(place.TSC_OFFSET), vmcs.high(place.TSC_OFFSET))
+    return [Number(BigInt.asIntN(32, tsc)), Number(BigInt.asIntN(32, tsc >> 32n))]
+  }
+
+  // ---- exits
+
+  /** A fresh record of an exit for this reason. */
+  begin(reason: number): Exit {
+    this.exit = noExit()
+    this.exit.reason = reason
+    return this.exit
+  }
+
+  /** The instruction that runs is the hypervisor's business: it does nothing but leave the guest. */
+  intercept(reason: number, qualificationLow = 0, qualificationHigh = 0): never {
+    const exit = this.begin(reason)
+    exit.qualificationLow = qualificationLow
+    exit.qualificationHigh = qualificationHigh
+    this.leave()
+  }
+
+  /** The same, of the exit that has begun. */
+  leave(): never {
+    this.exit.instructionLength = this.instructionLength()
+    this.i32[at.vector >> 2] = vmExit.intercepted
+    throw raised
+  }
+
+  /** Of the instruction whose operation is under way: RIP is behind it. */
+  instructionLength(): number {
+    return (this.i32[at.rip >> 2]! - this.i32[at.stoppedAt >> 2]!) & 15
+  }
+
+  // ---- translations
+
+  /** Whose the guest's translations are. One that is not known takes the place of the one that was used least recently: `forget` it. */
+  ownerOf(host: Owner, forget: (number: number) => void): Owner {
+    const vpid = this.hasSecondary(Secondary.ENABLE_VPID) ? this.vmcs.low(place.VPID) : 0
+    const usesEpt = this.hasSecondary(Secondary.ENABLE_EPT)
+    this.ept = undefined
+    if (vpid === 0 && !usesEpt) return host
+    const [lo, hi] = usesEpt ? [this.vmcs.low(place.EPT_POINTER), this.vmcs.high(place.EPT_POINTER)] : [0, 0]
+    const known = this.owners.find(
+      (owner) => owner !== undefined && owner.vpid === vpid && this.isRoot(owner, usesEpt, lo, hi)
+    )
+    const owner = known ?? this.newOwner(vpid, usesEpt ? this.eptAt(lo, hi) : undefined, forget)
+    this.used[owner.number] = ++this.uses
+    this.ept = this.epts.get(owner.number)
+    return owner
+  }
+
+  private isRoot(owner: Owner, usesEpt: boolean, lo: number, hi: number): boolean {
+    const ept = this.epts.get(owner.number)
+    return usesEpt ? ept !== undefined && ept.pointerLow === lo && ept.pointerHigh === hi : ept === undefined
+  }
+
+  /** Guests with the same EPT pointer have their guest-physical translations in common. */
+  private eptAt(lo: number, hi: number): Ept {
+    for (const ept of this.epts.values()) if (ept.pointerLow === lo && ept.pointerHigh === hi) return ept
+    return new Ept(this.memory, lo, hi)
+  }
+
+  private newOwner(vpid: number, ept: Ept | undefined, forget: (number: number) => void): Owner {
+    let number = 1
+    while (number < owners && this.owners[number] !== undefined) number++
+    if (number === owners) {
+      number = 1
+      for (let n = 2; n < owners; n++) if (this.used[n]! < this.used[number]!) number = n
+    }
+    forget(number)
+    const owner = anOwner(number, vpid, ept)
+    this.owners[number] = owner
+    if (ept) this.epts.set(number, ept)
+    else this.epts.delete(number)
+    return owner
+  }
+
+  /** Why the guest's physical address was refused. */
+  refused(): EptRefusal {
+    if (!this.ept) throw new Error("a guest without EPT is refused no physical address")
+    return this.ept.refusal
+  }
+
+  /** INVEPT: which owners lose their translations, of one EPT root or of all; what is kept of guest-physical addresses is gone. */
+  forgetEpt(root: readonly [lo: number, hi: number] | undefined): (owner: number) => boolean {
+    const gone = new Set<number>()
+    for (const [number, ept] of this.epts) {
+      if (root && !((ept.pointerLow & ~0xfff) === (root[0] & ~0xfff) && ept.pointerHigh === root[1])) continue
+      ept.forget()
+      gone.add(number)
+    }
+    return (owner) => gone.has(owner)
+  }
+
+  /** The VPIDs that have translations. */
+  vpids(): ReadonlySet<number> {
+    return new Set(this.owners.flatMap((owner) => (owner ? [owner.vpid] : [])))
+  }
+}
+
+const word = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)

@@ -1,0 +1,213 @@
+/**
+ * Events of a guest: which of them are the hypervisor's business. SDM vol. 3C, "Other Causes of VM Exits"; "Information for VM Exits Due to
+ * Vectored Events", "Information for VM Exits During Event Delivery".
+ */
+import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
+import { ExitControl, Interruption, InterruptionType, PinBased, Primary } from "../../../types/x86_64/VmxControls.ts"
+import { vmExit } from "../memory/Access.ts"
+import { at } from "../processor/State.ts"
+import type { Core } from "../system/Core.ts"
+import { activity, CR0, nmi, pushesErrorCode, RFLAGS, system, vector } from "../system/registers.ts"
+import { leaveGuest } from "./exit.ts"
+import { place } from "./Vmcs.ts"
+import type { Exit } from "./Vmx.ts"
+
+/** Something on its way to a handler: what `deliver` is given. */
+export interface Event {
+  readonly which: number
+  /** Of #DB: what DR6 is to say. */
+  readonly errorCode: number
+  readonly source: Source
+  /** RFLAGS as they are pushed. */
+  readonly flags: number
+}
+
+/** What makes the processor go to a handler. */
+export type Source =
+  /** The instruction cannot be done: RIP is at it. */
+  | "fault"
+  /** It has been done, and RIP is behind it. */
+  | "trap"
+  /** INT n: the gate must allow the program to call it. */
+  | "software"
+  /** INT3 and INTO, which are checked likewise. */
+  | "softwareException"
+  /** INT1. */
+  | "privileged"
+  /** From outside. */
+  | "interrupt"
+  | "nmi"
+
+export const isSoftware = (source: Source): boolean => source === "software" || source === "softwareException"
+
+// biome-ignore format: a table
+const types: Readonly<Record<Source, number>> = {
+  fault:             InterruptionType.HARDWARE_EXCEPTION,
+  trap:              InterruptionType.HARDWARE_EXCEPTION,
+  software:          InterruptionType.SOFTWARE_INTERRUPT,
+  softwareException: InterruptionType.SOFTWARE_EXCEPTION,
+  privileged:        InterruptionType.PRIVILEGED_SOFTWARE_EXCEPTION,
+  interrupt:         InterruptionType.EXTERNAL_INTERRUPT,
+  nmi:               InterruptionType.NMI
+}
+
+const hasErrorCode = (core: Core, { which, source }: Event): boolean =>
+  source === "fault" && pushesErrorCode(which) && (core.low(at.cr0) & CR0.PE) !== 0
+
+const informationOf = (core: Core, event: Event): number =>
+  event.which |
+  (types[event.source] << 8) |
+  (hasErrorCode(core, event) ? Interruption.ERROR_CODE : 0) |
+  Interruption.VALID
+
+/** "Exceptions": a bit of the exception bitmap for each; of #PF, the error code decides whether that counts or its opposite. */
+export const interceptsException = (core: Core, { which, errorCode, source }: Event): boolean => {
+  if (source === "interrupt" || source === "nmi" || source === "software") return false
+  const { vmx } = core
+  const isSet = ((vmx.exceptionBitmap >>> which) & 1) !== 0
+  if (which !== vector.PF) return isSet
+  const matches = (errorCode & vmx.vmcs.low(place.PAGE_FAULT_MASK)) === vmx.vmcs.low(place.PAGE_FAULT_MATCH)
+  return isSet === matches
+}
+
+/** The length of an instruction that is itself the event: RIP is behind it, and at it once the guest is left. */
+const lengthOf = (core: Core, source: Source): number =>
+  isSoftware(source) || source === "privileged" ? core.vmx.instructionLength() : 0
+
+const backToInstruction = (core: Core, source: Source): void => {
+  if (isSoftware(source) || source === "privileged") core.copy(at.stoppedAt, at.rip)
+}
+
+/** An exception that is the hypervisor's; `during` the delivery of another event, unless the two made a double fault. */
+export const exitOnException = (core: Core, event: Event, during: Event | undefined): void => {
+  const exit = core.vmx.begin(ExitReason.EXCEPTION_OR_NMI)
+  exit.interruption = informationOf(core, event)
+  if (hasErrorCode(core, event)) exit.errorCode = event.errorCode
+  if (event.which === vector.PF && event.source === "fault") {
+    exit.qualificationLow = core.low(at.faultAddress)
+    exit.qualificationHigh = core.high(at.faultAddress)
+  }
+  if (event.which === vector.DB) exit.qualificationLow = event.errorCode
+  exit.instructionLength = lengthOf(core, event.source)
+  backToInstruction(core, event.source)
+  if (during) vectoringFor(core, exit, during)
+  leaveGuest(core, event.flags)
+}
+
+const vectoringFor = (core: Core, exit: Exit, during: Event): void => {
+  exit.vectoring = informationOf(core, during)
+  if (hasErrorCode(core, during)) exit.vectoringErrorCode = during.errorCode
+  const length = lengthOf(core, during.source)
+  if (length !== 0) exit.instructionLength = length
+  backToInstruction(core, during.source)
+}
+
+/** The processor would shut down: "triple fault". */
+export const exitOnTripleFault = (core: Core, flags: number): void => {
+  core.vmx.begin(ExitReason.TRIPLE_FAULT)
+  leaveGuest(core, flags)
+}
+
+/** What the vector in the state block says is no exception but a VM exit: with an access, or with an instruction. `during` the delivery of an event. */
+export const isExit = (which: number): boolean => which === vmExit.guestPhysical || which === vmExit.intercepted
+
+export const exitFor = (core: Core, which: number, during?: Event): void => {
+  const { vmx } = core
+  if (which === vmExit.guestPhysical) recordRefusal(core)
+  if (during) vectoringFor(core, vmx.exit, during)
+  // "EPT violations and misconfigurations": RF is 1 unless an event was being delivered; of an instruction that exits, it is 0.
+  const rf = which === vmExit.guestPhysical ? RFLAGS.RF : 0
+  leaveGuest(core, during ? during.flags : (core.rflags() & ~RFLAGS.RF) | rf)
+}
+
+/** "Exit Qualification for EPT Violations". */
+const linearValid = 1 << 7
+const ofTheAccess = 1 << 8
+
+const recordRefusal = (core: Core): void => {
+  const { refusal } = core.mmu
+  const { isMisconfiguration, qualification, address } = core.vmx.refused()
+  const exit = core.vmx.begin(isMisconfiguration ? ExitReason.EPT_MISCONFIGURATION : ExitReason.EPT_VIOLATION)
+  exit.physicalLow = address | 0
+  exit.physicalHigh = Math.floor(address / 2 ** 32)
+  if (isMisconfiguration) return
+  exit.qualificationLow = qualification | (refusal.hasLinear ? linearValid | (refusal.isOfPage ? ofTheAccess : 0) : 0)
+  if (!refusal.hasLinear) return
+  exit.linearLow = refusal.linearLow
+  exit.linearHigh = refusal.linearHigh
+}
+
+// ---- between two instructions
+
+/** What waits outside. */
+export interface Waiting {
+  readonly nmi: boolean
+  readonly interrupt: boolean
+}
+
+/** An exit for a reason that has no more to say. */
+const leave = (core: Core, reason: number): true => {
+  core.vmx.begin(reason)
+  leaveGuest(core, core.rflags())
+  return true
+}
+
+/**
+ * Between two instructions of a guest: whether something has ended its turn, in the order of their priorities. SDM vol. 3A, "Prioritization of
+ * Concurrent Events"; vol. 3C, "VMX-Preemption Timer", "Interrupt-Window Exiting and NMI-Window Exiting".
+ */
+export const exitsBetweenInstructions = (core: Core, waiting: Waiting): boolean => {
+  const { vmx } = core
+  if (vmx.afterInstruction !== 0) return leave(core, vmx.afterInstruction)
+  const doing = core.low(system.activity)
+  if (doing !== activity.shutdown && doing !== activity.waitForSipi && core.clock.now() >= vmx.timerEnds)
+    return leave(core, ExitReason.PREEMPTION_TIMER)
+  if (doing === activity.waitForSipi) return false
+  const inShadow = core.inShadow()
+  const isOpen = !inShadow && doing !== activity.shutdown
+  if (isOpen && vmx.primary & Primary.NMI_WINDOW_EXITING && !(core.low(system.nmiBlocked) & nmi.virtualBlocked))
+    return leave(core, ExitReason.NMI_WINDOW)
+  if (waiting.nmi && vmx.pinBased & PinBased.NMI_EXITING && !inShadow) return exitOnNmi(core)
+  if (isOpen && vmx.primary & Primary.INTERRUPT_WINDOW_EXITING && core.low(at.rflags) & RFLAGS.IF)
+    return leave(core, ExitReason.INTERRUPT_WINDOW)
+  if (waiting.interrupt && vmx.pinBased & PinBased.EXTERNAL_INTERRUPT_EXITING && isOpen) return exitOnInterrupt(core)
+  return false
+}
+
+const exitOnNmi = (core: Core): true => {
+  const exit = core.vmx.begin(ExitReason.EXCEPTION_OR_NMI)
+  exit.interruption = vector.NMI | (InterruptionType.NMI << 8) | Interruption.VALID
+  leaveGuest(core, core.rflags())
+  // "If the VM exit was due to an NMI, blocking by NMI is in effect."
+  core.i32[system.nmiBlocked >> 2] = nmi.blocked
+  return true
+}
+
+/** "INIT signals", "Start-up IPIs (SIPIs)". */
+export const exitOnSignal = (core: Core, which: "INIT" | "SIPI", startUpVector = 0): void => {
+  const exit = core.vmx.begin(which === "INIT" ? ExitReason.INIT_SIGNAL : ExitReason.SIPI)
+  exit.qualificationLow = startUpVector
+  leaveGuest(core, core.rflags())
+}
+
+/** "Acknowledge interrupt on exit": the vector is taken from the interrupt controller. */
+const exitOnInterrupt = (core: Core): true => {
+  const { vmx } = core
+  const exit = vmx.begin(ExitReason.EXTERNAL_INTERRUPT)
+  if (vmx.vmcs.has(place.EXIT_CONTROLS, ExitControl.ACKNOWLEDGE_INTERRUPT))
+    exit.interruption = core.apic.acknowledge() | (InterruptionType.EXTERNAL_INTERRUPT << 8) | Interruption.VALID
+  leaveGuest(core, core.rflags())
+  return true
+}
+
+/** A window is asked for, and opens when the shadow of STI or MOV SS is over; or every instruction is to be heard of. */
+export const singleSteps = (core: Core): boolean => {
+  const { primary } = core.vmx
+  if (primary & Primary.MONITOR_TRAP_FLAG) return true
+  return (primary & (Primary.INTERRUPT_WINDOW_EXITING | Primary.NMI_WINDOW_EXITING)) !== 0 && core.inShadow()
+}
+
+/** After an instruction, or the delivery of an event: "a VM exit is pending on the boundary". */
+export const noteTrapFlag = (core: Core): void => {
+  if (core.vmx.primary & Primary.MONITOR_TRAP_FLAG) core.vmx.afterInstruction = ExitReason.MONITOR_TRAP_FLAG
+}

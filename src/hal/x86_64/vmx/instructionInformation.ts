@@ -1,0 +1,98 @@
+/**
+ * What a VM exit says of an instruction's operands: it is decoded once more. SDM vol. 3C, "Information for VM Exits Due to Instruction Execution",
+ * tables "Format of the VM-Exit Instruction-Information Field".
+ */
+import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
+import { fault } from "../memory/Access.ts"
+import { pageSize } from "../memory/layout.ts"
+import { decode } from "../processor/decode.ts"
+import type { Decoded, Instruction, Memory } from "../processor/Instruction.ts"
+import { at, modeOf } from "../processor/State.ts"
+import { type Core, highOf, lowOf } from "../system/Core.ts"
+
+/** The instruction whose operation is under way. */
+export const instructionOf = (core: Core): Instruction => {
+  const length = core.vmx.instructionLength()
+  const bytes = new Uint8Array(length)
+  const [lo, hi] = [core.low(at.stoppedAt), core.high(at.stoppedAt)]
+  const [baseLow, baseHigh] = core.mode.bits === 64 ? [0, 0] : [core.low(core.segmentBase(1)), 0]
+  for (let n = 0; n < length; ) {
+    const host = core.mmu.execute(lowOf(lowOf(lo, baseLow), n), highOf(lo, hi + baseHigh, n))
+    if (host === fault) throw new Error("an instruction that runs can be fetched")
+    const part = Math.min(pageSize - (host % pageSize), length - n)
+    for (let i = 0; i < part; i++) bytes[n + i] = core.view.getUint8(host + i)
+    n += part
+  }
+  const instruction = decode(bytes, 0, length, modeOf(core.low(at.mode)))
+  if (typeof instruction === "string") throw new Error(`an instruction that runs is ${instruction}`)
+  return instruction
+}
+
+const numberOf = (offset: number): number => (offset - at.general) / 8
+const addressSize = { 16: 0, 32: 1, 64: 2 } as const
+
+/** Scaling 1:0, address size 9:7, segment 17:15, index 21:18, base 26:23, and which of the two are not there. */
+const memoryInformation = ({ addressWidth, base, index, scale, segment, ripRelative }: Memory): number =>
+  scale |
+  (addressSize[addressWidth] << 7) |
+  (segment << 15) |
+  (index === at.zero ? 1 << 22 : numberOf(index) << 18) |
+  (base === at.zero || ripRelative ? 1 << 27 : numberOf(base) << 23)
+
+/** "Reg1" in bits 6:3 of an operand that is a register, which bit 10 says; "Reg2" in bits 31:28. */
+const registerOperand = 1 << 10
+
+/** The displacement, "sign-extended to 64 bits"; relative to RIP, with that added. */
+const displacementOf = (core: Core, { disp, dispHigh, ripRelative }: Memory): readonly [lo: number, hi: number] => {
+  if (!ripRelative) return [disp, dispHigh]
+  const [lo, hi] = [core.low(at.rip), core.high(at.rip)]
+  return [lowOf(lo, disp), highOf(lo, hi, disp)]
+}
+
+const isMemory = (operand: Decoded): operand is Memory => operand.kind === "mem"
+
+/** The number of a general register that an operation names by a constant, or that is an operand. */
+export const registerNumber = (operand: Decoded): number =>
+  operand.kind === "imm" ? operand.lo : operand.kind === "reg" ? numberOf(operand.offset) : 0
+
+/**
+ * A VM exit of an instruction with operands: VMREAD to VMXON, INVEPT, INVVPID, INVPCID, LGDT to STR, RDRAND, RDSEED. The qualification is the
+ * displacement of its memory operand.
+ */
+export const interceptWithOperands = (core: Core, reason: number, identity = 0): never => {
+  const exit = core.vmx.begin(reason)
+  if (withoutOperands.has(reason)) return core.vmx.leave()
+  const { operands } = instructionOf(core)
+  const memory = operands.find(isMemory)
+  const registers = operands.filter((operand) => !isMemory(operand))
+  const [first, second] = registers
+  let information = identity
+  if (memory) {
+    const [lo, hi] = displacementOf(core, memory)
+    exit.qualificationLow = lo
+    exit.qualificationHigh = hi
+    information |= memoryInformation(memory)
+    if (first) information |= registerNumber(first) << 28
+  } else if (second) {
+    // VMREAD r64, r64 and VMWRITE r64, r64: the encoding's register is Reg2.
+    const [value, encoding] = reason === ExitReason.VMWRITE ? [second, first!] : [first!, second]
+    information |= (registerNumber(value) << 3) | registerOperand | (registerNumber(encoding) << 28)
+  } else if (first) information |= (registerNumber(first) << 3) | registerOperand
+  exit.instructionInformation = information
+  return core.vmx.leave()
+}
+
+const withoutOperands: ReadonlySet<number> = new Set([
+  ExitReason.VMCALL,
+  ExitReason.VMLAUNCH,
+  ExitReason.VMRESUME,
+  ExitReason.VMXOFF
+])
+
+/** INS and OUTS: the address size, and of OUTS the segment. */
+export const stringInformation = (core: Core, isInput: boolean, addressWidth: number): number => {
+  const size = addressSize[addressWidth as 16 | 32 | 64] << 7
+  if (isInput) return size
+  const memory = instructionOf(core).operands.find(isMemory)
+  return size | ((memory?.segment ?? 3) << 15)
+}
