@@ -45,7 +45,7 @@ export class RegionCode {
   private readonly lowered: ReadonlyMap<Block, BlockLowering>
   private readonly called = new Set<number>()
   private readonly frames: Array<Frame> = []
-  /** Registers that the region changes. */
+  /** Registers that the region changes, if only for a while. */
   private readonly changed: ReadonlyArray<number>
 
   private readonly isLong: boolean
@@ -56,7 +56,7 @@ export class RegionCode {
     this.code = this.emitter.code
     this.lowered = new Map(region.blocks.map((block) => [block, new BlockLowering(block, mode, this.called)]))
     this.changed = numbers.filter((number) =>
-      Array.from(this.lowered.values()).some((block) => block.registers[number] !== block.local(number))
+      Array.from(this.lowered.values()).some((block) => isChanged(block, number))
     )
   }
 
@@ -298,6 +298,12 @@ export class RegionCode {
     emitter.value(step.value)
     storeWidth(code, step.width)
   }
+}
+
+/** At the end of the block, or where it may be left: after POP and before PUSH, RSP is not what it is before and after both. */
+const isChanged = (block: BlockLowering, number: number): boolean => {
+  const before = block.local(number)
+  return block.registers[number] !== before || block.list.some((each) => each.before.registers[number] !== before)
 }
 
 const numbers = Array.from({ length: registers }, (_, number) => number)
