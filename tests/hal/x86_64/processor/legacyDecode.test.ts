@@ -100,7 +100,7 @@ const randomBytes = (random: Random): Uint8Array => {
   return bytes
 }
 
-describe.each([16, 32] as const)("random bytes as code of %i bits", (bits) => {
+describe.each([16, 32] as const)("random bytes as code of %i bits", { timeout: 60_000 }, (bits) => {
   it("are instructions of the same length and text where a disassembler by others sees one", () => {
     const random = new Random(bits)
     let instructions = 0
