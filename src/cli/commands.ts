@@ -35,6 +35,11 @@ export const machine: Command = {
     initrd: { value: "FILE", short: "i", is: "its initial RAM disk" },
     append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
     disk: { value: "FILE", short: "d", is: "a file as its disk, a virtio block device: vda" },
+    "no-reboot": { is: "end where the guest asks for a reset, in place of starting it again" },
+    "triple-fault": {
+      value: "WHAT",
+      is: "where no handler is reached for an exception: stop, with a report, or reset (default: stop)"
+    },
     cpus: { value: "N", short: "c", is: "so many processors, which take turns (default: 1)" },
     ...hardware("256M")
   },
@@ -42,7 +47,7 @@ export const machine: Command = {
 Time passes as the machine counts it, and for somebody at a terminal no faster than on the wall.
 
 Exit codes:
-  0  the machine was turned off, asked for a reset, or has nothing more to do
+  0  the machine was turned off, has nothing more to do, or with --no-reboot asked for a reset
   2  the command or a file was nothing that can be started
   3  the processor stopped: no handler was reached for an exception
   4  the instructions that were allowed were used up

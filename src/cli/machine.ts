@@ -29,6 +29,8 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
   if (typeof options.kernel !== "string") return usageError("'machine' wants --kernel FILE")
   const processors = processorsOf(options.cpus)
   if (typeof processors !== "number") return processors
+  const onTripleFault = tripleFaultOf(options["triple-fault"])
+  if (typeof onTripleFault !== "string") return onTripleFault
   const kernel = fileOf(options.kernel)
   if ("_tag" in kernel) return complain(kernel.why, exitCodes.usage)
   const initrd = typeof options.initrd === "string" ? fileOf(options.initrd) : undefined
@@ -44,6 +46,8 @@ export const start = async ({ options }: Given): Promise<number | UsageError> =>
       memoryBytes: hardware.memoryBytes,
       reading: await hardware.reading(),
       processors,
+      onReset: options["no-reboot"] === true ? "stop" : "start",
+      onTripleFault,
       console: { write: output.byte, read: terminal.read }
     })
     machine.pc.pci.attach(slot(slots.entropy), new VirtioPci(new EntropyDevice(seed)).fn)
@@ -70,6 +74,11 @@ const processorsOf = (text: string | boolean | undefined): number | UsageError =
   return Number.isInteger(count) && count >= 1 && count <= mostProcessors
     ? count
     : usageError(`a machine has 1 to ${mostProcessors} processors, not ${text}`)
+}
+
+const tripleFaultOf = (text: string | boolean | undefined): "stop" | "reset" | UsageError => {
+  if (text === undefined) return "stop"
+  return text === "stop" || text === "reset" ? text : usageError(`--triple-fault is stop or reset, not ${text}`)
 }
 
 const fileOf = (name: string): File | BadFile => {
