@@ -239,11 +239,11 @@ describe("turns", () => {
 
   it("come to the same, however often the machine is stopped in between, and in all readings", () => {
     const whole = busy()
-    whole.run(40_000)
+    whole.run(70_000)
     assert.isAbove(word(whole, 0x9030), 2)
     for (const reading of Object.values(readings)) {
       const inPieces = busy(reading)
-      for (let left = 40_000, piece = 1; left > 0; piece = (piece * 7) % 4001) {
+      for (let left = 70_000, piece = 1; left > 0; piece = (piece * 7) % 4001) {
         inPieces.run(Math.min(piece, left))
         left -= Math.min(piece, left)
       }
