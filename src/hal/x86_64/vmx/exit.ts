@@ -91,7 +91,9 @@ const saveRegisters = (core: Core, vmcs: Vmcs, flags: number): void => {
 
   for (const { of, selector, base, limit, rights } of segmentFields) {
     vmcs.set(selector, core.selector(of), 0)
-    vmcs.set(rights, rightsOf(core.segmentAccess(of)), 0)
+    const access = core.segmentAccess(of)
+    // "The value of the DPL of SS is always the current privilege level", even if SS is unusable.
+    vmcs.set(rights, rightsOf(of === segments.ss ? (access & ~(3 << 5)) | (core.privilege << 5) : access), 0)
     vmcs.set(limit, core.segmentLimit(of) | 0, 0)
     save(core, vmcs, core.segmentBase(of), base)
   }

@@ -32,35 +32,50 @@ const implies = (a: boolean, b: boolean): boolean => !a || b
 
 // ---- segments
 
-const names = ["CS", "SS", "DS", "ES", "FS", "GS", "LDTR", "TR"] as const
-type Name = (typeof names)[number]
-const dataNames = ["DS", "ES", "FS", "GS"] as const
-const codeAndData = ["CS", "SS", ...dataNames] as const
+/** Where the parts of a segment register are. */
+interface Segment {
+  readonly selector: number
+  readonly base: number
+  readonly limit: number
+  readonly rights: number
+}
 
-const selector = (vmcs: Vmcs, of: Name): number => vmcs.low(place[`GUEST_${of}_SELECTOR`])
-const limit = (vmcs: Vmcs, of: Name): number => vmcs.low(place[`GUEST_${of}_LIMIT`]) >>> 0
-const rights = (vmcs: Vmcs, of: Name): number => vmcs.low(place[`GUEST_${of}_ACCESS_RIGHTS`])
-const baseAt = (of: Name): number => place[`GUEST_${of}_BASE`]
+const segmentAt = (name: "ES" | "CS" | "SS" | "DS" | "FS" | "GS" | "LDTR" | "TR"): Segment => ({
+  selector: place[`GUEST_${name}_SELECTOR`],
+  base: place[`GUEST_${name}_BASE`],
+  limit: place[`GUEST_${name}_LIMIT`],
+  rights: place[`GUEST_${name}_ACCESS_RIGHTS`]
+})
+
+const [CS, SS, DS, ES] = [segmentAt("CS"), segmentAt("SS"), segmentAt("DS"), segmentAt("ES")]
+const [FS, GS, LDTR, TR] = [segmentAt("FS"), segmentAt("GS"), segmentAt("LDTR"), segmentAt("TR")]
+const data = [DS, ES, FS, GS] as const
+const stackAndData = [SS, ...data] as const
+const codeAndData = [CS, ...stackAndData] as const
+
+const selector = (vmcs: Vmcs, of: Segment): number => vmcs.low(of.selector)
+const limit = (vmcs: Vmcs, of: Segment): number => vmcs.low(of.limit) >>> 0
+const rights = (vmcs: Vmcs, of: Segment): number => vmcs.low(of.rights)
 
 /** Access rights. SDM vol. 3C, table "Format of Access Rights". */
 const has = { S: 1 << 4, P: 1 << 7, L: 1 << 13, DB: 1 << 14, G: 1 << 15, unusable: 1 << 16 } as const
-const isUsable = (vmcs: Vmcs, of: Name): boolean => (rights(vmcs, of) & has.unusable) === 0
-const typeOf = (vmcs: Vmcs, of: Name): number => rights(vmcs, of) & 15
-const dpl = (vmcs: Vmcs, of: Name): number => (rights(vmcs, of) >>> 5) & 3
-const rpl = (vmcs: Vmcs, of: Name): number => selector(vmcs, of) & 3
+const isUsable = (vmcs: Vmcs, of: Segment): boolean => (rights(vmcs, of) & has.unusable) === 0
+const typeOf = (vmcs: Vmcs, of: Segment): number => rights(vmcs, of) & 15
+const dpl = (vmcs: Vmcs, of: Segment): number => (rights(vmcs, of) >>> 5) & 3
+const rpl = (vmcs: Vmcs, of: Segment): number => selector(vmcs, of) & 3
 const reservedRights = 0xfffe_0f00 | 0
 
 /** "If any bit in the limit field in the range 11:0 is 0, G must be 0. If any in the range 31:20 is 1, G must be 1." */
-const isGranular = (vmcs: Vmcs, of: Name): boolean => {
+const isGranular = (vmcs: Vmcs, of: Segment): boolean => {
   const isBig = (rights(vmcs, of) & has.G) !== 0
   if ((limit(vmcs, of) & 0xfff) !== 0xfff && isBig) return false
   return limit(vmcs, of) < 2 ** 20 || isBig
 }
 
 /** Virtual-8086 mode: base, limit and access rights follow from the selector. */
-const isOfVirtual8086 = (vmcs: Vmcs, of: Name): boolean =>
-  vmcs.low(baseAt(of)) >>> 0 === selector(vmcs, of) << 4 &&
-  vmcs.high(baseAt(of)) === 0 &&
+const isOfVirtual8086 = (vmcs: Vmcs, of: Segment): boolean =>
+  vmcs.low(of.base) >>> 0 === selector(vmcs, of) << 4 &&
+  vmcs.high(of.base) === 0 &&
   limit(vmcs, of) === 0xffff &&
   rights(vmcs, of) === 0xf3
 
@@ -68,31 +83,31 @@ const codeTypes = [9, 11, 13, 15]
 
 /** CS.DPL, by its type. */
 const isCodePrivilege = (vmcs: Vmcs): boolean => {
-  switch (typeOf(vmcs, "CS")) {
+  switch (typeOf(vmcs, CS)) {
     case 3:
-      return dpl(vmcs, "CS") === 0
+      return dpl(vmcs, CS) === 0
     case 9:
     case 11:
-      return dpl(vmcs, "CS") === dpl(vmcs, "SS")
+      return dpl(vmcs, CS) === dpl(vmcs, SS)
     default:
-      return dpl(vmcs, "CS") <= dpl(vmcs, "SS")
+      return dpl(vmcs, CS) <= dpl(vmcs, SS)
   }
 }
 
 const isStackPrivilege = (vmcs: Vmcs): boolean => {
-  if (!isUnrestricted(vmcs) && dpl(vmcs, "SS") !== rpl(vmcs, "SS")) return false
-  return implies(typeOf(vmcs, "CS") === 3 || !cr0(vmcs, CR0.PE), dpl(vmcs, "SS") === 0)
+  if (!isUnrestricted(vmcs) && dpl(vmcs, SS) !== rpl(vmcs, SS)) return false
+  return implies(typeOf(vmcs, CS) === 3 || !cr0(vmcs, CR0.PE), dpl(vmcs, SS) === 0)
 }
 
 /** Data: accessed, and readable if it is code. */
-const isDataType = (vmcs: Vmcs, of: Name): boolean =>
+const isDataType = (vmcs: Vmcs, of: Segment): boolean =>
   (typeOf(vmcs, of) & 1) !== 0 && implies((typeOf(vmcs, of) & 8) !== 0, (typeOf(vmcs, of) & 2) !== 0)
 
-const isDataPrivilege = (vmcs: Vmcs, of: Name): boolean =>
+const isDataPrivilege = (vmcs: Vmcs, of: Segment): boolean =>
   isUnrestricted(vmcs) || typeOf(vmcs, of) > 11 || dpl(vmcs, of) >= rpl(vmcs, of)
 
 /** What holds of a register that is usable, outside of virtual-8086 mode. */
-const ofEach = (of: readonly Name[], says: string, isKept: (vmcs: Vmcs, of: Name) => boolean): Rule => ({
+const ofEach = (of: readonly Segment[], says: string, isKept: (vmcs: Vmcs, of: Segment) => boolean): Rule => ({
   says,
   isKept: (v) => isVirtual8086(v) || of.every((name) => !isUsable(v, name) || isKept(v, name))
 })
@@ -103,43 +118,43 @@ const ofCode = (says: string, isKept: (vmcs: Vmcs) => boolean): Rule => ({
 
 // biome-ignore format: a rule, a line or two
 const segmentRules: readonly GuestRule[] = [
-  { says: "TR's selector has TI = 0", isKept: (v) => (selector(v, "TR") & 4) === 0 },
-  { says: "LDTR's selector has TI = 0, if it is usable", isKept: (v) => !isUsable(v, "LDTR") || (selector(v, "LDTR") & 4) === 0 },
+  { says: "TR's selector has TI = 0", isKept: (v) => (selector(v, TR) & 4) === 0 },
+  { says: "LDTR's selector has TI = 0, if it is usable", isKept: (v) => !isUsable(v, LDTR) || (selector(v, LDTR) & 4) === 0 },
   { says: "the RPL of SS is the RPL of CS",
-    isKept: (v) => isVirtual8086(v) || isUnrestricted(v) || rpl(v, "SS") === rpl(v, "CS") },
+    isKept: (v) => isVirtual8086(v) || isUnrestricted(v) || rpl(v, SS) === rpl(v, CS) },
   { says: "the bases of TR, FS and GS are canonical, and that of LDTR if it is usable",
-    isKept: (v) => (["TR", "FS", "GS"] as const).every((of) => isCanonicalAt(v, baseAt(of))) && (!isUsable(v, "LDTR") || isCanonicalAt(v, baseAt("LDTR"))) },
+    isKept: (v) => [TR, FS, GS].every((of) => isCanonicalAt(v, of.base)) && (!isUsable(v, LDTR) || isCanonicalAt(v, LDTR.base)) },
   { says: "bits 63:32 of the base of CS are 0, and of those of SS, DS and ES if they are usable",
-    isKept: (v) => (["CS", "SS", "DS", "ES"] as const).every((of) => (of !== "CS" && !isUsable(v, of)) || v.high(baseAt(of)) === 0) },
+    isKept: (v) => [CS, SS, DS, ES].every((of) => (of !== CS && !isUsable(v, of)) || v.high(of.base) === 0) },
   { says: "in virtual-8086 mode, the segments are what their selectors make of them",
     isKept: (v) => !isVirtual8086(v) || codeAndData.every((of) => isOfVirtual8086(v, of)) },
-  ofCode("the type of CS is 9, 11, 13 or 15, or 3 for an unrestricted guest", (v) => codeTypes.includes(typeOf(v, "CS")) || (isUnrestricted(v) && typeOf(v, "CS") === 3)),
-  ofEach(["SS"], "the type of SS is 3 or 7", (v) => typeOf(v, "SS") === 3 || typeOf(v, "SS") === 7),
-  ofEach(dataNames, "the types of DS, ES, FS and GS are accessed, and readable", isDataType),
-  ofCode("CS is code or data", (v) => (rights(v, "CS") & has.S) !== 0),
-  ofEach(["SS", ...dataNames], "SS, DS, ES, FS and GS are code or data", (v, of) => (rights(v, of) & has.S) !== 0),
+  ofCode("the type of CS is 9, 11, 13 or 15, or 3 for an unrestricted guest", (v) => codeTypes.includes(typeOf(v, CS)) || (isUnrestricted(v) && typeOf(v, CS) === 3)),
+  ofEach([SS], "the type of SS is 3 or 7", (v) => typeOf(v, SS) === 3 || typeOf(v, SS) === 7),
+  ofEach(data, "the types of DS, ES, FS and GS are accessed, and readable", isDataType),
+  ofCode("CS is code or data", (v) => (rights(v, CS) & has.S) !== 0),
+  ofEach(stackAndData, "SS, DS, ES, FS and GS are code or data", (v, of) => (rights(v, of) & has.S) !== 0),
   ofCode("the DPL of CS goes with its type and with that of SS", isCodePrivilege),
   ofCode("the DPL of SS is its RPL, and 0 in real-address mode", isStackPrivilege),
-  ofEach(dataNames, "the DPL of DS, ES, FS and GS is not below their RPL", isDataPrivilege),
-  ofCode("CS is present", (v) => (rights(v, "CS") & has.P) !== 0),
-  ofEach(["SS", ...dataNames], "SS, DS, ES, FS and GS are present", (v, of) => (rights(v, of) & has.P) !== 0),
-  ofCode("reserved bits in the access rights of CS are 0", (v) => (rights(v, "CS") & reservedRights) === 0),
-  ofEach(["SS", ...dataNames], "reserved bits in the access rights of SS, DS, ES, FS and GS are 0", (v, of) => (rights(v, of) & reservedRights) === 0),
-  ofCode("CS.D/B is 0 if CS.L is 1 in IA-32e mode", (v) => !isLong(v) || (rights(v, "CS") & (has.L | has.DB)) !== (has.L | has.DB)),
-  ofCode("the granularity of CS goes with its limit", (v) => isGranular(v, "CS")),
-  ofEach(["SS", ...dataNames], "the granularity of SS, DS, ES, FS and GS goes with their limits", isGranular),
+  ofEach(data, "the DPL of DS, ES, FS and GS is not below their RPL", isDataPrivilege),
+  ofCode("CS is present", (v) => (rights(v, CS) & has.P) !== 0),
+  ofEach(stackAndData, "SS, DS, ES, FS and GS are present", (v, of) => (rights(v, of) & has.P) !== 0),
+  ofCode("reserved bits in the access rights of CS are 0", (v) => (rights(v, CS) & reservedRights) === 0),
+  ofEach(stackAndData, "reserved bits in the access rights of SS, DS, ES, FS and GS are 0", (v, of) => (rights(v, of) & reservedRights) === 0),
+  ofCode("CS.D/B is 0 if CS.L is 1 in IA-32e mode", (v) => !isLong(v) || (rights(v, CS) & (has.L | has.DB)) !== (has.L | has.DB)),
+  ofCode("the granularity of CS goes with its limit", (v) => isGranular(v, CS)),
+  ofEach(stackAndData, "the granularity of SS, DS, ES, FS and GS goes with their limits", isGranular),
   { says: "TR is a busy TSS, of 32 or 64 bits in IA-32e mode",
-    isKept: (v) => typeOf(v, "TR") === 11 || (!isLong(v) && typeOf(v, "TR") === 3) },
+    isKept: (v) => typeOf(v, TR) === 11 || (!isLong(v) && typeOf(v, TR) === 3) },
   { says: "TR is a system segment that is present and usable, its reserved bits are 0, and its granularity goes with its limit",
-    isKept: (v) => (rights(v, "TR") & (has.S | has.P | has.unusable | reservedRights)) === has.P && isGranular(v, "TR") },
+    isKept: (v) => (rights(v, TR) & (has.S | has.P | has.unusable | reservedRights)) === has.P && isGranular(v, TR) },
   { says: "LDTR, if it is usable, is an LDT that is present, its reserved bits are 0, and its granularity goes with its limit",
-    isKept: (v) => !isUsable(v, "LDTR") || (typeOf(v, "LDTR") === 2 && (rights(v, "LDTR") & (has.S | has.P | reservedRights)) === has.P && isGranular(v, "LDTR")) }
+    isKept: (v) => !isUsable(v, LDTR) || (typeOf(v, LDTR) === 2 && (rights(v, LDTR) & (has.S | has.P | reservedRights)) === has.P && isGranular(v, LDTR)) }
 ]
 
 // ---- RIP and RFLAGS
 
 const reservedFlags = 0xffc0_8028 | 0
-const isRip64 = (vmcs: Vmcs): boolean => isLong(vmcs) && (rights(vmcs, "CS") & has.L) !== 0
+const isRip64 = (vmcs: Vmcs): boolean => isLong(vmcs) && (rights(vmcs, CS) & has.L) !== 0
 
 // ---- non-register state
 
@@ -263,7 +278,7 @@ export const guestRules: readonly GuestRule[] = [
 
   // "Checks on Guest Non-Register State"
   { says: "the activity state must be one that is supported", isKept: (v) => activity(v) >>> 0 <= ActivityState.WAIT_FOR_SIPI },
-  { says: "the activity state must not be HLT if the DPL of SS is not 0", isKept: (v) => activity(v) !== ActivityState.HLT || dpl(v, "SS") === 0 },
+  { says: "the activity state must not be HLT if the DPL of SS is not 0", isKept: (v) => activity(v) !== ActivityState.HLT || dpl(v, SS) === 0 },
   { says: "the activity state must be active if there is blocking by STI or by MOV SS",
     isKept: (v) => !blocked(v, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS) || activity(v) === ActivityState.ACTIVE },
   { says: "an inactive guest is woken by no other event", isKept: isInjectable },
