@@ -7,6 +7,8 @@ export interface Option {
   /** What stands for its value in the help; a switch has none. */
   readonly value?: string
   readonly short?: string
+  /** It may be given several times. */
+  readonly isList?: true
   readonly is: string
 }
 
@@ -31,6 +33,8 @@ export const usageError = (why: string): UsageError => ({ _tag: "UsageError", wh
 export interface Given {
   readonly arguments: ReadonlyArray<string>
   readonly options: Readonly<Record<string, string | boolean | undefined>>
+  /** The values of what may be given several times, in order. */
+  readonly lists: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
 /** Read what was typed after a command's name. */
@@ -40,11 +44,12 @@ export const parse = (command: Command, typed: ReadonlyArray<string>): Given | U
       args: [...typed],
       allowPositionals: true,
       options: Object.fromEntries(
-        Object.entries(command.options).map(([name, { value, short }]) => [
+        Object.entries(command.options).map(([name, { value, short, isList }]) => [
           name,
           {
             type: value === undefined ? ("boolean" as const) : ("string" as const),
-            ...(short !== undefined && { short })
+            ...(short !== undefined && { short }),
+            ...(isList !== undefined && { multiple: isList })
           }
         ])
       )
@@ -57,7 +62,13 @@ export const parse = (command: Command, typed: ReadonlyArray<string>): Given | U
           : `'${command.name}' wants ${wanted === "" ? "no arguments" : `${wanted} and no more`}, got '${positionals[command.arguments.length]}'`
       )
     }
-    return { arguments: positionals, options: values }
+    const options: Record<string, string | boolean> = {}
+    const lists: Record<string, ReadonlyArray<string>> = {}
+    for (const [name, value] of Object.entries(values)) {
+      if (Array.isArray(value)) lists[name] = value.map(String)
+      else if (value !== undefined) options[name] = value
+    }
+    return { arguments: positionals, options, lists }
   } catch (cause) {
     // What parseArgs says begins with a sentence, and goes on with advice on its own use.
     const [sentence] = (cause instanceof Error ? cause.message : String(cause)).split(/\.(?:\s|$)/)

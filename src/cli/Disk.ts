@@ -41,3 +41,26 @@ const done = (access: () => unknown): boolean => {
     return false
   }
 }
+
+/** The same disk, but that what is written to it stays here, and is forgotten with it. */
+export const snapshot = (of: BlockStore): BlockStore => {
+  const written = new Map<number, Uint8Array>()
+  return {
+    sectors: of.sectors,
+    isReadOnly: false,
+    read: (sector, bytes) => {
+      if (!of.read(sector, bytes)) return false
+      for (let n = 0; n < bytes.length / sectorBytes; n++) {
+        const own = written.get(sector + n)
+        if (own !== undefined) bytes.set(own, n * sectorBytes)
+      }
+      return true
+    },
+    write: (sector, bytes) => {
+      for (let n = 0; n < bytes.length / sectorBytes; n++)
+        written.set(sector + n, bytes.slice(n * sectorBytes, (n + 1) * sectorBytes))
+      return true
+    },
+    flush: () => true
+  }
+}

@@ -1,4 +1,6 @@
 /** Output: what the machine prints, and what is said about it. */
+import { closeSync, openSync, writeSync } from "node:fs"
+import { type BadFile, because } from "./files.ts"
 
 export interface Output {
   readonly byte: (byte: number) => void
@@ -9,11 +11,15 @@ export interface Output {
 const lineFeed = 0x0a
 const most = 4096
 
-/** What the machine prints goes out line by line. */
-export const make = (to: { readonly write: (bytes: Uint8Array) => unknown }): Output => {
+/** What the machine prints goes out line by line, and to a log as well if there is one. */
+export const make = (to: { readonly write: (bytes: Uint8Array) => unknown }, log?: Log): Output => {
   let line: Array<number> = []
   const flush = () => {
-    if (line.length > 0) to.write(Uint8Array.from(line))
+    if (line.length > 0) {
+      const bytes = Uint8Array.from(line)
+      to.write(bytes)
+      log?.write(bytes)
+    }
     line = []
   }
   return {
@@ -22,6 +28,27 @@ export const make = (to: { readonly write: (bytes: Uint8Array) => unknown }): Ou
       if (byte === lineFeed || line.length === most) flush()
     },
     flush
+  }
+}
+
+/** A file that what happens is written to. */
+export interface Log {
+  readonly write: (bytes: Uint8Array) => void
+  readonly line: (text: string) => void
+  readonly close: () => void
+}
+
+/** The file begins empty. */
+export const log = (file: string): Log | BadFile => {
+  try {
+    const descriptor = openSync(file, "w")
+    return {
+      write: (bytes) => void writeSync(descriptor, bytes),
+      line: (text) => void writeSync(descriptor, `${text}\n`),
+      close: () => closeSync(descriptor)
+    }
+  } catch (cause) {
+    return because(file, cause)
   }
 }
 

@@ -1,4 +1,5 @@
 /** The commands, and how they end. */
+import { helperNames, usualHelpers } from "../devices/helperNames.ts"
 import type { Command } from "./Command.ts"
 
 /** What a run ends with. */
@@ -17,6 +18,15 @@ export const exitCodes = {
 export const readings = ["plain", "interpret", "translate"] as const
 export type ReadingName = (typeof readings)[number]
 
+/** What can be traced. */
+export const traced = {
+  instructions: "each instruction",
+  interrupts: "interrupts and exceptions",
+  ports: "accesses to IO ports",
+  devices: "accesses to devices' memory"
+} as const
+export type Kind = keyof typeof traced
+
 /** What every command that starts a machine can be told of it. */
 const hardware = (memory: string): Command["options"] => ({
   memory: { value: "SIZE", short: "m", is: `RAM of the machine, such as 64M or 1G (default: ${memory})` },
@@ -28,26 +38,59 @@ const hardware = (memory: string): Command["options"] => ({
 
 export const machine: Command = {
   name: "machine",
-  is: "Start a machine with a Linux kernel. The terminal is its serial console, ttyS0.",
+  is: "Start a bare machine with a kernel of your own: Linux, or any for x86-64.",
   arguments: [],
   options: {
-    kernel: { value: "FILE", short: "k", is: "a kernel for x86-64: a bzImage" },
-    initrd: { value: "FILE", short: "i", is: "its initial RAM disk" },
+    kernel: {
+      value: "FILE",
+      short: "k",
+      is: "a kernel for x86-64: a bzImage, a Multiboot (1 or 2) or PVH image, an ELF file"
+    },
+    initrd: { value: "FILE", short: "i", is: "its initial RAM disk; of other kernels than Linux the first module" },
     append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
-    disk: { value: "FILE", short: "d", is: "a file as its disk, a virtio block device: vda" },
-    "no-reboot": { is: "end where the guest asks for a reset, in place of starting it again" },
-    "triple-fault": {
-      value: "WHAT",
-      is: "where no handler is reached for an exception: stop, with a report, or reset (default: stop)"
+    module: { value: "'FILE ARGS'", isList: true, is: "a module for a kernel that takes modules (again for more)" },
+    disk: {
+      value: "FILE",
+      short: "d",
+      isList: true,
+      is: "a file as a disk, a virtio block device: vda (again for vdb and so on)"
+    },
+    snapshot: { is: "what is written to disks is forgotten at the end" },
+    net: {
+      value: "KIND",
+      is: "a network card, eth0: 'user' reaches what this computer reaches, 'isolated' only a gateway (default: none)"
+    },
+    forward: {
+      value: "PORT:PORT",
+      isList: true,
+      is: "with --net user: a port of this computer that leads to one of the guest's"
+    },
+    console: { value: "KIND", is: "what the terminal is: 'serial' is ttyS0, 'virtio' is hvc0 (default: serial)" },
+    device: {
+      value: "NAME[=off]",
+      isList: true,
+      is: "a device that is not there, or not to be there, otherwise: see below"
     },
     cpus: { value: "N", short: "c", is: "so many processors, which take turns (default: 1)" },
+    clock: {
+      value: "NAME",
+      is: "'wall': time passes no faster than on the wall; 'instructions': as the machine counts"
+    },
+    trace: { value: "WHAT", isList: true, is: `say what happens: ${Object.keys(traced).join(", ")}` },
+    log: { value: "FILE", is: "what the console prints, and what is traced, goes to this file" },
     ...hardware("256M")
   },
-  notes: `At a terminal every key goes to the machine: Control-A X leaves, and Control-A twice is one for the machine.
-Time passes as the machine counts it, and for somebody at a terminal no faster than on the wall.
+  notes: `At a terminal every key goes to the machine: Control-A X leaves, Control-A R prints registers, Control-A twice is one for the machine.
+Time passes as the machine counts it, an instruction a nanosecond; at a terminal the clock is the wall's if nothing else is said.
+
+Devices:
+${Object.entries(helperNames)
+  .map(([name, is]) => `  ${name.padEnd(16)}${is}`)
+  .join("\n")}
+Of these, ${[...usualHelpers].join(", ")} are there if nothing is said.
 
 Exit codes:
-  0  the machine was turned off, has nothing more to do, or with --no-reboot asked for a reset
+  0  the machine was turned off, asked for a reset, or has nothing more to do
   2  the command or a file was nothing that can be started
   3  the processor stopped: no handler was reached for an exception
   4  the instructions that were allowed were used up

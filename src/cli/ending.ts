@@ -26,8 +26,10 @@ export const report = (machine: Machine, stop: Stop): number => {
 }
 
 export const statistics = (machine: Machine, milliseconds: number): void => {
-  const perSecond = machine.instructions / milliseconds / 1000
-  Output.note(`${machine.instructions} instructions in ${milliseconds.toFixed(0)} ms, ${perSecond.toFixed(1)} MIPS`)
+  const retired = machine.instructions - machine.idle
+  const idle = machine.idle === 0 ? "" : `, and ${(machine.idle / 1e6).toFixed(0)} ms of the machine's time at rest`
+  const perSecond = (retired / milliseconds / 1000).toFixed(1)
+  Output.note(`${retired} instructions in ${milliseconds.toFixed(0)} ms, ${perSecond} MIPS${idle}`)
   Output.note(`memory ${machine.memoryHash()}`)
 }
 

@@ -44,6 +44,11 @@ class Space {
     return undefined
   }
 
+  /** Whose an address is. */
+  nameAt(address: number): string | undefined {
+    return this.mappings.find((mapping) => address >= mapping.start && address < end(mapping))?.name
+  }
+
   read(address: number, width: BusWidth): number {
     const mapping = this.whole(address, width)
     if (mapping) return mapping.target.read(address - mapping.start, width)
@@ -63,9 +68,21 @@ class Space {
   }
 }
 
+/** What was accessed: who answered, if anybody did, and what was read or written. */
+export interface BusAccess {
+  readonly space: "memory" | "ports"
+  readonly isWrite: boolean
+  readonly address: number
+  readonly width: BusWidth
+  readonly value: number
+  readonly name: string | undefined
+}
+
 export class Bus {
   private readonly memory = new Space()
   private readonly ports = new Space()
+  /** Who wants to know of accesses. It makes no difference to them. */
+  watch: ((access: BusAccess) => void) | undefined
 
   addMemory(mapping: Mapping): void {
     this.memory.add(mapping)
@@ -77,18 +94,24 @@ export class Bus {
 
   /** Memory outside RAM; the address is aligned to the width. */
   read(address: number, width: BusWidth): number {
-    return this.memory.read(address, width)
+    const value = this.memory.read(address, width)
+    this.watch?.({ space: "memory", isWrite: false, address, width, value, name: this.memory.nameAt(address) })
+    return value
   }
 
   write(address: number, width: BusWidth, value: number): void {
+    this.watch?.({ space: "memory", isWrite: true, address, width, value, name: this.memory.nameAt(address) })
     this.memory.write(address, width, value)
   }
 
   readPort(port: number, width: BusWidth): number {
-    return this.ports.read(port, width)
+    const value = this.ports.read(port, width)
+    this.watch?.({ space: "ports", isWrite: false, address: port, width, value, name: this.ports.nameAt(port) })
+    return value
   }
 
   writePort(port: number, width: BusWidth, value: number): void {
+    this.watch?.({ space: "ports", isWrite: true, address: port, width, value, name: this.ports.nameAt(port) })
     this.ports.write(port, width, value)
   }
 }

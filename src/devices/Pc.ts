@@ -50,7 +50,6 @@ export class Pc {
   readonly keyboard: I8042
   readonly pci: PciBus
   private readonly configPorts: ConfigPorts
-  private readonly resetControl: ResetControl
   /** The HPET has taken the place of the 8254's and the clock's interrupts. */
   private isReplaced = false
   /** Which of the PCI lines are asserted. */
@@ -90,9 +89,8 @@ export class Pc {
       write: (source, address, bytes) => memory.write(source, address, bytes),
       message
     }
-    this.resetControl = new ResetControl(reset)
     this.pci = new PciBus(upstream, (line, isAsserted) => this.setPciLine(line, isAsserted))
-    this.configPorts = new ConfigPorts(this.pci, this.resetControl)
+    this.configPorts = new ConfigPorts(this.pci, new ResetControl(reset))
   }
 
   /** All chips but those whose contents survive: memory, and the clock. */
@@ -105,8 +103,7 @@ export class Pc {
       this.rtc,
       this.hpet,
       this.pm,
-      this.keyboard,
-      this.resetControl
+      this.keyboard
     ])
       chip.reset()
     this.pci.reset()
@@ -119,6 +116,12 @@ export class Pc {
   setIrq(line: number, level: boolean): void {
     this.pic.setLine(line, level)
     this.ioApic.setPin(line === irq.pit ? pitPin : line, level)
+  }
+
+  /** An interrupt line by its number at the IOAPIC: the first 16 are ISA's. */
+  setLine(line: number, level: boolean): void {
+    if (line < 16) this.setIrq(line, level)
+    else this.ioApic.setPin(line, level)
   }
 
   private unlessReplaced(line: number, level: boolean): void {

@@ -88,6 +88,11 @@ export class FwCfg implements Target {
     this.dma = dma
   }
 
+  /** From now on an item has these bytes. */
+  provide(key: number, bytes: Uint8Array): void {
+    this.items.set(key, bytes)
+  }
+
   /** Data is a stream of bytes, whatever the width; behind its end are zeros. */
   read(offset: number, width: number): number {
     if (offset === data && width === 8) return this.nextByte()

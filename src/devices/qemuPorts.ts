@@ -6,6 +6,7 @@
 import { ones, type Target } from "./Wires.ts"
 
 export const helperPorts = { debugExit: 0xf4, debugConsole: [0xe9, 0x402] } as const
+export const fwCfgPorts = { base: 0x510, count: 12 } as const
 
 /** Port F4H: writing `v` ends the machine with status 2v + 1. */
 export const debugExit = (exit: (status: number) => void): Target => ({

@@ -90,8 +90,12 @@ export class Clock {
     this.countTo(Math.max(now, Math.min(this.first, limit, now + slice)), now)
   }
 
+  /** How much of the count nothing was done in. */
+  idle = 0
+
   /** Time goes on to `count` with nothing done: the processor is halted. */
   skipTo(count: number): void {
+    this.idle += count - this.now()
     this.countTo(count, count)
   }
 

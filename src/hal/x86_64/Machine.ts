@@ -11,9 +11,12 @@ import { Bus } from "../../devices/Bus.ts"
 import type { BootError, ElfError } from "../../devices/boot/BootError.ts"
 import { loadKernel } from "../../devices/boot/kernel.ts"
 import type { Payload as KernelPayload, Started } from "../../devices/boot/Payload.ts"
+import { text } from "../../devices/boot/Ram.ts"
+import { FwCfg, fwCfgItems, fwCfgKey } from "../../devices/fwCfg.ts"
+import { type HelperName, usualHelpers } from "../../devices/helperNames.ts"
+import { attachHelper } from "../../devices/helpers.ts"
 import type { Surroundings } from "../../devices/localApic.ts"
 import { type Board, Pc } from "../../devices/Pc.ts"
-import { debugConsole, debugExit, helperPorts } from "../../devices/qemuPorts.ts"
 import type { DateTime } from "../../devices/rtc.ts"
 import { Uart16550 } from "../../devices/uart16550.ts"
 import type { Target } from "../../devices/Wires.ts"
@@ -41,6 +44,7 @@ import type { Watcher } from "./memory/Tlb.ts"
 import { Window } from "./memory/Window.ts"
 import { type Bounds, Processor, type Stop } from "./Processor.ts"
 import { accessOf, Processors } from "./Processors.ts"
+import { nextInstruction } from "./peek.ts"
 import type { MakeReading, Reading } from "./processor/Reading.ts"
 import { at, registerNames } from "./processor/State.ts"
 import { report } from "./report.ts"
@@ -48,6 +52,7 @@ import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
 import { system } from "./system/registers.ts"
 import { powerUp, reset, resetProtected } from "./system/reset.ts"
+import type { Source } from "./vmx/events.ts"
 import { virtualization } from "./vmx/service.ts"
 
 export interface Console {
@@ -64,12 +69,16 @@ export interface Hardware {
   readonly console: Console
   /** How many; 1 if it is not said, at most 255. */
   readonly processors?: number
-  /** What a reset leads to, by software or as INIT to the first processor: a stop, or the start of what was loaded. A stop if it is not said. */
-  readonly onReset?: "stop" | "start"
-  /** A triple fault stops the machine, for whoever wants to look at it; or it is a reset, as it is on boards. */
-  readonly onTripleFault?: "stop" | "reset"
   /** The date and time of day when the machine starts. */
   readonly date?: DateTime
+  /** Devices of QEMU's boards; `usualHelpers` if it is not said. */
+  readonly helpers?: ReadonlySet<HelperName>
+}
+
+/** Who wants to know what happens. It makes no difference to the machine. */
+export interface Watch {
+  /** A processor goes to a handler. RIP is where it was. */
+  readonly delivered?: (which: number, errorCode: number, source: Source) => void
 }
 
 /** Runs are the same whenever they are made: the clock on the wall has no part in them. */
@@ -82,18 +91,22 @@ export class Machine {
   readonly window: Window
   readonly gate = new Gate()
   readonly pc: Pc
+  watch: Watch = {}
   private readonly com1: Uart16550
-  private readonly clock: Clock
+  private readonly fwCfg: FwCfg
+  /** The one clock: time is the count of instructions. */
+  readonly timers: Clock
   private readonly processors: Processors
   private readonly all: readonly Processor[]
-  private readonly code: DecodedPages
-  private readonly hardware: Hardware
-  /** Loads once more what was loaded. */
-  private loadAgain: (() => void) | undefined
 
-  constructor(hardware: Hardware) {
-    const { memoryBytes, reading: makeReading, console, processors: count = 1, date = firstDay } = hardware
-    this.hardware = hardware
+  constructor({
+    memoryBytes,
+    reading: makeReading,
+    console,
+    processors: count = 1,
+    date = firstDay,
+    helpers: asked = usualHelpers
+  }: Hardware) {
     const numbers = Array.from({ length: count }, (_, n) => n)
     const memory = makeMemory(memoryBytes, count)
     this.memory = new PhysicalMemory(memory, memoryBytes, this.bus, [
@@ -103,7 +116,7 @@ export class Machine {
 
     // Memory tells the reading and the window of changes; both are made of memory.
     const listeners: { reading?: Reading; window?: Window } = {}
-    this.code = new DecodedPages(this.memory, {
+    const code = new DecodedPages(this.memory, {
       codeWritten: (page) => listeners.reading?.codeWritten(page),
       codeDecoded: (page) => listeners.window?.forgetWrites(page)
     })
@@ -112,7 +125,7 @@ export class Machine {
         codeMapChanged: () => listeners.reading?.codeMapChanged(),
         globalsDropped: () => n === 0 && listeners.window?.forget()
       }
-      return new Mmu(this.memory, this.code, watcher, processorRoom(memoryBytes, n).translations)
+      return new Mmu(this.memory, code, watcher, processorRoom(memoryBytes, n).translations)
     })
     this.window = new Window(mmus[0]!)
     listeners.window = this.window
@@ -120,13 +133,14 @@ export class Machine {
     const reading = makeReading({ memory, access })
     listeners.reading = reading
 
-    this.clock = new Clock(this.memory.i32)
+    this.timers = new Clock(this.memory.i32)
+    const reach = dma(this.memory)
     this.pc = new Pc({
-      timers: this.clock,
+      timers: this.timers,
       ramBytes: memoryBytes,
       date,
       processors: numbers.map((n) => this.surroundings(n)),
-      memory: dma(this.memory),
+      memory: reach,
       powerOff: () => this.processors.stop({ _tag: "PowerOff" }),
       reset: () => this.processors.stop({ _tag: "Reset" }),
       // Address line 20 is never masked: no software that runs here has wrapped at 1 MiB since the 80286.
@@ -134,26 +148,38 @@ export class Machine {
     })
     const bounds: Bounds = { stopped: undefined, turnEnds: 0 }
     this.all = mmus.map((mmu, n) => {
-      const core = new Core(mmu, this.clock, this.bus, this.pc.localApics[n]!, {
+      const core = new Core(mmu, this.timers, this.bus, this.pc.localApics[n]!, {
         processors: count,
         status: () => reading.status(),
         gate: (number) => this.gate.enter(core, number),
         interrupt: (vector, source) => this.all[n]!.interrupt(vector, source),
         noticed: () => this.processors.notice(n),
-        shutdown: (report) => this.processors.stop({ _tag: "Halt", report })
+        shutdown: (report) => this.processors.stop({ _tag: "Halt", report }),
+        delivered: (which, errorCode, source) => this.watch.delivered?.(which, errorCode, source)
       })
       return new Processor(core, reading, bounds)
     })
-    this.processors = new Processors(this.memory, this.clock, this.all, bounds)
+    this.processors = new Processors(this.memory, this.timers, this.all, bounds)
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
     this.bus.addMemory(this.pc.localApicMapping(() => this.core.apic))
     this.com1 = this.uart(console)
     this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
-    const exit = debugExit((status) => this.processors.stop({ _tag: "Exit", status }))
-    this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
-    for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
-    this.processors.powerUp()
+    this.fwCfg = new FwCfg(fwCfgItems(memoryBytes, count), [], {
+      read: (address, bytes) => reach.read(0, address, bytes),
+      write: (address, bytes) => reach.write(0, address, bytes)
+    })
+    for (const name of asked) {
+      attachHelper[name]({
+        bus: this.bus,
+        pc: this.pc,
+        timers: this.timers,
+        fwCfg: this.fwCfg,
+        print: console.write,
+        exit: (status) => this.processors.stop({ _tag: "Exit", status })
+      })
+    }
+    this.processors.each(powerUp)
     reset(this.core)
   }
 
@@ -190,25 +216,7 @@ export class Machine {
   /** Run until there is a reason to stop, at the latest when `limit` instructions have been retired since the start. */
   run(limit = Number.POSITIVE_INFINITY): Stop {
     this.gate.limit = limit
-    for (;;) {
-      const stop = this.seen(this.processors.run(limit))
-      if (stop._tag !== "Reset" || this.hardware.onReset !== "start" || this.loadAgain === undefined) return stop
-      this.reset()
-      this.loadAgain()
-    }
-  }
-
-  /** Boards see a processor that has shut down, and reset it. */
-  private seen(stop: Stop): Stop {
-    return stop._tag === "TripleFault" && this.hardware.onTripleFault === "reset" ? { _tag: "Reset" } : stop
-  }
-
-  /** Chips and processors as after power-up. Memory keeps what it has, and time goes on. */
-  private reset(): void {
-    this.code.everythingChanges()
-    this.pc.reset()
-    this.com1.reset()
-    this.processors.powerUp()
+    return this.processors.run(limit)
   }
 
   /** The processor that runs: its registers are in the state block. */
@@ -218,7 +226,12 @@ export class Machine {
 
   /** Instructions retired since the start. */
   get instructions(): number {
-    return this.clock.now()
+    return this.timers.now()
+  }
+
+  /** So many of them were not retired: nothing was done until something happened. */
+  get idle(): number {
+    return this.timers.idle
   }
 
   /** Make a program known: a thread enters it through the gate ROM with this number in RBX. */
@@ -229,6 +242,14 @@ export class Machine {
   /** Two machines with this in common have, as far as anybody will ever see, the same RAM. */
   memoryHash(): string {
     return hash(this.memory.i32.subarray(layout.ram >>> 2, (layout.ram + this.memory.ramBytes) >>> 2))
+  }
+
+  /** The instruction that RIP is at, and where that is. */
+  next(): string {
+    const rip = [this.core.high(at.rip), this.core.low(at.rip)].map((half) =>
+      (half >>> 0).toString(16).toUpperCase().padStart(8, "0")
+    )
+    return `${rip.join("_")}  ${nextInstruction(this.core).text}`
   }
 
   /** Registers and page walks, in lines. */
@@ -266,9 +287,11 @@ export class Machine {
 
   /** Somebody else's kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
   loadKernel(payload: KernelPayload): BootError | undefined {
-    this.loadAgain = () => this.loadKernel(payload)
     const started = loadKernel(this.memory, payload, this.all.length)
     if ("_tag" in started) return started
+    this.fwCfg.provide(fwCfgKey.kernelData, payload.kernel.bytes)
+    this.fwCfg.provide(fwCfgKey.initrdData, payload.initrd?.bytes ?? new Uint8Array(0))
+    this.fwCfg.provide(fwCfgKey.commandLineData, text(payload.commandLine))
     this.pc.leaveFirmwareState()
     this.begin(started)
     return undefined

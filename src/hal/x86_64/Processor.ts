@@ -213,14 +213,6 @@ export class Processor {
     this.go(core.low(at.vector), core.low(at.errorCode), "fault")
   }
 
-  /** Nothing has arrived. */
-  reset(): void {
-    this.isNmiPending = false
-    this.isInitPending = false
-    this.startUpVector = undefined
-    this.waits = false
-  }
-
   /** A non-maskable interrupt arrives; while one waits, another is the same one. */
   nmi(): void {
     this.isNmiPending = true
@@ -251,6 +243,7 @@ export class Processor {
     }
     // INT n is one instruction, its delivery included.
     if (isSoftware(source)) core.clock.charge(-1)
+    core.surroundings.delivered?.(which, errorCode, source)
     if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })
   }
 }

@@ -31,8 +31,9 @@ export class Cursor {
   /** 0 if there is none, or it is not the last prefix. VEX leaves its bits as REX has them. */
   rex = 0
 
-  /** A register, which only VEX has. */
+  // What only VEX has: a register, and the length of vectors.
   vvvv = 0
+  vectorLength = 0
 
   /** The opcode's last byte. */
   opcode = 0

@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly noticed: () => void
   /** The processor cannot go on. */
   readonly shutdown: (why: string) => void
+  /** It goes to a handler. Whoever hears of it changes nothing. */
+  readonly delivered?: (vector: number, errorCode: number, source: Source) => void
 }
 
 export class Core {

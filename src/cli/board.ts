@@ -1,0 +1,135 @@
+/** Board: the devices that a machine has beside the chips of every PC: those that were asked for. */
+import type { Server } from "node:net"
+import { type HelperName, helperNames, usualHelpers } from "../devices/helperNames.ts"
+import { Gateway } from "../devices/net/Gateway.ts"
+import { slot } from "../devices/pciBus.ts"
+import { BlockDevice } from "../devices/virtio/block.ts"
+import { ConsoleDevice } from "../devices/virtio/console.ts"
+import { EntropyDevice } from "../devices/virtio/entropy.ts"
+import { NetworkDevice } from "../devices/virtio/network.ts"
+import { type VirtioDevice, VirtioPci } from "../devices/virtio/VirtioPci.ts"
+import type { Machine } from "../hal/x86_64/Machine.ts"
+import { type Given, type UsageError, usageError } from "./Command.ts"
+import * as Disk from "./Disk.ts"
+import { type BadFile, badFile } from "./files.ts"
+import * as HostNetwork from "./HostNetwork.ts"
+import type { Terminal } from "./Terminal.ts"
+
+/** PCI devices of a board, by slot; 0 is the host bridge. Disks follow one another. */
+const slots = { entropy: 1, network: 2, console: 3, disks: 4 } as const
+const mostDisks = 12
+/** What the entropy device begins with: the same in every run. */
+const seed = 1
+const mac = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56)
+
+const networks = ["user", "isolated"] as const
+
+export interface Devices {
+  readonly helpers: ReadonlySet<HelperName>
+  readonly disks: ReadonlyArray<string>
+  /** What is written to disks is forgotten. */
+  readonly isSnapshot: boolean
+  readonly network: (typeof networks)[number] | undefined
+  readonly forwarded: ReadonlyArray<HostNetwork.Forwarded>
+  readonly isConsoleVirtual: boolean
+}
+
+export const devicesOf = ({ options, lists }: Given): Devices | UsageError => {
+  const asked = new Set<HelperName>(usualHelpers)
+  for (const one of lists.device ?? []) {
+    const [name, value = "on"] = one.split("=")
+    if (name === undefined || !isHelper(name))
+      return usageError(`there is no device '${name}': there are ${Object.keys(helperNames).join(", ")}`)
+    if (value === "off") asked.delete(name)
+    else if (value === "on") asked.add(name)
+    else return usageError(`a device is on or off, not '${value}'`)
+  }
+  const network = networks.find((one) => one === options.net)
+  if (options.net !== undefined && network === undefined)
+    return usageError(`there is no network '${options.net}': there are ${networks.join(", ")}`)
+  const forwarded: HostNetwork.Forwarded[] = []
+  for (const one of lists.forward ?? []) {
+    const [, hostPort, port] = /^(\d{1,5}):(\d{1,5})$/.exec(one) ?? []
+    if (port === undefined) return usageError(`'${one}' is no pair of ports: 8080:80 is`)
+    forwarded.push({ hostPort: Number(hostPort), port: Number(port) })
+  }
+  if (forwarded.length > 0 && network !== "user") return usageError("--forward wants --net user")
+  const disks = lists.disk ?? []
+  if (disks.length > mostDisks) return usageError(`a machine has at most ${mostDisks} disks, not ${disks.length}`)
+  const console = options.console ?? "serial"
+  if (console !== "serial" && console !== "virtio")
+    return usageError(`there is no console '${console}': there are serial, virtio`)
+  return {
+    helpers: asked,
+    disks,
+    isSnapshot: options.snapshot === true,
+    network,
+    forwarded,
+    isConsoleVirtual: console === "virtio"
+  }
+}
+
+const isHelper = (name: string): name is HelperName => Object.hasOwn(helperNames, name)
+
+/** What the world outside has to do with the devices. */
+export interface Attached {
+  /** Something may come from outside that the machine waits for: time should not run ahead of it. */
+  readonly isBusy: () => boolean
+  /** What has come for the machine is given to it. */
+  readonly look: () => void
+  readonly close: () => void
+}
+
+/** The devices are on the machine's bus; or a file, or a port, cannot be used. */
+export const attach = async (
+  { pc, timers }: Machine,
+  { disks, isSnapshot, network, forwarded, isConsoleVirtual }: Devices,
+  print: (byte: number) => void,
+  terminal: Terminal
+): Promise<Attached | BadFile> => {
+  const add = (number: number, device: VirtioDevice) => pc.pci.attach(slot(number), new VirtioPci(device).fn)
+  add(slots.entropy, new EntropyDevice(seed))
+
+  for (const [n, file] of disks.entries()) {
+    const store = Disk.open(file)
+    if ("_tag" in store) return store
+    add(slots.disks + n, new BlockDevice(isSnapshot ? Disk.snapshot(store) : store, `disk${n}`))
+  }
+
+  let virtual: ConsoleDevice | undefined
+  if (isConsoleVirtual) {
+    virtual = new ConsoleDevice((bytes) => bytes.forEach(print))
+    add(slots.console, virtual)
+  }
+
+  let gateway: Gateway | undefined
+  const servers: Server[] = []
+  if (network !== undefined) {
+    const late: { device?: NetworkDevice } = {}
+    const receive = (frame: Uint8Array) => late.device?.receive(frame)
+    const host = network === "user" ? HostNetwork.make(terminal.wake) : undefined
+    const made = new Gateway(timers, receive, host)
+    late.device = new NetworkDevice(mac, (frame) => made.receive(frame))
+    add(slots.network, late.device)
+    gateway = made
+    for (const one of forwarded) {
+      try {
+        servers.push(await HostNetwork.forward(made, one, terminal.wake))
+      } catch (cause) {
+        for (const server of servers) server.close()
+        return badFile(`port ${one.hostPort}`, cause instanceof Error ? cause.message : String(cause))
+      }
+    }
+  }
+
+  return {
+    isBusy: () => servers.length > 0 || gateway?.isBusy === true,
+    look: () => {
+      if (virtual === undefined) return
+      for (let byte = terminal.read(); byte !== undefined; byte = terminal.read()) virtual.input(Uint8Array.of(byte))
+    },
+    close: () => {
+      for (const server of servers) server.close()
+    }
+  }
+}
