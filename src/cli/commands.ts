@@ -71,6 +71,11 @@ export const machine: Command = {
       isList: true,
       is: "a device that is not there, or not to be there, otherwise: see below"
     },
+    "no-reboot": { is: "end where the guest asks for a reset, in place of starting it again" },
+    "triple-fault": {
+      value: "WHAT",
+      is: "where no handler is reached for an exception: stop, with a report, or reset (default: stop)"
+    },
     cpus: { value: "N", short: "c", is: "so many processors, which take turns (default: 1)" },
     clock: {
       value: "NAME",
@@ -90,7 +95,7 @@ ${Object.entries(helperNames)
 Of these, ${[...usualHelpers].join(", ")} are there if nothing is said.
 
 Exit codes:
-  0  the machine was turned off, asked for a reset, or has nothing more to do
+  0  the machine was turned off, has nothing more to do, or with --no-reboot asked for a reset
   2  the command or a file was nothing that can be started
   3  the processor stopped: no handler was reached for an exception
   4  the instructions that were allowed were used up

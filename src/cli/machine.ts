@@ -23,6 +23,8 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   if ("_tag" in hardware) return hardware
   const processors = processorsOf(options.cpus)
   if (typeof processors !== "number") return processors
+  const onTripleFault = tripleFaultOf(options["triple-fault"])
+  if (typeof onTripleFault !== "string") return onTripleFault
   const devices = devicesOf(given)
   if ("_tag" in devices) return devices
   const traced = Trace.kindsOf(lists.trace ?? [])
@@ -46,6 +48,8 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       memoryBytes: hardware.memoryBytes,
       reading: await hardware.reading(),
       processors,
+      onReset: options["no-reboot"] === true ? "stop" : "start",
+      onTripleFault,
       helpers: devices.helpers,
       console: { write: output.byte, ...(!devices.isConsoleVirtual && { read: terminal.read }) }
     })
@@ -80,6 +84,11 @@ const processorsOf = (text: string | boolean | undefined): number | UsageError =
   return Number.isInteger(count) && count >= 1 && count <= mostProcessors
     ? count
     : usageError(`a machine has 1 to ${mostProcessors} processors, not ${text}`)
+}
+
+const tripleFaultOf = (text: string | boolean | undefined): "stop" | "reset" | UsageError => {
+  if (text === undefined) return "stop"
+  return text === "stop" || text === "reset" ? text : usageError(`--triple-fault is stop or reset, not ${text}`)
 }
 
 const clocks = ["wall", "instructions"] as const

@@ -50,6 +50,7 @@ export class Pc {
   readonly keyboard: I8042
   readonly pci: PciBus
   private readonly configPorts: ConfigPorts
+  private readonly resetControl: ResetControl
   /** The HPET has taken the place of the 8254's and the clock's interrupts. */
   private isReplaced = false
   /** Which of the PCI lines are asserted. */
@@ -89,8 +90,9 @@ export class Pc {
       write: (source, address, bytes) => memory.write(source, address, bytes),
       message
     }
+    this.resetControl = new ResetControl(reset)
     this.pci = new PciBus(upstream, (line, isAsserted) => this.setPciLine(line, isAsserted))
-    this.configPorts = new ConfigPorts(this.pci, new ResetControl(reset))
+    this.configPorts = new ConfigPorts(this.pci, this.resetControl)
   }
 
   /** All chips but those whose contents survive: memory, and the clock. */
@@ -103,7 +105,8 @@ export class Pc {
       this.rtc,
       this.hpet,
       this.pm,
-      this.keyboard
+      this.keyboard,
+      this.resetControl
     ])
       chip.reset()
     this.pci.reset()

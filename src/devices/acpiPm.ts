@@ -120,10 +120,14 @@ const RST_CNT = {
 /** Port CF9H: a reset begins when RST_CPU goes from 0 to 1. Here all resets are hard ones. */
 export class ResetControl implements Target {
   private readonly registers = new RegisterFile(RST_CNT)
-  private readonly reset: () => void
+  private readonly asked: () => void
 
-  constructor(reset: () => void) {
-    this.reset = reset
+  constructor(asked: () => void) {
+    this.asked = asked
+  }
+
+  reset(): void {
+    this.registers.reset()
   }
 
   read(): number {
@@ -133,6 +137,6 @@ export class ResetControl implements Target {
   write(_offset: number, _width: number, value: number): void {
     const before = this.registers.get("RST_CNT", "RST_CPU")
     this.registers.write(0, 8, value)
-    if (before === 0 && this.registers.get("RST_CNT", "RST_CPU") === 1) this.reset()
+    if (before === 0 && this.registers.get("RST_CNT", "RST_CPU") === 1) this.asked()
   }
 }

@@ -66,6 +66,18 @@ export class Uart16550 implements Target {
     this.wires = wires
   }
 
+  /** MR, "master reset": no interrupt is enabled, the FIFOs are empty. */
+  reset(): void {
+    this.IER = 0
+    this.FCR = 0
+    this.LCR = 0
+    this.MCR = 0
+    this.overrun = false
+    this.emptied = false
+    this.received.length = 0
+    this.signal()
+  }
+
   read = (offset: number): number => {
     const value = this.readRegister(offset)
     this.signal()

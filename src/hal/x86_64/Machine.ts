@@ -69,6 +69,10 @@ export interface Hardware {
   readonly console: Console
   /** How many; 1 if it is not said, at most 255. */
   readonly processors?: number
+  /** What a reset leads to, by software or as INIT to the first processor: a stop, or the start of what was loaded. A stop if it is not said. */
+  readonly onReset?: "stop" | "start"
+  /** A triple fault stops the machine, for whoever wants to look at it; or it is a reset, as it is on boards. */
+  readonly onTripleFault?: "stop" | "reset"
   /** The date and time of day when the machine starts. */
   readonly date?: DateTime
   /** Devices of QEMU's boards; `usualHelpers` if it is not said. */
@@ -98,15 +102,15 @@ export class Machine {
   readonly timers: Clock
   private readonly processors: Processors
   private readonly all: readonly Processor[]
+  private readonly code: DecodedPages
+  private readonly hardware: Hardware
+  /** Loads once more what was loaded. */
+  private loadAgain: (() => void) | undefined
 
-  constructor({
-    memoryBytes,
-    reading: makeReading,
-    console,
-    processors: count = 1,
-    date = firstDay,
-    helpers: asked = usualHelpers
-  }: Hardware) {
+  constructor(hardware: Hardware) {
+    const { memoryBytes, reading: makeReading, console, processors: count = 1 } = hardware
+    const { date = firstDay, helpers: asked = usualHelpers } = hardware
+    this.hardware = hardware
     const numbers = Array.from({ length: count }, (_, n) => n)
     const memory = makeMemory(memoryBytes, count)
     this.memory = new PhysicalMemory(memory, memoryBytes, this.bus, [
@@ -116,7 +120,7 @@ export class Machine {
 
     // Memory tells the reading and the window of changes; both are made of memory.
     const listeners: { reading?: Reading; window?: Window } = {}
-    const code = new DecodedPages(this.memory, {
+    this.code = new DecodedPages(this.memory, {
       codeWritten: (page) => listeners.reading?.codeWritten(page),
       codeDecoded: (page) => listeners.window?.forgetWrites(page)
     })
@@ -125,7 +129,7 @@ export class Machine {
         codeMapChanged: () => listeners.reading?.codeMapChanged(),
         globalsDropped: () => n === 0 && listeners.window?.forget()
       }
-      return new Mmu(this.memory, code, watcher, processorRoom(memoryBytes, n).translations)
+      return new Mmu(this.memory, this.code, watcher, processorRoom(memoryBytes, n).translations)
     })
     this.window = new Window(mmus[0]!)
     listeners.window = this.window
@@ -179,7 +183,7 @@ export class Machine {
         exit: (status) => this.processors.stop({ _tag: "Exit", status })
       })
     }
-    this.processors.each(powerUp)
+    this.processors.powerUp()
     reset(this.core)
   }
 
@@ -216,7 +220,25 @@ export class Machine {
   /** Run until there is a reason to stop, at the latest when `limit` instructions have been retired since the start. */
   run(limit = Number.POSITIVE_INFINITY): Stop {
     this.gate.limit = limit
-    return this.processors.run(limit)
+    for (;;) {
+      const stop = this.seen(this.processors.run(limit))
+      if (stop._tag !== "Reset" || this.hardware.onReset !== "start" || this.loadAgain === undefined) return stop
+      this.reset()
+      this.loadAgain()
+    }
+  }
+
+  /** Boards see a processor that has shut down, and reset it. */
+  private seen(stop: Stop): Stop {
+    return stop._tag === "TripleFault" && this.hardware.onTripleFault === "reset" ? { _tag: "Reset" } : stop
+  }
+
+  /** Chips and processors as after power-up. Memory keeps what it has, and time goes on. */
+  private reset(): void {
+    this.code.everythingChanges()
+    this.pc.reset()
+    this.com1.reset()
+    this.processors.powerUp()
   }
 
   /** The processor that runs: its registers are in the state block. */
@@ -287,6 +309,7 @@ export class Machine {
 
   /** Somebody else's kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
   loadKernel(payload: KernelPayload): BootError | undefined {
+    this.loadAgain = () => this.loadKernel(payload)
     const started = loadKernel(this.memory, payload, this.all.length)
     if ("_tag" in started) return started
     this.fwCfg.provide(fwCfgKey.kernelData, payload.kernel.bytes)

@@ -213,6 +213,14 @@ export class Processor {
     this.go(core.low(at.vector), core.low(at.errorCode), "fault")
   }
 
+  /** Nothing has arrived. */
+  reset(): void {
+    this.isNmiPending = false
+    this.isInitPending = false
+    this.startUpVector = undefined
+    this.waits = false
+  }
+
   /** A non-maskable interrupt arrives; while one waits, another is the same one. */
   nmi(): void {
     this.isNmiPending = true

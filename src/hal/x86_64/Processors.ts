@@ -19,8 +19,8 @@ import { processorRoom } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import type { Bounds, Processor, Stop } from "./Processor.ts"
 import { at } from "./processor/State.ts"
-import type { Core } from "./system/Core.ts"
 import { system } from "./system/registers.ts"
+import { powerUp } from "./system/reset.ts"
 
 /** No count: of what holds until the next instruction of a processor that does not run. */
 const aside = Number.POSITIVE_INFINITY
@@ -104,11 +104,12 @@ export class Processors {
     bounds.turnEnds = isAlone ? Number.POSITIVE_INFINITY : clock.now() + turn
   }
 
-  /** Something is done to all, the first last; its state block is in place then. */
-  each(change: (core: Core) => void): void {
+  /** All as after power-up. The first has its turn. */
+  powerUp(): void {
     for (let n = this.all.length - 1; n >= 0; n--) {
       this.swap(n)
-      change(this.running.core)
+      this.running.reset()
+      powerUp(this.running.core)
     }
     this.beginTurn()
   }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "vitest"
 import { describe as sentence } from "../../../src/devices/boot/BootError.ts"
 import { Machine } from "../../../src/hal/x86_64/Machine.ts"
+import { makeInterpreter } from "../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../src/hal/x86_64/processor/plain.ts"
 
 const MiB = 2 ** 20
@@ -112,5 +113,62 @@ describe("a Linux kernel", () => {
       sentence(aMachine().loadKernel({ kernel, commandLine: "x".repeat(3000) })!),
       "the command line has 3000 characters; the kernel takes 2047"
     )
+  })
+})
+
+describe("a reset", () => {
+  const cf9 = [0x66, 0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee]
+  const keyboard = [0xb0, 0xfe, 0xe6, 0x64]
+  /** UD2, and no IDT. */
+  const tripleFault = [0x0f, 0x0b]
+  /** INIT by the xAPIC's ICR, to all. */
+  const init = [0xb8, ...[0x00, 0x03, 0xe0, 0xfe], 0xc7, 0x00, ...[0x00, 0x45, 0x08, 0x00], 0x90]
+  /** Counts in memory at 5000H, which outlives resets: the third time it halts. INC; CMP; JE. */
+  const counting = (ask: readonly number[]) => [
+    ...[0xff, 0x04, 0x25, 0, 0x50, 0, 0],
+    ...[0x83, 0x3c, 0x25, 0, 0x50, 0, 0, 3, 0x74, ask.length],
+    ...ask,
+    0xf4
+  ]
+  const started = (ask: readonly number[], hardware: Partial<ConstructorParameters<typeof Machine>[0]>) => {
+    const machine = new Machine({
+      memoryBytes: 32 * MiB,
+      reading: makeInterpreter,
+      console: { write: () => undefined },
+      ...hardware
+    })
+    machine.loadKernel({ kernel: file(aKernel({ code: counting(ask) })), commandLine: "" })
+    return machine
+  }
+  const count = (machine: Machine) => machine.memory.ram(0x5000, 1)[0]
+
+  it.each([
+    ["port CF9H", cf9],
+    ["the keyboard controller", keyboard],
+    ["INIT to the first processor", init]
+  ])("by %s starts what was loaded again", (_by, ask) => {
+    const machine = started(ask, { onReset: "start" })
+    assert.deepStrictEqual(machine.run(1000), { _tag: "Idle" })
+    assert.strictEqual(count(machine), 3)
+  })
+
+  it("is the end if nothing else was asked for", () => {
+    const machine = started(cf9, {})
+    assert.deepStrictEqual(machine.run(1000), { _tag: "Reset" })
+    assert.strictEqual(count(machine), 1)
+  })
+
+  it("is what a triple fault leads to, if that was asked for", () => {
+    assert.deepStrictEqual(started(tripleFault, { onReset: "start" }).run(1000), { _tag: "TripleFault" })
+    assert.deepStrictEqual(started(tripleFault, { onTripleFault: "reset" }).run(1000), { _tag: "Reset" })
+    const machine = started(tripleFault, { onReset: "start", onTripleFault: "reset" })
+    assert.deepStrictEqual(machine.run(1000), { _tag: "Idle" })
+    assert.strictEqual(count(machine), 3)
+  })
+
+  it("lets the other processors wait to be started", () => {
+    const machine = started(cf9, { onReset: "start", processors: 3 })
+    assert.deepStrictEqual(machine.run(1000), { _tag: "Idle" })
+    assert.strictEqual(count(machine), 3)
   })
 })

@@ -38,8 +38,8 @@ export class Board {
   readonly out: number[] = []
   private nextTable = tablesAt
 
-  constructor(reading: MakeReading = makePlain, memoryBytes = 4 * MiB) {
-    this.machine = new Machine({ memoryBytes, reading, console: { write: (byte) => this.out.push(byte) } })
+  constructor(reading: MakeReading = makePlain, memoryBytes = 4 * MiB, processors = 1) {
+    this.machine = new Machine({ memoryBytes, reading, processors, console: { write: (byte) => this.out.push(byte) } })
     this.entry(pml4, 0, this.newTable() | 7n)
   }
 

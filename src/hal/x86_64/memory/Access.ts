@@ -2,7 +2,7 @@
  * Access: a program's access to memory, whole and exact. The slow path of every reading's inline access, and the only
  * path of plain execution.
  *
- * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64 or 128; `| inStack` if the segment
+ * Addresses are linear, as two halves (int32). `width` is in bits: 8, 16, 32, 64, 128 or 256; `| inStack` if the segment
  * is SS. Rights are those of the access mode in force (the three tables that the state block names). Before it calls,
  * a reading has stored what a device may look at: `at.countdown`, exact, without the instruction that runs. RIP only
  * has to be right when the reading stops.
@@ -47,7 +47,9 @@ export const vmExit = { guestPhysical: 0x100, intercepted: 0x101 } as const
 export const raised = Symbol("the instruction raises an exception")
 
 /** Added to a width: an address that is not canonical raises #SS, not #GP. */
-export const inStack = 0x100
+export const inStack = 0x400
+/** The bytes of a width to which `inStack` may have been added. */
+export const bytesOf = (width: number): number => (width & (inStack - 1)) >> 3
 
 /** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. By the address's upper half. */
 export const isCanonical = (hi: number): boolean => {

@@ -49,6 +49,11 @@ export class DecodedPages {
     this.watcher.codeDecoded(physical)
   }
 
+  /** All of RAM is about to be written. */
+  everythingChanges(): void {
+    for (let page = 0; page < this.decoded.length; page++) this.changes(page)
+  }
+
   /** A page of RAM is about to be written: whoever decoded something from it hears of it, once. */
   changes(physicalPage: number): void {
     if (!this.decoded[physicalPage]) return

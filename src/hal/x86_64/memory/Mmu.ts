@@ -3,7 +3,7 @@
  * and finds who answers.
  */
 import { at, isLong } from "../processor/State.ts"
-import { type Access, fault, inStack, isCanonical, vmExit } from "./Access.ts"
+import { type Access, bytesOf, fault, inStack, isCanonical, vmExit } from "./Access.ts"
 import type { DecodedPages } from "./DecodedPages.ts"
 import { pageSize, tableBytes } from "./layout.ts"
 import { anOwner, type Owner } from "./Owner.ts"
@@ -182,7 +182,7 @@ export class Mmu implements Access {
 
   /** As `write`. */
   writeAs(from: AccessMode, lo: number, hi: number, width: number): number {
-    const bytes = (width & 0xff) >> 3
+    const bytes = bytesOf(width)
     const first = this.translate(from, table.write, lo, hi, width & inStack)
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
@@ -250,7 +250,7 @@ export class Mmu implements Access {
    * Where the bytes are; a copy in `at.bounce` if they lie in two pages, or in one whose entry has a flag of `apart`.
    */
   private look(from: AccessMode, which: Table, apart: number, lo: number, hi: number, width: number): number {
-    const bytes = (width & 0xff) >> 3
+    const bytes = bytesOf(width)
     const first = this.translate(from, which, lo, hi, width & inStack)
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)

@@ -31,9 +31,8 @@ export class Cursor {
   /** 0 if there is none, or it is not the last prefix. VEX leaves its bits as REX has them. */
   rex = 0
 
-  // What only VEX has: a register, and the length of vectors.
+  /** A register, which only VEX has. */
   vvvv = 0
-  vectorLength = 0
 
   /** The opcode's last byte. */
   opcode = 0

@@ -11,7 +11,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     rm8            register or memory: ModRM.rm
  *     r32m16         a register of 32 bits, or memory of 16
  *     m8, m          memory: ModRM.rm may be no register
- *     m8@rsi         memory at DS:RSI (of rdi: ES:RDI, which no prefix overrides), at the address size
+ *     m8@rsi         memory at DS:RSI (of rdi: ES:RDI, which no prefix overrides; of ds:rdi: DS:RDI, which may be), at the address size
  *     moffs8         memory at the offset in the instruction
  *     imm8           a constant of that size; simm8: sign-extended to the operand size
  *     rel8           a branch target
@@ -20,10 +20,13 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  *     R64            a general register: ModRM.rm, whatever ModRM.mod says
  *     st  st#        ST(0); ST(i): the number in ModRM.rm
  *     r64#  cr#      the number of a register, as a constant
- *     x              a vector register: ModRM.reg
- *     X              a vector register: ModRM.rm, which is no memory
+ *     x              an XMM register: ModRM.reg; y: a YMM register; p: an MMX register
+ *     X  Y  P        the same: ModRM.rm, which is no memory
  *     X64#           the number of a general register, likewise
- *     x64            a vector register, or memory of 64 bits: ModRM.rm
+ *     x64            an XMM register, or memory of 64 bits: ModRM.rm; y256  p64  the same of YMM and MMX registers
+ *     xv  yv         an XMM or YMM register: VEX.vvvv
+ *     x4  y4         an XMM or YMM register: bits 7:4 of a constant of 8 bits
+ *     vm32x          memory at a base and the parts of an XMM (vm32y: YMM) register, 32 bits each, as its index: ModRM.rm with SIB
  *     xmm0           what it says
  *     lit8           a constant of 8 bits that decides what the instruction does: `literal` in Meaning.ts
  */
@@ -53,9 +56,20 @@ export type OperandName =
   | "m80"
   | "m128"
   | "x"
+  | "y"
+  | "p"
   | "X"
   | `X${32 | 64}#`
-  | `x${16 | 32 | 64 | 128}`
+  | "Y"
+  | "P"
+  | `x${8 | 16 | 32 | 64 | 128}`
+  | "y256"
+  | `p${32 | 64}`
+  | `${"x" | "y"}v`
+  | `${"x" | "y"}4`
+  | `vm${32 | 64}${"x" | "y"}`
+  | "m256"
+  | `m${Width}@ds:rdi`
   | "xmm0"
   | "lit8"
   | `m16${"&" | ":"}${16 | 32 | 64}`
@@ -107,7 +121,8 @@ export interface Encoding {
   readonly prefix: "any" | "NP" | "66" | "F2" | "F3"
   /** REX.W or VEX.W is 1. */
   readonly rexW: boolean
-  readonly vex: boolean
+  /** What VEX.L has to be, if there is a VEX prefix. */
+  readonly vex: false | { readonly L: 0 | 1 | "ignored" }
   /** 0: one-byte opcodes. 1: 0F. 2: 0F 38. 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3
   readonly opcode: number

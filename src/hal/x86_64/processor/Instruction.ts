@@ -29,6 +29,8 @@ export interface Register extends Operand {
   readonly kind: "reg"
   readonly offset: number
   readonly implied: boolean
+  /** It is a part of this operand's register. */
+  readonly whole?: Register
 }
 
 /** A constant, extended to `width` as the form says; or the number of a register that a `system` operation is to write. */
@@ -85,6 +87,15 @@ export const implied = (name: RegisterName, width: Width): Register => ({
   width,
   offset: registerOffset(registerNames.indexOf(name)),
   implied: true
+})
+
+/** What begins so many bytes after an operand's register: the upper half of YMM, the exponent of an FPU register. */
+export const partOf = (whole: Register, by: number, width: Width): Register => ({
+  kind: "reg",
+  width,
+  offset: whole.offset + by,
+  implied: whole.implied,
+  whole
 })
 
 export const al = implied("rax", 8)

@@ -97,13 +97,16 @@ export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, 
   /** All of a vector register, or 128 bits of memory; and these written. Of a vector register, `read` and `write` are the low half. */
   vector(operand: Operand): X
   setVector(operand: Operand, value: X): void
+  /** 256 bits of memory, the lower half first; and these written. */
+  vectors(memory: Operand): readonly [X, X]
+  setVectors(memory: Operand, lower: X, upper: X): void
   /** What a constant is that decides what the instruction does: "lit8" in Form.ts. */
   literal(constant: Operand): number
   /**
-   * The function of this name: vectorFunctions.ts. What it raises, as MXCSR says, the instruction raises; flags of MXCSR are set.
-   * After all reads.
+   * The function of this name, of the inputs of each part (128 bits, or the two halves of 256): vectorFunctions.ts. What it raises of all of
+   * them, as MXCSR says, the instruction raises; flags of MXCSR are set. After all reads.
    */
-  compute(name: VectorFunction, ...inputs: readonly X[]): X
+  compute(name: VectorFunction, parts: ReadonlyArray<readonly X[]>): readonly X[]
   /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
   get(word: StateWord): V
   set(word: "rflags" | "fsBase" | "gsBase" | "mxcsr", value: V): void
@@ -176,7 +179,7 @@ export const conditions = ["O", "B", "E", "BE", "S", "P", "L", "LE"] as const
 export type Condition = (typeof conditions)[number]
 
 /** The exceptions that a meaning raises by itself; those of memory accesses and of `system` operations raise themselves. */
-export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB" | "#XM"
+export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB" | "#MF" | "#XM"
 
 /** Words of the state block that a meaning may look at: `stateWords` in State.ts says where each is. */
 export type StateWord =
@@ -187,6 +190,7 @@ export type StateWord =
   | "tr"
   | "cr0"
   | "cr4"
+  | "xcr0"
   | "mxcsr"
   | "es"
   | "cs"
@@ -312,7 +316,12 @@ export const systemInputs = {
   vmwrite:         ["encoding", "value"],
   vmwriteFromMemory: ["encoding", "address"],
   invept:          ["type", "address"],
-  invvpid:         ["type", "address"]
+  invvpid:         ["type", "address"],
+  /** VMASKMOV: lanes of `width` bits, of vectors of `length` bits, where memory is and which offset that is. */
+  maskedLoad:      ["address", "offset", "width", "length"],
+  maskedStore:     ["address", "offset", "width", "length"],
+  /** VGATHER: elements and indices of so many bits; the wider of them fill vectors of `length` bits. */
+  gather:          ["width", "indexWidth", "length"]
 } as const
 export type SystemName = keyof typeof systemInputs
 export const systemNames = Object.keys(systemInputs) as readonly SystemName[]

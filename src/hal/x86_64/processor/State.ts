@@ -48,8 +48,6 @@ export const at = {
   executeTable:   0x110, // i32
   /** `Mode` as a small number: part of the key of everything decoded. */
   mode:           0x114, // i32
-  /** Bytes of an access that crosses a page, or that a device answered. */
-  bounce:         0x118, // 16 bytes
   /** Not 0: the reading stops after the instruction that runs (memory/Access.ts). */
   attention:      0x128, // i32
 
@@ -77,9 +75,11 @@ export const at = {
   vectors:        0x800,
   vectorsHigh:    0x900,
   mxcsr:          0xa00,
-  /** Of a function of vectors: its inputs (3), and what it gives. */
+  /** Of a function of vectors: its inputs (3 of 128 bits), and what it gives; of vectors of 256 bits, those of the upper half after these. */
   vectorInputs:   0xa10,
-  vectorResult:   0xa40,
+  vectorResult:   0xa70,
+  /** Bytes of an access that crosses a page, or that a device answered. */
+  bounce:         0xaa0, // 32 bytes
   end:            0x1000
 } as const
 
@@ -104,6 +104,8 @@ export const bounds = { readFirst: 0, readLast: 4, writeFirst: 8, writeLast: 12,
 
 /** From one XMM register to the next. */
 export const vectorBytes = 16
+/** From an XMM register to the upper half of the YMM register that it is a part of. */
+export const toUpperHalf = at.vectorsHigh - at.vectors
 
 /** Segment registers by their encoding numbers. */
 export const segments = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const
@@ -119,6 +121,7 @@ export const stateWords: Readonly<Record<StateWord, { readonly offset: number; r
   gsBase: { offset: at.gsBase, width: 64 },
   cr0:    { offset: at.cr0,    width: 64 },
   cr4:    { offset: at.cr4,    width: 64 },
+  xcr0:   { offset: at.xcr0,   width: 64 },
   mxcsr:  { offset: at.mxcsr,  width: 64 },
   es:     selectorOf("es"),
   cs:     selectorOf("cs"),
@@ -153,6 +156,7 @@ export const exceptions = {
   "#NM":    { vector: 7 },
   "#SS(0)": { vector: 12 },
   "#GP(0)": { vector: 13 },
+  "#MF":    { vector: 16 },
   "#XM":    { vector: 19 }
 } as const satisfies Record<Exception, { readonly vector: number }>
 

@@ -42,7 +42,7 @@ const instructionAt = (cursor: Cursor, start: number, mode: Mode): Instruction |
   const line = lineOf(opcode, slotOf(cursor), cursor)
   if (line === undefined || (line.rm === "memory" && cursor.mod === 3)) return "invalid"
   if (mode.bits !== 64 && !mode.isProtected && !line.form.real) return "invalid"
-  if (cursor.vectorLength !== 0 || (cursor.vvvv !== 0 && !line.vvvv)) return "invalid"
+  if (cursor.vvvv !== 0 && !line.vvvv) return "invalid"
   const operands = line.operands.map((read) => read(cursor))
   if (cursor.refused || (cursor.lock && !(line.form.lock && operands[0]?.kind === "mem"))) return "invalid"
   return { form: line.form, length: cursor.position - start, operands, lock: cursor.lock }
@@ -101,12 +101,12 @@ const readLegacyPrefix = (cursor: Cursor, byte: number): boolean => {
 /** The number of the opcode's map; its last byte is left in the cursor. */
 const readOpcode = (cursor: Cursor, first: number): number => {
   cursor.opcode = first
-  if (first !== 0x0f) return mapNumber(0, false)
+  if (first !== 0x0f) return mapNumber(0)
   cursor.opcode = cursor.byte()
-  if (cursor.opcode !== 0x38 && cursor.opcode !== 0x3a) return mapNumber(1, false)
+  if (cursor.opcode !== 0x38 && cursor.opcode !== 0x3a) return mapNumber(1)
   const map = cursor.opcode === 0x38 ? 2 : 3
   cursor.opcode = cursor.byte()
-  return mapNumber(map, false)
+  return mapNumber(map)
 }
 
 /** The same where a VEX prefix says it: C5 with one more byte, C4 with two. SDM vol. 2A, "VEX Encoding". */
@@ -118,13 +118,12 @@ const readVex = (cursor: Cursor, first: number): number => {
   // R, X, B and vvvv are inverted. C5 has R alone, where C4 has W.
   const inverted = ~(high ?? (low & 0x80) | 0x61)
   const w = high === undefined ? 0 : low >> 7
-  // Outside of 64-bit mode there are eight registers, and no operands of 64 bits.
-  cursor.rex = cursor.bits === 64 ? 0x40 | (w << 3) | ((inverted >> 5) & 7) : 0x40
+  // Outside of 64-bit mode there are eight registers.
+  cursor.rex = 0x40 | (w << 3) | (cursor.bits === 64 ? (inverted >> 5) & 7 : 0)
   cursor.vvvv = (~low >> 3) & (cursor.bits === 64 ? 15 : 7)
-  cursor.vectorLength = (low >> 2) & 1
   cursor.size66 = (low & 3) === 1
   cursor.repeat = impliedRepeats[low & 3]!
   cursor.opcode = cursor.byte()
-  return mapNumber((high ?? 1) & 31, true)
+  return mapNumber((high ?? 1) & 31, low & 4 ? 1 : 0)
 }
 const impliedRepeats = [0, 0, 0xf3, 0xf2] as const

@@ -85,8 +85,15 @@ export const effectsOf = (form: Form, operands: ReadonlyArray<Operand>, mode: Mo
     setVector(operand) {
       seen.writes.add(operand)
     },
+    vectors(memory) {
+      seen.reads.add(memory)
+      return [undefined, undefined]
+    },
+    setVectors(memory) {
+      seen.writes.add(memory)
+    },
     literal: (constant) => (constant as Immediate).lo,
-    compute: () => undefined,
+    compute: (_name, parts) => parts.map(() => undefined),
     get(word) {
       seen.gets.add(word)
       return unknownValue

@@ -10,6 +10,7 @@ import { Code } from "../wasm/Code.ts"
 import { type Load, loads, type Numeric, type Store, type ValueType } from "../wasm/instructions.ts"
 import { type Simd, simd } from "../wasm/simd.ts"
 import { loadOf, type Node, type Value } from "./Graph.ts"
+import type { Bits } from "./lower.ts"
 import type { Width } from "./Meaning.ts"
 import { shuffleBytes } from "./VectorGraph.ts"
 
@@ -20,11 +21,11 @@ export const storeOf = {
   64: "i64.store"
 } as const satisfies Record<Width, Store>
 
-/** Stores a value of this width to the address before it on the stack. */
-export const storeWidth = (code: Code, width: Width | 128, offset = 0): Code =>
-  width === 128 ? code.storeVector(offset) : code.store(storeOf[width], offset)
-export const loadWidth = (code: Code, width: Width | 128): Code =>
-  width === 128 ? code.loadVector() : code.load(loadOf[width])
+/** Stores a value of this width to the address before it on the stack; of 256 bits the lower half. */
+export const storeWidth = (code: Code, width: Bits, offset = 0): Code =>
+  width >= 128 ? code.storeVector(offset) : code.store(storeOf[width as Width], offset)
+export const loadWidth = (code: Code, width: Bits): Code =>
+  width >= 128 ? code.loadVector() : code.load(loadOf[width as Width])
 
 const isLoad = (operation: string): operation is Load => operation in loads
 const isSimd = (operation: string): operation is Simd => operation in simd
@@ -133,7 +134,7 @@ export class Emitter {
    * Where the guest's bytes at an address are, by the translation cache. On a hit `hit` continues with the host address on the stack; else `miss`
    * does. Both leave `result`, or `miss` leaves the code.
    */
-  lookUp(address: Value, width: Width | 128, table: number, hit: () => void, miss: () => void, result?: ValueType) {
+  lookUp(address: Value, width: Bits, table: number, hit: () => void, miss: () => void, result?: ValueType) {
     const { code } = this
     const guest = this.bind(address)
     const found = this.newLocal("i32")

@@ -12,6 +12,7 @@ export interface Format {
   readonly bias: number
 }
 export const single: Format = { bits: 32n, fractionBits: 23, bias: 127 }
+export const half: Format = { bits: 16n, fractionBits: 10, bias: 15 }
 export const double: Format = { bits: 64n, fractionBits: 52, bias: 1023 }
 
 /** SDM vol. 1, "MXCSR Control and Status Register": the exceptions' flags; their masks are 7 bits higher. */
@@ -30,14 +31,20 @@ export interface Environment {
   /** Exceptions that are not masked, as their flags. */
   readonly unmasked: number
   flags: number
-  /** The flags are those of several operations, one after the other. */
-  isSettled?: true
+  /** Of several operations, one after the other: the flags of each. The next is not taken if one of them is not masked. */
+  steps?: Array<number>
 }
 
 /** These are found before there is a result: if one of them is not masked, the others do not come to pass. */
 const beforehand = flag.invalid | flag.denormal | flag.divideByZero
-export const foundIn = ({ flags, unmasked, isSettled }: Environment): number =>
-  !isSettled && flags & beforehand & unmasked ? flags & beforehand : flags
+export const foundIn = ({ flags, unmasked, steps = [flags] }: Environment): number => {
+  let found = 0
+  for (const each of steps) {
+    found |= each & beforehand & unmasked ? each & beforehand : each
+    if (found & unmasked) break
+  }
+  return found
+}
 
 // ---- numbers taken apart
 
@@ -192,12 +199,19 @@ const sumOf = (environment: Environment, format: Format, a: Parts, b: Parts): bi
   noteDenormals(environment, a, b)
   if (a.kind === "infinity") return a.bits
   if (b.kind === "infinity") return b.bits
+  return added(environment, format, termOf(a), termOf(b))
+}
+
+type Term = Pick<Parts, "negative" | "significand" | "exponent">
+const termOf = (parts: Parts): Term => (parts.kind === "zero" ? { ...parts, significand: 0n } : parts)
+
+const added = (environment: Environment, format: Format, a: Term, b: Term): bigint => {
   const exponent = Math.min(a.exponent, b.exponent)
-  const term = ({ kind, negative, significand, exponent: own }: Parts) =>
-    kind === "zero" ? 0n : (negative ? -significand : significand) << BigInt(own - exponent)
-  const sum = term(a) + term(b)
+  const valueIn = ({ negative, significand, exponent: own }: Term) =>
+    (negative ? -significand : significand) << BigInt(own - exponent)
+  const sum = valueIn(a) + valueIn(b)
   if (sum !== 0n) return rounded(environment, format, sum < 0n, sum < 0n ? -sum : sum, exponent)
-  const isBoth = a.kind === "zero" && b.kind === "zero" && a.negative === b.negative
+  const isBoth = a.significand === 0n && b.significand === 0n && a.negative === b.negative
   return zero(format, isBoth ? a.negative : environment.rounding === rounding.down)
 }
 
@@ -260,6 +274,38 @@ const rootOf = (square: bigint): bigint => {
   }
 }
 
+/** The signs of a product and of what is added to it. */
+export interface Signs {
+  readonly product: 1 | -1
+  readonly addend: 1 | -1
+}
+
+/** a times b, plus c, rounded once. SDM vol. 1, "Fused-Multiply-ADD (FMA) Numeric Behavior": the first that is a NaN is the result. */
+export const fused = (environment: Environment, format: Format, signs: Signs, ...of: ReadonlyArray<bigint>): bigint => {
+  const [a, b, c] = of.map((bits) => partsOf(environment, format, bits)) as [Parts, Parts, Parts]
+  const isInvalid = [a, b].some(({ kind }) => kind === "infinity") && [a, b].some(({ kind }) => kind === "zero")
+  const nan = [a, b, c].find(isNan)
+  if (nan !== undefined) {
+    if ([a, b, c].some(({ kind }) => kind === "signaling")) environment.flags |= flag.invalid
+    return nan.bits | quietBit(format)
+  }
+  if (isInvalid) return invalid(environment, format)
+  const negative = (a.negative !== b.negative) !== (signs.product === -1)
+  const addend = { ...c, negative: c.negative !== (signs.addend === -1) }
+  const isInfinite = [a, b].some(({ kind }) => kind === "infinity")
+  if (isInfinite && c.kind === "infinity" && negative !== addend.negative) return invalid(environment, format)
+  noteDenormals(environment, a, b, c)
+  if (isInfinite) return infinity(format, negative)
+  if (c.kind === "infinity") return infinity(format, addend.negative)
+  const isNothing = a.kind === "zero" || b.kind === "zero"
+  const product: Term = {
+    negative,
+    significand: isNothing ? 0n : a.significand * b.significand,
+    exponent: isNothing ? c.exponent : a.exponent + b.exponent
+  }
+  return added(environment, format, product, c.kind === "zero" ? { ...addend, significand: 0n } : addend)
+}
+
 // ---- comparison
 
 type Order = "less" | "equal" | "greater" | "unordered"
@@ -291,17 +337,51 @@ const predicate =
   (environment, format, a, b) =>
     holds(compared(environment, format, a, b, quiet)) ? allOnes(format) : 0n
 
-/** SDM vol. 2A, "CMPPS", table of predicates: in the order of the constant. */
+const isLess = (order: Order) => order === "less"
+const isAtMost = (order: Order) => order === "less" || order === "equal"
+const isEqual = (order: Order) => order === "equal"
+const isMore = (order: Order) => order === "greater"
+const isAtLeast = (order: Order) => order === "greater" || order === "equal"
+const isUnordered = (order: Order) => order === "unordered"
+const not = (holds: (order: Order) => boolean) => (order: Order) => !holds(order)
+
+/** SDM vol. 2A, "CMPPD", table "Comparison Predicate for CMPPD and CMPPS Instructions": in the order of the constant. */
+// biome-ignore format: a predicate, a line
 export const predicates = {
-  eq: predicate(true, (order) => order === "equal"),
-  lt: predicate(false, (order) => order === "less"),
-  le: predicate(false, (order) => order === "less" || order === "equal"),
-  unord: predicate(true, (order) => order === "unordered"),
-  neq: predicate(true, (order) => order !== "equal"),
-  nlt: predicate(false, (order) => order !== "less"),
-  nle: predicate(false, (order) => order === "greater" || order === "unordered"),
-  ord: predicate(true, (order) => order !== "unordered")
+  eq_oq:    predicate(true,  isEqual),
+  lt_os:    predicate(false, isLess),
+  le_os:    predicate(false, isAtMost),
+  unord_q:  predicate(true,  isUnordered),
+  neq_uq:   predicate(true,  not(isEqual)),
+  nlt_us:   predicate(false, not(isLess)),
+  nle_us:   predicate(false, not(isAtMost)),
+  ord_q:    predicate(true,  not(isUnordered)),
+  eq_uq:    predicate(true,  (order) => isEqual(order) || isUnordered(order)),
+  nge_us:   predicate(false, not(isAtLeast)),
+  ngt_us:   predicate(false, not(isMore)),
+  false_oq: predicate(true,  () => false),
+  neq_oq:   predicate(true,  (order) => isLess(order) || isMore(order)),
+  ge_os:    predicate(false, isAtLeast),
+  gt_os:    predicate(false, isMore),
+  true_uq:  predicate(true,  () => true),
+  eq_os:    predicate(false, isEqual),
+  lt_oq:    predicate(true,  isLess),
+  le_oq:    predicate(true,  isAtMost),
+  unord_s:  predicate(false, isUnordered),
+  neq_us:   predicate(false, not(isEqual)),
+  nlt_uq:   predicate(true,  not(isLess)),
+  nle_uq:   predicate(true,  not(isAtMost)),
+  ord_s:    predicate(false, not(isUnordered)),
+  eq_us:    predicate(false, (order) => isEqual(order) || isUnordered(order)),
+  nge_uq:   predicate(true,  not(isAtLeast)),
+  ngt_uq:   predicate(true,  not(isMore)),
+  false_os: predicate(false, () => false),
+  neq_os:   predicate(false, (order) => isLess(order) || isMore(order)),
+  ge_oq:    predicate(true,  isAtLeast),
+  gt_oq:    predicate(true,  isMore),
+  true_us:  predicate(false, () => true)
 } as const
+export const predicateNames = Object.keys(predicates) as ReadonlyArray<keyof typeof predicates>
 
 /** CF, PF and ZF as COMISS sets them. */
 const orderFlags = { greater: 0n, less: 1n, equal: 0x40n, unordered: 0x45n } as const

@@ -34,11 +34,14 @@ import type { VectorFunction } from "./vectorFunctions.ts"
 interface Access {
   readonly memory: Memory
   readonly address: Value
-  readonly width: Width | 128
+  readonly width: Bits
 }
+/** How much is accessed at once. Of 256 bits, values are the lower half, and there is an upper one. */
+export type Bits = Width | 128 | 256
 export interface Load extends Access {
   readonly kind: "load"
   readonly result: Value | Vector
+  readonly upper?: Vector
   /** Where the bytes are, for the store that follows if `modifies`. */
   readonly host: Node
   modifies: boolean
@@ -52,6 +55,7 @@ interface Guard {
 export interface Store extends Access {
   readonly kind: "store"
   readonly value: Value | Vector
+  readonly upper?: Vector
   /** Of what was read for writing: where it goes. */
   readonly host: Node | undefined
 }
@@ -69,8 +73,7 @@ export interface Skip {
 export interface Compute {
   readonly kind: "compute"
   readonly name: VectorFunction
-  readonly inputs: ReadonlyArray<Vector>
-  readonly result: Vector
+  readonly parts: ReadonlyArray<{ readonly inputs: ReadonlyArray<Vector>; readonly result: Vector }>
 }
 /** What may end the instruction before it is complete. */
 export type Step = Load | Store | Raise | Skip | Compute
@@ -225,11 +228,21 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   load(memory: Operand, width: Width, by?: Value): Value {
     return this.loadStep(memory, width, this.bound(width), by)
   }
-  private loadStep<A extends Value | Vector>(memory: Operand, width: Width | 128, result: A, by?: Value): A {
+  private loadStep<A extends Value | Vector>(memory: Operand, width: Bits, result: A, by?: Value, upper?: Vector): A {
     const guard = this.guard(memory as Memory, width / 8, false, by)
     const address = this.linear(memory, by)
     const host = this.boundHost()
-    this.steps.push({ kind: "load", memory: memory as Memory, address, width, result, host, guard, modifies: false })
+    const step = {
+      kind: "load",
+      memory: memory as Memory,
+      address,
+      width,
+      result,
+      host,
+      guard,
+      modifies: false
+    } as const
+    this.steps.push(upper === undefined ? { ...step } : { ...step, upper })
     return result
   }
 
@@ -247,21 +260,36 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
     else this.storeStep(decoded, value, 128)
   }
 
+  vectors(memory: Operand): readonly [Vector, Vector] {
+    this.usesVectors = true
+    const upper = this.boundVector()
+    return [this.loadStep(memory, 256, this.boundVector(), undefined, upper), upper]
+  }
+
+  setVectors(memory: Operand, lower: Vector, upper: Vector) {
+    this.usesVectors = true
+    this.storeStep(memory, lower, 256, undefined, upper)
+  }
+
   literal(constant: Operand): number {
     return (constant as Immediate).lo
   }
 
-  compute(name: VectorFunction, ...inputs: ReadonlyArray<Vector>): Vector {
+  compute(name: VectorFunction, parts: ReadonlyArray<ReadonlyArray<Vector>>): ReadonlyArray<Vector> {
     this.usesVectors = true
-    const result = this.boundVector()
-    this.steps.push({ kind: "compute", name, inputs, result })
-    return result
+    const step = {
+      kind: "compute",
+      name,
+      parts: parts.map((inputs) => ({ inputs, result: this.boundVector() }))
+    } as const
+    this.steps.push(step)
+    return step.parts.map(({ result }) => result)
   }
 
   store(memory: Operand, value: Value, width: Width, by?: Value) {
     this.storeStep(memory, value, width, by)
   }
-  private storeStep(memory: Operand, value: Value | Vector, width: Width | 128, by?: Value) {
+  private storeStep(memory: Operand, value: Value | Vector, width: Bits, by?: Value, upper?: Vector) {
     const address = this.linear(memory, by)
     const loads = this.steps.filter((step) => step.kind === "load" && step.memory === memory) as ReadonlyArray<Load>
     for (const load of loads) {
@@ -270,7 +298,8 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
     }
     const host = loads.find((load) => load.address === address && load.width === width)?.host
     if (host === undefined) this.guard(memory as Memory, width / 8, true, by)
-    this.stores.push({ kind: "store", memory: memory as Memory, address, width, value, host })
+    const step = { kind: "store", memory: memory as Memory, address, width, value, host } as const
+    this.stores.push(upper === undefined ? step : { ...step, upper })
   }
 
   set(word: StateWord, value: Value) {

@@ -9,7 +9,9 @@
  *     CA (of 0F 01 CA)    after an opcode that has ModR/M: that byte, whole
  *     +rb +rw +rd         the opcode's low three bits are an operand
  *     ib iw id io         an immediate of 1, 2, 4, 8 bytes, in the order of the operands; cb cw cd  a branch displacement, or a far pointer (cd cp)
- *     VEX.LZ.66.0F38.W0   a VEX prefix with L = 0, the prefix that it stands for (or none), the map, and W: an operand size of 32, or 64
+ *     VEX.LZ.66.0F38.W0   a VEX prefix with L = 0 (128 as well; 256: L = 1; LIG: any), the prefix that it stands for (or none), the map, and W
+ *                         (WIG: any); of general registers, W is an operand size of 32, or 64
+ *     /is4                a constant of 1 byte, whose upper half is an operand
  */
 import type { Encoding, Form, OperandName, Undefined } from "./Form.ts"
 import type { Meaning } from "./Meaning.ts"
@@ -39,7 +41,7 @@ export const inst = (
   remarks: Remarks = {}
 ): Form => {
   const encoding = encodingOf(opcode)
-  const sizes = remarks.f64 ? allSizes : (remarks.sizes ?? sizesOf(encoding, operands))
+  const sizes = remarks.f64 || opcode.includes(".WIG ") ? allSizes : (remarks.sizes ?? sizesOf(encoding, operands))
   return {
     opcode,
     name,
@@ -47,7 +49,7 @@ export const inst = (
     meaning,
     long: remarks.long ?? remarks.addressWidth !== 16,
     legacy: remarks.legacy ?? !isOnlyLong(encoding, operands, remarks),
-    real: remarks.real ?? !encoding.vex,
+    real: remarks.real ?? encoding.vex === false,
     lock: remarks.lock ?? false,
     privileged: remarks.privileged ?? false,
     addressWidth: remarks.addressWidth,
@@ -139,12 +141,23 @@ const operandOfSize = (operand: SizedOperandName, size: 16 | 32 | 64): OperandNa
 }
 
 /** General registers, and addresses, of 64 bits are in 64-bit mode alone; what is only memory (m64) may be a vector's or the FPU's. */
-const isOnlyLong = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>, { addressWidth }: Remarks): boolean =>
-  rexW || addressWidth === 64 || operands.some((operand) => operand !== "m64" && /^[^x].*64/.test(operand))
+const isOnlyLong = (
+  { rexW, vex }: Encoding,
+  operands: ReadonlyArray<OperandName>,
+  { addressWidth }: Remarks
+): boolean =>
+  (rexW && (vex === false || hasGeneralRegister(operands))) ||
+  addressWidth === 64 ||
+  operands.some((operand) => /^(?:r|rm|R|moffs|imm)64|^m16.64|^m64@r/.test(operand))
+
+/** An operand is a general register, or may be. */
+export const hasGeneralRegister = (operands: ReadonlyArray<OperandName>): boolean =>
+  operands.some((operand) => /^rm?\d/.test(operand))
 
 /** The operand sizes that a line is for: what its first general operand says. One of 64 bits without REX.W has that size by default. */
-const sizesOf = ({ rexW }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {
+const sizesOf = ({ rexW, vex }: Encoding, operands: ReadonlyArray<OperandName>): Form["sizes"] => {
   if (rexW) return [64]
+  if (vex !== false) return [32]
   const size = operands.map(generalSize).find((width) => width !== undefined)
   return size === undefined ? allSizes : size === 64 ? [32, 64] : [size]
 }
@@ -162,11 +175,11 @@ const encodingOf = (column: string): Encoding => {
   const vex = column.startsWith("VEX")
   const parts = column.match(vex ? vexPattern : columnPattern)?.groups
   if (parts === undefined) throw new Error(`"${column}" is not in the manual's notation`)
-  const { prefix = vex ? "NP" : "any", rexW, map = "", opcode, plusRegister, modrm } = parts
+  const { prefix = vex ? "NP" : "any", rexW, map = "", opcode, plusRegister, modrm, length } = parts
   return {
     prefix: prefix as Encoding["prefix"],
     rexW: rexW === "REX.W" || rexW === "1",
-    vex,
+    vex: length === undefined ? false : { L: length === "LIG" ? "ignored" : length === "256" ? 1 : 0 },
     map: maps[map.replace(" ", "")]!,
     opcode: Number.parseInt(opcode!, 16),
     plusRegister: plusRegister !== undefined,
@@ -177,7 +190,7 @@ const encodingOf = (column: string): Encoding => {
 const columnPattern =
   /^(?:(?<prefix>NP|66|F2|F3) )?(?:(?<rexW>REX\.W) (?:\+ )?)?(?:(?<map>0F(?: 38| 3A)?) )?(?<opcode>[0-9A-F]{2})(?<plusRegister>\+r[bwdo])?(?: (?<modrm>\/[r0-7]|[0-9A-F]{2}))?(?: [ic][bwdop])*$/
 const vexPattern =
-  /^VEX\.LZ\.(?:(?<prefix>66|F2|F3)\.)?(?<map>0F(?:38|3A)?)\.W(?<rexW>[01]) (?<opcode>[0-9A-F]{2}) (?<modrm>\/[r0-7])(?: ib)?$/
+  /^VEX\.(?<length>LZ|LIG|128|256)\.(?:(?<prefix>66|F2|F3)\.)?(?<map>0F(?:38|3A)?)\.W(?<rexW>[01]|IG) (?<opcode>[0-9A-F]{2})(?: (?<modrm>\/[r0-7]))?(?: ib| \/is4)?$/
 
 const modrmOf = (text: string | undefined): Encoding["modrm"] => {
   if (text === undefined) return "none"

@@ -7,6 +7,7 @@
 import { addressWidthOf, type Cursor } from "./Cursor.ts"
 import type { Form, OperandName } from "./Form.ts"
 import type { Mode } from "./Meaning.ts"
+import { hasGeneralRegister } from "./notation.ts"
 import { operandReader, type ReadOperand } from "./operands.ts"
 
 /** A form, ready to be read from bytes. */
@@ -49,9 +50,16 @@ export const lineOf = (opcode: Opcode, slot: number, { rex, modrm }: Cursor): Li
 /** Whether mod is 3, and reg and rm without REX. */
 const selectorOfModrm = (modrm: number): number => (modrm >= 0xc0 ? 64 : 0) | (modrm & 63)
 
-/** The number of an opcode's map: one-byte, 0F, 0F 38, 0F 3A, and the same with VEX. */
-export const mapNumber = (map: number, vex: boolean): number => (vex ? 4 : 0) + map
-const mapCount = 8
+/** The number of an opcode's map: one-byte, 0F, 0F 38, 0F 3A; and those that a VEX prefix with L = 0, and one with L = 1, can name. */
+export const mapNumber = (map: number, L?: 0 | 1): number => (L === undefined ? map : 4 + vexMaps * L + map)
+const vexMaps = 32
+const mapCount = 4 + 2 * vexMaps
+
+/** The maps that a form is in. */
+const mapsOf = ({ map, vex }: Form["encoding"]): ReadonlyArray<number> => {
+  if (vex === false) return [mapNumber(map)]
+  return vex.L === "ignored" ? [mapNumber(map, 0), mapNumber(map, 1)] : [mapNumber(map, vex.L)]
+}
 
 /** The opcodes of a set of forms, by map and number. Each is laid out when it is first asked for. */
 export class OpcodeMap {
@@ -64,9 +72,9 @@ export class OpcodeMap {
     this.bits = bits
     for (const form of forms) {
       const { opcode, plusRegister } = form.encoding
-      const map = mapNumber(form.encoding.map, form.encoding.vex)
-      for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++)
-        (this.forms[map]![i] ?? this.none(map, i)).push(form)
+      for (const map of mapsOf(form.encoding))
+        for (let i = opcode; i < opcode + (plusRegister ? 8 : 1); i++)
+          (this.forms[map]![i] ?? this.none(map, i)).push(form)
     }
   }
   private none(map: number, opcode: number): Array<Form> {
@@ -120,18 +128,18 @@ const selectorFor = (forms: ReadonlyArray<Form>): Opcode["selector"] => {
 }
 
 /** ModRM.rm is a register, though another line may have memory there. */
-const isNoMemory = (operand: OperandName): boolean => operand.startsWith("X")
+const isNoMemory = (operand: OperandName): boolean => /^[XYP]/.test(operand)
 
 const lineFor = (form: Form): Line => {
   const { operands, encoding } = form
   const digit = typeof encoding.modrm === "object" && "digit" in encoding.modrm
-  const isMemory = operands.some((operand) => /^m(?!offs)[^@]*$/.test(operand))
+  const isMemory = operands.some((operand) => /^v?m(?!offs)[^@]*$/.test(operand))
   const isRegister = digit && operands.some((operand) => /^(?:r\d+|st#)$/.test(operand))
   return {
     form,
     operands: operands.map((operand) => operandReader(form, operand)),
     rm: isMemory ? "memory" : isRegister || operands.some(isNoMemory) ? "register" : "any",
-    vvvv: operands.some((operand) => /^r\d+b$/.test(operand))
+    vvvv: operands.some((operand) => /^(?:r\d+b|[xy]v)$/.test(operand))
   }
 }
 
@@ -140,7 +148,7 @@ const worth = { opcode: 1, rexW: 2, digit: 4, wholeByte: 8, ownPrefix: 16 } as c
 
 /** `has16`: the opcode has a line of 16 bits, so that 66 says the operand size, and so does the size of code. */
 const matchesSlot = (
-  { encoding, sizes, addressWidth }: Form,
+  { encoding, sizes, addressWidth, operands }: Form,
   slot: number,
   has16: boolean,
   bits: Mode["bits"]
@@ -150,7 +158,9 @@ const matchesSlot = (
   if (addressWidth !== undefined && addressWidth !== addressWidthOf(bits, address67)) return 0
   const is66 = encoding.prefix === "66"
   const isSmall = size66 !== (bits === 16 && has16)
-  if (!sizes.includes(rexW ? 64 : isSmall && !is66 ? 16 : 32)) return 0
+  // "VEX.W is ignored outside of 64-bit mode" where it is an operand size.
+  const ignoresW = encoding.vex !== false && bits !== 64 && hasGeneralRegister(operands)
+  if (!sizes.includes(rexW && !ignoresW ? 64 : isSmall && !is66 && encoding.vex === false ? 16 : 32)) return 0
   const special = worth.opcode + (encoding.rexW ? worth.rexW : 0)
   switch (encoding.prefix) {
     case "any":

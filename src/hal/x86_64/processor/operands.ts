@@ -14,6 +14,7 @@ import {
 } from "./Instruction.ts"
 import type { Width } from "./Meaning.ts"
 import { at, type RegisterName, segment, segments, vectorBytes } from "./State.ts"
+import { x87 } from "./x87.ts"
 
 export type ReadOperand = (cursor: Cursor) => Decoded
 
@@ -38,9 +39,10 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^rm(\d+)$/,         (form, width) => registerOrMemory(width, width, form.popped)],
   [/^r(\d+)m(\d+)$/,    (form, width, other) => registerOrMemory(width, other, form.popped)],
   [/^m(8|16|32|64)$/,   (_form, width) => (cursor) => memory(cursor, width)],
-  [/^m(?:80|128|16[&:].*|32&32)?$/,  () => (cursor) => memory(cursor, 64)],
+  [/^m(?:80|128|256|16[&:].*|32&32)?$/,  () => (cursor) => memory(cursor, 64)],
   [/^m(\d+)@rsi$/,      (_form, width) => at67("rsi", width, segments.ds, true)],
   [/^m(\d+)@rdi$/,      (_form, width) => at67("rdi", width, segments.es, false)],
+  [/^m(\d+)@ds:rdi$/,   (_form, width) => at67("rdi", width, segments.ds, true)],
   [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],
   [/^moffs(\d+)$/,      (_form, width) => (cursor) => offset(cursor, width)],
   [/^imm8$/,            () => (cursor) => immediate(8, cursor.byte(), 0)],
@@ -59,9 +61,15 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^st#$/,             () => (cursor) => immediate(8, cursor.modrm & 7, 0)],
   [/^cr#$/,             () => (cursor) => oneOf(controlRegisters, cursor)],
   [/^dr#$/,             () => (cursor) => oneOf(debugRegisters, cursor)],
-  [/^x$/,               () => (cursor) => vector(cursor.reg)],
-  [/^X$/,               () => (cursor) => vector(cursor.rm)],
-  [/^x(16|32|64|128)$/, (_form, width) => (cursor) => (cursor.mod === 3 ? vector(cursor.rm) : memory(cursor, memoryWidth(width)))],
+  [/^[xy]$/,            () => (cursor) => vector(cursor.reg)],
+  [/^[XY]$/,            () => (cursor) => vector(cursor.rm)],
+  [/^[xy]v$/,           () => (cursor) => vector(cursor.vvvv)],
+  [/^[xy]4$/,           () => (cursor) => vector((cursor.byte() >> 4) & (cursor.bits === 64 ? 15 : 7))],
+  [/^[xy](8|16|32|64|128|256)$/, (_form, width) => (cursor) => (cursor.mod === 3 ? vector(cursor.rm) : memory(cursor, memoryWidth(width)))],
+  [/^vm(\d+)[xy]$/,     (_form, width) => (cursor) => indexedByVector(cursor, width)],
+  [/^p$/,               () => (cursor) => mmx(cursor.reg & 7)],
+  [/^P$/,               () => (cursor) => mmx(cursor.rm & 7)],
+  [/^p(32|64)$/,        (_form, width) => (cursor) => (cursor.mod === 3 ? mmx(cursor.rm & 7) : memory(cursor, width))],
   [/^[RX]\d+#$/,          () => (cursor) => immediate(8, cursor.rm, 0)]
 ]
 
@@ -99,7 +107,15 @@ const vector = (number: number): Register => ({
   offset: at.vectors + vectorBytes * number,
   implied: false
 })
-const memoryWidth = (width: number): Width => (width === 128 ? 64 : (width as Width))
+const memoryWidth = (width: number): Width => (width >= 128 ? 64 : (width as Width))
+
+/** MM0 to MM7 are the significands of the FPU's registers. */
+const mmx = (number: number): Register => ({
+  kind: "reg",
+  width: 64,
+  offset: x87.registers + x87.registerBytes * number,
+  implied: false
+})
 
 /** Without REX, byte registers 4 to 7 are AH, CH, DH, BH. */
 const register = (cursor: Cursor, number: number, width: Width): Register => {
@@ -159,8 +175,21 @@ const framePointer = registerOffset(5)
 
 /** The operand of ModR/M, SIB and displacement, where ModRM.mod is not 3. SDM vol. 2A, "32-Bit Addressing Forms with the ModR/M Byte". */
 const memory = (cursor: Cursor, width: Width): Memory => {
+  if (cursor.addressWidth === 16) return memory16(cursor, width)
+  return memoryWithSib(cursor, width, (number) => (number === 4 ? at.zero : registerOffset(number)))
+}
+
+/** VSIB. SDM vol. 2A, "VSIB Memory Addressing": #UD without SIB, with addresses of 16 bits, and if two of index, destination and mask are the same. */
+const indexedByVector = (cursor: Cursor, width: Width): Memory => {
+  const operand = memoryWithSib(cursor, width, (number) => vector(number).offset)
+  const registers = [cursor.reg, cursor.vvvv].map((number) => vector(number).offset)
+  cursor.refused ||=
+    operand.index === at.zero || cursor.addressWidth === 16 || new Set([...registers, operand.index]).size < 3
+  return operand
+}
+
+const memoryWithSib = (cursor: Cursor, width: Width, indexOf: (number: number) => number): Memory => {
   const { mod, addressWidth } = cursor
-  if (addressWidth === 16) return memory16(cursor, width)
   let base: number = at.zero
   let index: number = at.zero
   let scale = 0
@@ -169,10 +198,8 @@ const memory = (cursor: Cursor, width: Width): Memory => {
   if ((cursor.modrm & 7) === 4) {
     const sib = cursor.byte()
     const indexNumber = ((sib >> 3) & 7) | ((cursor.rex & 2) << 2)
-    if (indexNumber !== 4) {
-      index = registerOffset(indexNumber)
-      scale = sib >> 6
-    }
+    index = indexOf(indexNumber)
+    if (index !== at.zero) scale = sib >> 6
     if (mod === 0 && (sib & 7) === 5) displacement = 2
     else base = registerOffset((sib & 7) | ((cursor.rex & 1) << 3))
   } else if (mod === 0 && (cursor.modrm & 7) === 5) {

@@ -21,7 +21,7 @@ import { type Exception, type Machine, type Mode, type Operand, systemNames, typ
 import type { MakeReading, Reading, ReadingParts } from "./Reading.ts"
 import { at, cause, exceptions, modeOf, segment, segments, stateWords } from "./State.ts"
 import { allows, codeLimit, refusal } from "./segmentation.ts"
-import { callVectorFunction, vectorAt, vectorFunctionNames } from "./vectorFunctions.ts"
+import { callVectorFunction, inputAt, resultAt, vectorAt, vectorFunctionNames } from "./vectorFunctions.ts"
 import { word, words } from "./words.ts"
 
 export const makePlain: MakeReading = (parts) => new Plain(parts)
@@ -36,7 +36,7 @@ class Stop extends Error {
 }
 
 /** How much is accessed at once. */
-type Bits = Width | 128
+type Bits = Width | 128 | 256
 
 interface Store {
   readonly address: bigint
@@ -240,11 +240,22 @@ class Plain implements Reading {
         reach(decoded, 16, true)
         pending.stores.push({ address: linear(decoded), value, width: 128, segment: memoryOf(decoded).segment })
       },
+      vectors(memory) {
+        reach(memory, 32, false)
+        const both = plain.load(linear(memory), 256, memoryOf(memory).segment, false)
+        return [BigInt.asUintN(128, both), both >> 128n]
+      },
+      setVectors(memory, lower, upper) {
+        reach(memory, 32, true)
+        const value = (upper << 128n) | lower
+        pending.stores.push({ address: linear(memory), value, width: 256, segment: memoryOf(memory).segment })
+      },
       literal: (constant) => Number(machine.read(constant)),
-      compute(name, ...inputs) {
-        for (const [n, input] of inputs.entries()) plain.set(at.vectorInputs + 16 * n, input, 128)
-        if (!callVectorFunction(view, vectorFunctionNames.indexOf(name))) throw new Stop("fault")
-        return plain.get(at.vectorResult, 128)
+      compute(name, parts) {
+        for (const [part, inputs] of parts.entries())
+          for (const [n, input] of inputs.entries()) plain.set(inputAt(part, n), input, 128)
+        if (!callVectorFunction(view, vectorFunctionNames.indexOf(name), parts.length)) throw new Stop("fault")
+        return parts.map((_, part) => plain.get(resultAt(part), 128))
       },
       get: (name) => plain.get(stateWords[name].offset, stateWords[name].width),
       set(name, value) {
@@ -317,6 +328,7 @@ class Plain implements Reading {
     this.set(offset, BigInt.asUintN(width, value), width === 32 ? 64 : width)
   }
   private get(offset: number, width: Bits): bigint {
+    if (width === 256) return (vectorAt(this.view, offset + 16) << 128n) | vectorAt(this.view, offset)
     if (width === 128) return vectorAt(this.view, offset)
     return this.view.getBigUint64(offset, true) & ((1n << BigInt(width)) - 1n)
   }

@@ -3,6 +3,7 @@ import type { Form, OperandName } from "./Form.ts"
 import { type Decoded, type Instruction, immediateValue, type Memory } from "./Instruction.ts"
 import type { Width } from "./Meaning.ts"
 import { at, registerNames, segment, segments, vectorBytes } from "./State.ts"
+import { x87 } from "./x87.ts"
 
 /** `rip`: where the instruction lies, which branch targets are relative to. */
 export const print = ({ form, operands, lock, length }: Instruction, rip = 0n): string => {
@@ -14,7 +15,7 @@ export const print = ({ form, operands, lock, length }: Instruction, rip = 0n): 
 const printOperand = (form: Form, name: OperandName, operand: Decoded, next: bigint): string => {
   switch (operand.kind) {
     case "reg":
-      return printRegister(operand.offset, operand.width)
+      return printVector(printRegister(operand.offset, operand.width), /^y/i.test(name))
     case "imm":
       if (name.startsWith("ptr")) return `${hex(BigInt(operand.lo >>> 0))}, ${hex(BigInt(operand.hi))}`
       if (name === "st") return name
@@ -22,7 +23,11 @@ const printOperand = (form: Form, name: OperandName, operand: Decoded, next: big
     case "rel":
       return hex(BigInt.asUintN(operand.width, next + BigInt(operand.disp)))
     case "mem":
-      return printMemory(sizeNames[sizeOf(name)], form.popped ? unpopped(operand) : operand)
+      return printMemory(
+        sizeNames[name.startsWith("vm") ? elementOf(form) : sizeOf(name)],
+        form.popped ? unpopped(operand) : operand,
+        name
+      )
   }
 }
 
@@ -33,6 +38,7 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`
 const segmentNames = Object.keys(segments)
 
 const printRegister = (offset: number, width: Width): string => {
+  if (offset >= x87.registers) return `mm${(offset - x87.registers) / x87.registerBytes}`
   if (offset >= at.vectors) return `xmm${(offset - at.vectors) / vectorBytes}`
   if (offset >= at.segment) return segmentNames[(offset - at.segment) / segment.bytes]!
   const whole = registerNames[(offset - at.general) >> 3]!
@@ -42,6 +48,9 @@ const printRegister = (offset: number, width: Width): string => {
   if (width === 8) return letters.endsWith("x") ? `${letters[0]}l` : `${letters}l`
   return { 16: "", 32: "e", 64: "r" }[width] + letters
 }
+
+/** The whole register, of which XMM is the lower half. */
+const printVector = (name: string, isWhole: boolean): string => (isWhole ? name.replace(/^xmm/, "ymm") : name)
 
 /** A register that is named by its number: cr# and dr# of a kind of their own. */
 const printNumbered = (name: OperandName, number: number): string => {
@@ -54,32 +63,35 @@ const printNumbered = (name: OperandName, number: number): string => {
 
 // biome-ignore format: a table
 const sizeNames = {
-  "": "", 8: "byte ptr ", 16: "word ptr ", 32: "dword ptr ", 64: "qword ptr ", 80: "tbyte ptr ", 128: "xmmword ptr ",
+  "": "", 8: "byte ptr ", 16: "word ptr ", 32: "dword ptr ", 64: "qword ptr ", 80: "tbyte ptr ", 128: "xmmword ptr ", 256: "ymmword ptr ",
   "16&16": "dword ptr ", "16&32": "fword ptr ", "32&32": "qword ptr ",
   "16:16": "dword ptr ", "16:32": "fword ptr ", "16:64": "tbyte ptr ", "16&64": "tbyte ptr "
 } as const
 
 /** What the operand's name says of its size. */
 const sizeOf = (name: OperandName): keyof typeof sizeNames =>
-  (/^(?:r\d+m|rm|moffs|m|x)(\d*(?:[:&]\d+)?)/.exec(name)?.[1] ?? "") as keyof typeof sizeNames
+  (/^(?:r\d+m|rm|moffs|v?m|[xyp])(\d*(?:[:&]\d+)?)/.exec(name)?.[1] ?? "") as keyof typeof sizeNames
 
-const printMemory = (size: string, memory: Memory): string => {
+/** What a gather loads for each index. */
+const elementOf = ({ encoding }: Form): 32 | 64 => (encoding.rexW ? 64 : 32)
+
+const printMemory = (size: string, memory: Memory, name: OperandName): string => {
   const { segment, addressWidth, base, index, scale, disp, dispHigh, ripRelative } = memory
-  const register = (offset: number) => printRegister(offset, addressWidth as Width)
+  const register = (offset: number) => printVector(printRegister(offset, addressWidth as Width), /^vm.*y$/.test(name))
   const parts = [
     ...(ripRelative ? [addressWidth === 64 ? "rip" : "eip"] : []),
     ...(base === at.zero ? [] : [register(base)]),
     ...(index === at.zero ? [] : [addressWidth === 16 ? register(index) : `${register(index)}*${1 << scale}`])
   ]
   const offset = (BigInt(dispHigh) << 32n) | BigInt(disp >>> 0)
-  return `${size}${segment === usualSegment(memory) ? "" : `${segmentNames[segment]}:`}[${sum(parts, offset, addressWidth)}]`
+  return `${size}${segment === usualSegment(memory, name) ? "" : `${segmentNames[segment]}:`}[${sum(parts, offset, addressWidth)}]`
 }
 
 /** What no prefix has said. */
-const usualSegment = ({ base, implied }: Memory): number => {
+const usualSegment = ({ base, implied }: Memory, name: OperandName): number => {
   const [rsp, rbp, rdi] = [4, 5, 7].map((number) => at.general + 8 * number)
   if (base === rsp || base === rbp) return segments.ss
-  return implied && base === rdi ? segments.es : segments.ds
+  return implied && base === rdi && !name.includes("@ds:") ? segments.es : segments.ds
 }
 
 const sum = (parts: ReadonlyArray<string>, offset: bigint, addressWidth: number): string => {

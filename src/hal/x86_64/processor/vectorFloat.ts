@@ -1,6 +1,6 @@
 /** Functions of vectors of floating-point numbers. */
 import * as float from "./float.ts"
-import { double, type Environment, type Format, type Operation, rounding, single } from "./float.ts"
+import { double, type Environment, type Format, half, type Operation, rounding, single } from "./float.ts"
 import { lanesIn, vectorOf } from "./lanes.ts"
 
 export type FloatFunction = (environment: Environment, a: bigint, b: bigint, c: bigint) => bigint
@@ -65,23 +65,20 @@ const alternating =
     )
   }
 
-/**
- * DPPS, DPPD: of products chosen by the upper half of the constant, the sum goes where its lower half says. "Unmasked exceptions are reported" at
- * each step: the next one is not taken then.
- */
+/** DPPS, DPPD: of products chosen by the upper half of the constant, the sum goes where its lower half says. */
 const dot =
   (format: Format): FloatFunction =>
   (environment, a, b, constant) => {
     const width = Number(format.bits)
     const others = lanesIn(b, width)
     const has = (bit: number) => ((constant >> BigInt(bit)) & 1n) === 1n
-    let terms = step(environment, (own) =>
+    let terms = step(environment, 0, (own) =>
       lanesIn(a, width).map((lane, n) => (has(4 + n) ? float.mul(own, format, lane, others[n]!) : 0n))
     )
     const places = terms.map((_, n) => n)
-    while (terms.length > 1 && (environment.flags & environment.unmasked) === 0) {
+    for (let number = 1; terms.length > 1; number++) {
       const pairs = terms.filter((_, n) => n % 2 === 0).map((term, n) => [term, terms[2 * n + 1]!] as const)
-      terms = step(environment, (own) => pairs.map(([one, other]) => float.add(own, format, one, other)))
+      terms = step(environment, number, (own) => pairs.map(([one, other]) => float.add(own, format, one, other)))
     }
     return vectorOf(
       places.map((n) => (has(n) ? terms[0]! : 0n)),
@@ -89,13 +86,67 @@ const dot =
     )
   }
 
-/** What several operations find at once, beside what was found before. */
-const step = <A>(environment: Environment, operations: (own: Environment) => A): A => {
+/** What several operations find at once. */
+const step = <A>(environment: Environment, number: number, operations: (own: Environment) => A): A => {
   const own = { ...environment, flags: 0 }
   const results = operations(own)
-  environment.flags |= float.foundIn(own)
-  environment.isSettled = true
+  environment.steps ??= []
+  environment.steps[number] = (environment.steps[number] ?? 0) | own.flags
   return results
+}
+
+const plus = { product: 1, addend: 1 } as const
+const minus = { product: 1, addend: -1 } as const
+
+/** By the names of FMA's instructions: the signs in even and in odd lanes. */
+// biome-ignore format: an operation, a line
+const fusions: Readonly<Record<Fusion, readonly [even: float.Signs, odd: float.Signs]>> = {
+  fmadd:    [plus, plus],
+  fmsub:    [minus, minus],
+  fnmadd:   [{ product: -1, addend: 1 }, { product: -1, addend: 1 }],
+  fnmsub:   [{ product: -1, addend: -1 }, { product: -1, addend: -1 }],
+  fmaddsub: [minus, plus],
+  fmsubadd: [plus, minus]
+}
+type Fusion = "fmadd" | "fmsub" | "fnmadd" | "fnmsub" | "fmaddsub" | "fmsubadd"
+
+const fusedLanes =
+  (format: Format, signs: readonly [float.Signs, float.Signs], count: number): FloatFunction =>
+  (environment, a, b, c) => {
+    const width = Number(format.bits)
+    const [factors, others, addends] = [a, b, c].map((input) => lanesIn(input, width)) as [bigint[], bigint[], bigint[]]
+    const results = factors
+      .slice(0, count)
+      .map((lane, n) => float.fused(environment, format, signs[n & 1]!, lane, others[n]!, addends[n]!))
+    return vectorOf(results, width)
+  }
+
+const fusedShapes = [
+  ["f32x4", single, 4],
+  ["f64x2", double, 2],
+  ["f32", single, 1],
+  ["f64", double, 1]
+] as const
+const fused = Object.fromEntries(
+  fusedShapes.flatMap(([shape, format, count]) =>
+    Object.entries(fusions).map(([name, signs]) => [`${shape}.${name}`, fusedLanes(format, signs, count)])
+  )
+) as Record<`${Shape}.${Fusion}`, FloatFunction>
+
+/** "MXCSR.DAZ is ignored", and denormal numbers of 16 bits are not noted. */
+const fromHalf = (environment: Environment, lane: bigint): bigint => {
+  const own = { ...environment, denormalsAreZeros: false, flags: 0 }
+  const result = float.converted(own, half, single, lane)
+  environment.flags |= own.flags & float.flag.invalid
+  return result
+}
+/** "MXCSR.FZ is ignored." Bits 1:0 of the constant are the rounding, unless bit 2 takes MXCSR's. */
+const toHalf = (environment: Environment, lane: bigint, how: bigint): bigint => {
+  const mode = how & 4n ? environment.rounding : (Number(how & 3n) as float.Rounding)
+  const own = { ...environment, flushesToZero: false, rounding: mode, flags: 0 }
+  const result = float.converted(own, single, half, lane)
+  environment.flags |= own.flags
+  return result
 }
 
 const integral =
@@ -142,6 +193,9 @@ const lowestLane =
 // biome-ignore format: a function, a line
 export const floatFunctions = {
   ...all,
+  ...fused,
+  "f32x4.from_f16x4": eachLane(16, 4, 32, fromHalf),
+  "f16x4.from_f32x4": (environment, a, b, how) => eachLane(32, 4, 16, (own, lane) => toHalf(own, lane, how))(environment, a, b, how),
   "f32x4.addsub": alternating(single),
   "f64x2.addsub": alternating(double),
   "f32x4.dot":    dot(single),

@@ -22,8 +22,12 @@ const [maskShift, roundingShift] = [7, 13]
 const allFlags = 0x3f
 const OSXMMEXCPT = 1 << 10
 
-/** Calls the function with this number. False: it raises the exception in the state block. */
-export const callVectorFunction = (view: DataView, number: number): boolean => {
+/** Where input `n` of a part is in the state block, and what the function gives of it. */
+export const inputAt = (part: number, n: number): number => at.vectorInputs + vectorBytes * (3 * part + n)
+export const resultAt = (part: number): number => at.vectorResult + vectorBytes * part
+
+/** Calls the function with this number for each part. False: it raises the exception in the state block. */
+export const callVectorFunction = (view: DataView, number: number, parts: number): boolean => {
   const mxcsr = view.getInt32(at.mxcsr, true)
   const unmasked = ~(mxcsr >> maskShift) & allFlags
   const environment: Environment = {
@@ -33,10 +37,12 @@ export const callVectorFunction = (view: DataView, number: number): boolean => {
     unmasked,
     flags: 0
   }
-  const input = (n: number) => vectorAt(view, at.vectorInputs + vectorBytes * n)
-  setVectorAt(view, at.vectorResult, byNumber[number]!(environment, input(0), input(1), input(2)))
-  if (environment.flags === 0) return true
+  for (let part = 0; part < parts; part++) {
+    const input = (n: number) => vectorAt(view, inputAt(part, n))
+    setVectorAt(view, resultAt(part), byNumber[number]!(environment, input(0), input(1), input(2)))
+  }
   const found = foundIn(environment)
+  if (found === 0) return true
   view.setInt32(at.mxcsr, mxcsr | found, true)
   if ((found & unmasked) === 0) return true
   const exception = view.getInt32(at.cr4, true) & OSXMMEXCPT ? "#XM" : "#UD"

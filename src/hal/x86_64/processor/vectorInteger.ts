@@ -3,8 +3,8 @@ import { lanesIn, vectorOf } from "./lanes.ts"
 import type { FloatFunction } from "./vectorFloat.ts"
 
 /** PHMINPOSUW: the least of eight, and the first place where it is. */
-const least: FloatFunction = (_environment, a) => {
-  const lanes = lanesIn(a, 16).map(Number)
+const least: FloatFunction = (_environment, _, b) => {
+  const lanes = lanesIn(b, 16).map(Number)
   const smallest = Math.min(...lanes)
   return BigInt(smallest | (lanes.indexOf(smallest) << 16))
 }

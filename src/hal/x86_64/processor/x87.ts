@@ -9,6 +9,7 @@ import { at } from "./State.ts"
 export const x87 = {
   /** R0 to R7, 16 bytes each: significand, then sign and exponent (u16). MM0 to MM7 are their significands. */
   registers:   at.x87,
+  registerBytes: 16,
   control:     at.x87 + 0x80, // u16
   /** With TOP, ES and B as they are to be seen. */
   status:      at.x87 + 0x82, // u16

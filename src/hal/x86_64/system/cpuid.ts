@@ -41,6 +41,7 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "edx", bit: 13, name: "PGE" },
   { leaf: 1,           register: "edx", bit: 15, name: "CMOV",         instructions: ["cmove"] },
   { leaf: 1,           register: "edx", bit: 16, name: "PAT" },
+  { leaf: 1,           register: "edx", bit: 23, name: "MMX",          instructions: ["emms", "movq", "packsswb", "pmaddwd"] },
   { leaf: 1,           register: "edx", bit: 24, name: "FXSR",         instructions: ["fxsave", "fxrstor"] },
   { leaf: 1,           register: "edx", bit: 25, name: "SSE",          instructions: ["addps", "ldmxcsr"] },
   { leaf: 1,           register: "edx", bit: 26, name: "SSE2",         instructions: ["addpd", "paddq"] },

@@ -15,6 +15,7 @@ import * as descriptors from "./descriptors.ts"
 import * as far from "./far.ts"
 import { fxrstor, fxsave } from "./fxsave.ts"
 import * as legacyFar from "./legacyFar.ts"
+import { gather, maskedLoad, maskedStore } from "./masked.ts"
 import { msrAt, readMsr, readOwnTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
 import { activity, CR4, RFLAGS, shadowOf, system, vector } from "./registers.ts"
@@ -232,7 +233,10 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   x87,
   fxsave: (core) => fxsave(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
   fxrstor: (core) => fxrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
-  ...vmxInstructions
+  ...vmxInstructions,
+  maskedLoad,
+  maskedStore,
+  gather
 }
 
 /** By the number that is in `at.detail`. */

@@ -1,5 +1,5 @@
 /** Memory without page tables: a few pages at addresses of user programs, for one reading. Nothing is cached, so every access comes here. */
-import { type Access, fault, inStack } from "../../../../src/hal/x86_64/memory/Access.ts"
+import { type Access, bytesOf, fault, inStack } from "../../../../src/hal/x86_64/memory/Access.ts"
 import { contextBytes, layout, makeMemory, tableBytes } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { at, exceptions } from "../../../../src/hal/x86_64/processor/State.ts"
 
@@ -62,7 +62,7 @@ export class Flat implements Access {
   private places(lo: number, hi: number, width: number, kind: Kind): ReadonlyArray<number> | undefined {
     const address = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
     const places: Array<number> = []
-    for (let i = 0; i < (width & 0xff) / 8; i++) {
+    for (let i = 0; i < bytesOf(width); i++) {
       const byte = BigInt.asUintN(64, address + BigInt(i))
       if (BigInt.asUintN(64, BigInt.asIntN(48, byte)) !== byte) {
         this.raise(exceptions[width & inStack ? "#SS(0)" : "#GP(0)"].vector, 0, 0n)

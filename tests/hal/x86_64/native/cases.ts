@@ -4,9 +4,9 @@ import { effectsOf } from "../../../../src/hal/x86_64/processor/effects.ts"
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import type { Decoded, Instruction, Memory, Register } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
-import { at, segments } from "../../../../src/hal/x86_64/processor/State.ts"
+import { at, segments, vectorBytes } from "../../../../src/hal/x86_64/processor/State.ts"
 import { encode } from "./encode.ts"
-import { interestingHalf, interestingMxcsr, interestingVector } from "./floats.ts"
+import { interestingHalf, interestingMxcsr, interestingRegister } from "./floats.ts"
 import type { Random } from "./Random.ts"
 import type { VectorState } from "./vectors.ts"
 import { initialX87 } from "./x87.ts"
@@ -50,11 +50,28 @@ export const makeCase = (form: Form, random: Random): Case => {
     instruction,
     code,
     registers,
-    vectors: Array.from({ length: 16 }, () => interestingVector(random)),
+    vectors: withIndices(
+      instruction,
+      Array.from({ length: 16 }, () => interestingRegister(random)),
+      random
+    ),
     mxcsr: interestingMxcsr(random),
     x87: initialX87,
     rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
   }
+}
+
+/** The indices of a gather, mostly near enough to hit what its base points to. */
+const withIndices = ({ form, operands }: Instruction, vectors: Array<bigint>, random: Random): Array<bigint> => {
+  const memory = operands.find(({ kind }) => kind === "mem")
+  if (memory?.kind !== "mem" || memory.index < at.vectors) return vectors
+  const width = form.operands.some((operand) => operand.startsWith("vm32")) ? 32n : 64n
+  let indices = 0n
+  for (let shift = 0n; shift < 256n; shift += width) {
+    const index = random.oneIn(30) ? random.interesting() : BigInt(random.below(0x100) - 0x80)
+    indices |= BigInt.asUintN(Number(width), index) << shift
+  }
+  return vectors.with((memory.index - at.vectors) / vectorBytes, indices)
 }
 
 /** An operating system may make what is locked and lies in two cache lines very slow, or refuse it: "split locks". */
@@ -78,7 +95,8 @@ export const comparableForms = (random: Random): ReadonlyArray<Form> =>
  * Answered by the operating system, used by the harness itself, not on every processor, or not the same on all: MOVSXD of 16 bits, approximations,
  * the bits that MXCSR has.
  */
-const isUnlike = ({ name, operands }: Form): boolean => unlike.has(name) || (name === "movsxd" && operands[0] === "r16")
+const isUnlike = ({ name, operands }: Form): boolean =>
+  unlike.has(name.replace(/^v/, "")) || (name === "movsxd" && operands[0] === "r16")
 const unlike = new Set([
   "ldmxcsr",
   "rcpps",
@@ -145,19 +163,20 @@ export const point = (
   wanted = interestingAddress(random)
 ): void => {
   const { base, index, scale, disp, addressWidth, segment } = memory
-  const value = (offset: number) => (offset === at.zero ? 0n : registers[offset / 8]!)
+  const value = (offset: number) => registers[offset / 8] ?? 0n
   const address = wanted - (segment === segments.gs ? gsBase : 0n) - BigInt(disp)
   if (base === index && base !== at.zero) return
+  if (index >= at.vectors && base === at.zero) return
   if (base !== at.zero) {
     registers[base / 8] = upperOf(addressWidth, random, address - (value(index) << BigInt(scale)))
-  } else if (index !== at.zero) {
+  } else if (index !== at.zero && index < at.vectors) {
     registers[index / 8] = upperOf(addressWidth, random, address >> BigInt(scale))
   }
 }
 
 /** Where an operand lies. */
 export const addressOf = (memory: Memory, length: number, registers: ReadonlyArray<bigint>): bigint => {
-  const value = (offset: number) => (offset === at.zero ? 0n : registers[offset / 8]!)
+  const value = (offset: number) => registers[offset / 8] ?? 0n
   const { base, index, scale, disp, ripRelative, addressWidth, segment } = memory
   const sum = value(base) + (value(index) << BigInt(scale)) + BigInt(disp)
   const offset = BigInt.asUintN(addressWidth, ripRelative ? sum + BigInt(place.start + length) : sum)

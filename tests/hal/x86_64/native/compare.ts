@@ -32,7 +32,7 @@ export const compareNatively = (
 ): Comparison => {
   const random = new Random(seed)
   const data = initialData(random)
-  const cases = casesOf(comparableForms(random), makeCase, random, casesOfEach)
+  const cases = casesOf(comparableForms(random), makeAnyCase, random, casesOfEach)
   const native = runNative(cases, data)
   const read = reader(make, data, native.selectors)
   if (again !== undefined) {
@@ -41,6 +41,10 @@ export const compareNatively = (
   }
   return compare(cases, native, read)
 }
+
+/** MMX registers are the FPU's. */
+const makeAnyCase = (form: Form, random: Random): Case =>
+  form.operands.some((operand) => /^p(?:32|64)?$/i.test(operand)) ? makeX87Case(form, random) : makeCase(form, random)
 
 /** The same for the instructions of the x87 FPU. */
 export const compareX87 = (seed: number, casesOfEach: number, only = (_name: string) => true): Comparison => {

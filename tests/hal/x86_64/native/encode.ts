@@ -23,23 +23,34 @@ export const encode = (form: Form, random: Random, aim: Aim): Uint8Array => {
   throw new Error(`no encoding of ${form.opcode} ${form.name} decodes as that`)
 }
 
-const hasMemory = (form: Form): boolean => form.operands.some((operand) => /^(?:rm|m|r\d+m|x\d)/.test(operand))
+const hasMemory = (form: Form): boolean =>
+  form.operands.some((operand) => /^(?:rm|m|r\d+m|v?m|[xyp]\d{2}|x8)/.test(operand))
 
 const attemptAt = (form: Form, random: Random, aim: Aim): Array<number> =>
   form.encoding.vex ? vexAttemptAt(form, random, aim) : plainAttemptAt(form, random, aim)
 
+/** A register in ModRM.rm, which is no memory. */
+const isNoMemory = (operand: string): boolean => /^[XYP]/.test(operand)
+
 const impliedPrefixes = { NP: 0, "66": 1, F3: 2, F2: 3, any: 0 } as const
 
-/** VEX of three bytes. */
+/** VEX of three bytes, or of two where those can say it. */
 const vexAttemptAt = (form: Form, random: Random, aim: Aim): Array<number> => {
-  const { prefix, map, rexW, opcode } = form.encoding
+  const { prefix, map, rexW, opcode, vex } = form.encoding
+  const isWIgnored = form.opcode.includes(".WIG ")
+  const L = vex !== false && vex.L !== "ignored" ? vex.L : random.below(2)
   const mod = modrmMod(form, random)
-  const usesV = form.operands.some((operand) => /^r\d+b$/.test(operand))
+  const usesV = form.operands.some((operand) => /^(?:r\d+b|[xy]v)$/.test(operand))
   const addressing = random.oneIn(10) ? [0x67] : random.oneIn(8) ? [0x65] : []
   const first = ((random.oneIn(2) ? random.below(8) : 7) << 5) | map
   const vvvv = usesV ? random.below(16) : 15
-  const head = [...addressing, 0xc4, first, (rexW ? 0x80 : 0) | (vvvv << 3) | impliedPrefixes[prefix], opcode]
+  const W = rexW || (isWIgnored && random.oneIn(2))
+  const last = (vvvv << 3) | (L << 2) | impliedPrefixes[prefix]
+  const isShort = map === 1 && !W && random.oneIn(2)
+  const prefixes = isShort ? [0xc5, (random.oneIn(2) ? 0x80 : 0) | last] : [0xc4, first, (W ? 0x80 : 0) | last]
+  const head = [...addressing, ...prefixes, opcode]
   const tail = immediates(form, random)
+  if (form.encoding.modrm === "none") return [...head, ...tail]
   return [...head, ...modrm(form, random, aim, mod, head.length, tail.length), ...tail]
 }
 
@@ -77,10 +88,8 @@ const opcodeMaps: Readonly<Record<number, ReadonlyArray<number>>> = {
 }
 
 const modrmMod = (form: Form, random: Random): number => {
-  const memoryOnly = form.operands.some((operand) => /^m/.test(operand))
-  const registerOnly =
-    form.operands.some((operand) => operand.startsWith("X")) ||
-    (typeof form.encoding.modrm === "object" && !hasMemory(form))
+  const memoryOnly = form.operands.some((operand) => /^v?m[^@]*$/.test(operand))
+  const registerOnly = form.operands.some(isNoMemory) || (typeof form.encoding.modrm === "object" && !hasMemory(form))
   return registerOnly ? 3 : memoryOnly ? random.below(3) : random.oneIn(2) ? 3 : random.below(3)
 }
 
@@ -89,7 +98,7 @@ const modrm = (form: Form, random: Random, aim: Aim, mod: number, before: number
   const wanted = form.encoding.modrm
   if (typeof wanted === "object" && "byte" in wanted) return [wanted.byte]
   const reg = typeof wanted === "object" ? wanted.digit : random.below(8)
-  const rm = random.below(8)
+  const rm = form.operands.some((operand) => operand.startsWith("vm")) ? 4 : random.below(8)
   const first = (mod << 6) | (reg << 3) | rm
   if (mod === 3) return [first]
   const sib = rm === 4 ? [random.below(256)] : []
@@ -107,7 +116,7 @@ const modrm = (form: Form, random: Random, aim: Aim, mod: number, before: number
 export const little = (value: number, bytes: number): Array<number> =>
   Array.from({ length: bytes }, (_, i) => Number((BigInt(value) >> BigInt(8 * i)) & 0xffn))
 
-const sizesOfImmediates: Readonly<Record<string, number>> = { ib: 1, iw: 2, id: 4, io: 8 }
+const sizesOfImmediates: Readonly<Record<string, number>> = { ib: 1, "/is4": 1, iw: 2, id: 4, io: 8 }
 
 const immediates = (form: Form, random: Random): Array<number> => {
   return form.opcode.split(" ").flatMap((token) => {

@@ -48,6 +48,10 @@ const perhapsLetters = (vector: bigint): bigint =>
     ? vector
     : vector & (vector & 2n ? 0x0003_0003_0003_0003_0003_0003_0003_0003n : 0x03030303_03030303_03030303_03030303n)
 
+/** 256 bits. */
+export const interestingRegister = (random: Random): bigint =>
+  (interestingVector(random) << 128n) | interestingVector(random)
+
 export const interestingVector = (random: Random): bigint => {
   switch (random.below(5)) {
     case 0:

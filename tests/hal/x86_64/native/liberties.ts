@@ -53,9 +53,22 @@ export const liberties: ReadonlyArray<Liberty> = [
     covers: (test, native, ours) => test.instruction.form.name === "call" && both(native, ours)
   },
   {
+    reason: "an MMX instruction that ends in an exception has made the transition from x87 state, or not",
+    of: /^(?:fsw|ftw|st\d)$/,
+    covers: ({ instruction }, native, ours) =>
+      both(native, ours) && instruction.form.operands.some((operand) => /^p(?:32|64)?$/i.test(operand))
+  },
+  {
+    reason: "of several products that are no numbers, DPPS and DPPD give one or another",
+    of: /^ymm\d+$/,
+    covers: (test, _native, _ours, { one, other }) =>
+      named(/^v?dpp[sd]$/)(test) &&
+      (areNumbersAlike(one as bigint, other as bigint, 32n) || areNumbersAlike(one as bigint, other as bigint, 64n))
+  },
+  {
     reason: "MASKMOVDQU names the first byte of a part that cannot be accessed, or the first that it would write",
     of: /^(?:address|error code)$/,
-    covers: (test, native, ours) => named(/^maskmov/)(test) && both(native, ours)
+    covers: (test, native, ours) => named(/^v?maskmov/)(test) && both(native, ours)
   },
   {
     reason:
@@ -75,6 +88,15 @@ export const liberties: ReadonlyArray<Liberty> = [
       named(/^f(?:2xm1|yl2x|yl2xp1|ptan|patan|sin|cos|sincos)$/)(test) && ((one as number) ^ (other as number)) === UE
   }
 ]
+
+/** Lanes of so many bits are the same, or neither is a number. */
+const areNumbersAlike = (one: bigint, other: bigint, width: 32n | 64n): boolean =>
+  Array.from({ length: Number(256n / width) }, (_, n) => width * BigInt(n)).every((shift) => {
+    const [a, b] = [one, other].map((vector) => BigInt.asUintN(Number(width), vector >> shift)) as [bigint, bigint]
+    const infinity = width === 32n ? 0x7f80_0000n : 0x7ff0_0000_0000_0000n
+    const isNan = (lane: bigint) => BigInt.asUintN(Number(width) - 1, lane) > infinity
+    return a === b || (isNan(a) && isNan(b))
+  })
 
 const UE = 0x10
 /** ES: an exception that is not masked. */

@@ -38,6 +38,8 @@ struct test {
   uint64_t rflags;
   uint64_t mxcsr;
   uint8_t vectors[16][16];
+  /* The upper halves of YMM registers. */
+  uint8_t uppers[16][16];
   /* The part of the FXSAVE image that is about the x87 FPU; MXCSR is not in it. */
   uint8_t x87[160];
 };
@@ -45,6 +47,7 @@ struct outcome {
   uint64_t registers[16];
   uint64_t rflags, rip, vector, error, cr2, mxcsr;
   uint8_t vectors[16][16];
+  uint8_t uppers[16][16];
   uint8_t x87[160];
   /* So many runs of changed bytes follow: offset, length (16 bits each), bytes. */
   uint64_t runs;
@@ -55,6 +58,18 @@ static int running;
 static uint16_t selectors[6];
 /* CS and SS of this program: a case may leave others. */
 static greg_t segments;
+
+/* Where the frame of a signal has the upper halves of YMM registers, if the operating system keeps them. SDM vol. 1, "Extended Region of an XSAVE Area". */
+#define XSTATE_BV 512
+#define UPPERS 576
+static uint8_t *uppers(struct _libc_fpstate *fp) {
+  uint8_t *bytes = (uint8_t *)fp;
+  uint32_t magic;
+  uint64_t features;
+  memcpy(&magic, bytes + 464, 4);
+  memcpy(&features, bytes + 472, 8);
+  return magic == 0x46505853 && (features & 4) ? bytes + UPPERS : NULL;
+}
 
 static void read_all(void *into, size_t size) {
   if (fread(into, 1, size, stdin) != size) exit(2);
@@ -72,6 +87,8 @@ static void finish(const ucontext_t *context) {
   outcome.mxcsr = context->uc_mcontext.fpregs->mxcsr;
   memcpy(outcome.x87, context->uc_mcontext.fpregs, sizeof outcome.x87);
   memcpy(outcome.vectors, context->uc_mcontext.fpregs->_xmm, sizeof outcome.vectors);
+  const uint8_t *above = uppers(context->uc_mcontext.fpregs);
+  if (above) memcpy(outcome.uppers, above, sizeof outcome.uppers);
   size_t used = 0;
   static uint8_t runs[WRITABLE * 3];
   for (size_t i = 0; i < WRITABLE; i++) {
@@ -107,8 +124,10 @@ static void next(ucontext_t *context) {
   fp->mxcsr = test.mxcsr;
   fp->mxcr_mask = 0xffff;
   memcpy(fp->_xmm, test.vectors, sizeof test.vectors);
+  uint8_t *above = uppers(fp);
+  if (above) memcpy(above, test.uppers, sizeof test.uppers);
   /* XSTATE_BV: x87 FPU and vector registers are not as they are after reset. */
-  *(uint64_t *)((uint8_t *)fp + 512) |= 3;
+  *(uint64_t *)((uint8_t *)fp + XSTATE_BV) |= above ? 7 : 3;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context) {

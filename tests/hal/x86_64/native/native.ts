@@ -11,7 +11,8 @@ import { imageBytes } from "./x87.ts"
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
 
-const vectorBytes = 16 * 16
+/** XMM0 to XMM15, then the upper halves of YMM0 to YMM15. */
+const vectorBytes = 2 * 16 * 16
 const x87At = 16 + 16 * 8 + 8 + 8 + vectorBytes
 const caseBytes = x87At + imageBytes
 const outcomeX87At = 16 * 8 + 6 * 8 + vectorBytes
@@ -64,7 +65,8 @@ const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
     view.setBigUint64(start + 16 + 128, rflags, true)
     view.setBigUint64(start + 16 + 128 + 8, BigInt(mxcsr), true)
     vectors.forEach((value, i) => {
-      setVectorAt(view, start + 16 + 128 + 16 + 16 * i, value)
+      setVectorAt(view, start + 16 + 128 + 16 + 16 * i, BigInt.asUintN(128, value))
+      setVectorAt(view, start + 16 + 128 + 16 + 256 + 16 * i, value >> 128n)
     })
     bytes.set(x87, start + x87At)
   })
@@ -92,7 +94,10 @@ const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; 
   const registers = Array.from({ length: 16 }, (_, i) => word(i))
   const outcome: Outcome = {
     registers,
-    vectors: Array.from({ length: 16 }, (_, i) => vectorAt(view, start + 22 * 8 + 16 * i)),
+    vectors: Array.from(
+      { length: 16 },
+      (_, i) => (vectorAt(view, start + 22 * 8 + 256 + 16 * i) << 128n) | vectorAt(view, start + 22 * 8 + 16 * i)
+    ),
     mxcsr: Number(mxcsr),
     x87: new Uint8Array(view.buffer, view.byteOffset + start + outcomeX87At, imageBytes),
     rflags: rflags & comparedFlags,

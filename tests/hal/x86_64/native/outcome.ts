@@ -41,7 +41,7 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
     compare(name, one.registers[i], other.registers[i])
   })
   test.vectors.forEach((_, i) => {
-    compare(`xmm${i}`, one.vectors[i], other.vectors[i])
+    compare(`ymm${i}`, one.vectors[i], other.vectors[i])
   })
   compare("mxcsr", one.mxcsr, other.mxcsr)
   const [fpu, otherFpu] = [x87Parts(test, one.x87), x87Parts(test, other.x87)]

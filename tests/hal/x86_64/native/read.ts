@@ -3,10 +3,12 @@
 import { explicit, ruleNumber } from "../../../../src/hal/x86_64/processor/flags.ts"
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { at, cause, modeNumber, segment } from "../../../../src/hal/x86_64/processor/State.ts"
+import { CR0 } from "../../../../src/hal/x86_64/system/registers.ts"
 import { type Case, gsBase, place, userMode } from "./cases.ts"
 import { Flat } from "./Flat.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
-import { setVectorState, vectorState, vectorsAllowed } from "./vectors.ts"
+import { allState, setVectorState, vectorState, vectorsAllowed } from "./vectors.ts"
+import { setX87State, x87State } from "./x87.ts"
 
 const status = 0x8d5n
 /** CR4.FSGSBASE: RDGSBASE is allowed. */
@@ -34,6 +36,8 @@ export const reader = (
   view.setInt32(at.mode, modeNumber(userMode), true)
   view.setBigUint64(at.gsBase, gsBase, true)
   view.setBigUint64(at.cr4, FSGSBASE | vectorsAllowed, true)
+  view.setBigUint64(at.cr0, BigInt(CR0.PE | CR0.MP | CR0.ET | CR0.NE | CR0.WP), true)
+  view.setBigUint64(at.xcr0, allState, true)
   selectors.forEach((selector, i) => {
     view.setUint16(at.segment + i * segment.bytes + segment.selector, selector, true)
   })
@@ -53,6 +57,7 @@ export const reader = (
       view.setBigUint64(at.general + 8 * i, value, true)
     })
     setVectorState(view, test)
+    setX87State(view, test.x87)
     view.setBigUint64(at.rip, BigInt(place.start), true)
     view.setInt32(at.flagRule, ruleNumber(explicit, 8), true)
     view.setBigUint64(at.flagInput, test.rflags & status, true)
@@ -67,7 +72,7 @@ export const reader = (
     return {
       registers: Array.from({ length: 16 }, (_, i) => view.getBigUint64(at.general + 8 * i, true)),
       ...vectorState(view),
-      x87: test.x87,
+      x87: x87State(view),
       rflags: BigInt(reading.status()) | (view.getBigUint64(at.rflags, true) & comparedFlags),
       rip,
       exception:

@@ -1,4 +1,5 @@
 /** The x87 FPU's state before and after a case, and what of it is compared. */
+import { x87 } from "../../../../src/hal/x86_64/processor/x87.ts"
 import type { Case } from "./cases.ts"
 
 /** Of the FXSAVE image: control, status, tags, pointers, and the registers from byte 32 on. */
@@ -10,6 +11,38 @@ export const viewOf = (image: Uint8Array): DataView => new DataView(image.buffer
 export const initialX87: Uint8Array = Uint8Array.from({ length: imageBytes }, (_, i) =>
   i === 0 ? 0x7f : i === 1 ? 3 : 0
 )
+
+// ---- in a state block
+
+const places = (view: DataView): ReadonlyArray<number> => {
+  const top = (view.getUint16(x87.status, true) >> 11) & 7
+  return Array.from({ length: 8 }, (_, i) => x87.registers + x87.registerBytes * ((top + i) & 7))
+}
+
+export const setX87State = (view: DataView, image: Uint8Array): void => {
+  const from = viewOf(image)
+  view.setUint16(x87.control, from.getUint16(0, true), true)
+  view.setUint16(x87.status, from.getUint16(2, true), true)
+  view.setUint8(x87.valid, from.getUint8(4))
+  for (const [i, at] of places(view).entries()) {
+    view.setBigUint64(at, from.getBigUint64(32 + 16 * i, true), true)
+    view.setUint16(at + 8, from.getUint16(40 + 16 * i, true), true)
+  }
+}
+
+/** Without the pointers of the last instruction. */
+export const x87State = (view: DataView): Uint8Array => {
+  const image = new Uint8Array(imageBytes)
+  const to = viewOf(image)
+  to.setUint16(0, view.getUint16(x87.control, true), true)
+  to.setUint16(2, view.getUint16(x87.status, true), true)
+  to.setUint8(4, view.getUint8(x87.valid))
+  for (const [i, at] of places(view).entries()) {
+    to.setBigUint64(32 + 16 * i, view.getBigUint64(at, true), true)
+    to.setUint16(40 + 16 * i, view.getUint16(at + 8, true), true)
+  }
+  return image
+}
 
 // ---- what is compared
 

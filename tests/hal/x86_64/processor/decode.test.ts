@@ -91,7 +91,7 @@ describe("an instruction", () => {
   })
 })
 
-describe("every line of the opcode table", () => {
+describe("every line of the opcode table", { timeout: 60_000 }, () => {
   it("has encodings that decode as it, and no other line claims", () => {
     const random = new Random(1)
     for (const form of longForms) for (let i = 0; i < 3; i++) encode(form, random, aim)
@@ -111,7 +111,7 @@ describe("every line of the opcode table", () => {
   })
 })
 
-describe("random bytes", () => {
+describe("random bytes", { timeout: 60_000 }, () => {
   it("are instructions of the same length and text where a disassembler by others sees one", () => {
     const random = new Random(3)
     let instructions = 0

@@ -47,6 +47,9 @@ export const opinion = (bytes: Uint8Array, rip: bigint, bits: 16 | 32 | 64 = 64)
 export const common = (text: string): string =>
   text
     .replace(/\b(?:addr32|data16|data64|hint-taken|hint-not-taken|xacquire|xrelease|bnd|notrack) /g, "")
+    .replace(/^(v?maskmov\w+) qword ptr (?:(\w\w):)?\[\w+\], (\w+, \w+)$/, (_, name, segment, registers) =>
+      segment === undefined ? `${name} ${registers}` : `${name} ${registers}, ${segment}`
+    )
     .replace(/\bes:/g, "")
     .replace(/^repne (?=movs|lods|stos|ins|outs)/, "rep ")
     .replace(/^((?:rep\w* )?(?:stos|lods|scas)\w) (?:(?:al|ax|eax|rax), )?(.*?)(?:, (?:al|ax|eax|rax))?$/, "$1 $2")
@@ -55,7 +58,6 @@ export const common = (text: string): string =>
     .replace(/^imul (\w+), \1, /, "imul $1, ")
     .replace(/^(lar|lsl) (\w+), (?:\w+)$/, "$1 $2")
     .replace(/^((?:p?blendv\w+|sha256rnds2) [^,]+, [^,]+), xmm0$/, "$1")
-    .replace(/^(maskmovdqu [^,]+, \w+), [c-gs]s$/, "$1")
     .replace(/^ret far/, "retf")
     .replace(/fpu\w+ ptr /, "")
     .replace(/^(f\w+) st, (?=\w+ ptr|\w*:?\[)/, "$1 ")
@@ -75,9 +77,9 @@ export const common = (text: string): string =>
 
 /** Extensions of which nothing is here. */
 const otherFeatures =
-  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$|SSE(?!4A)|SSSE3$|AES$|PCLMULQDQ$|SHA$|FXSR$)/
-/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. There are no MMX registers. */
-export const undecoded = /^(?:ud[01]|rsm|cvtpi2p[sd])\b|\bmm[0-7]\b/
+  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$|MMX$|SSE(?!4A)|SSSE3$|AES$|PCLMULQDQ$|SHA$|FXSR$|AVX2?$|FMA$|F16C$)/
+/** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. */
+export const undecoded = /^(?:ud[01]|rsm)\b/
 
 export const isOfOtherFeature = ({ features }: Opinion): boolean =>
   features.some((feature) => otherFeatures.test(feature))

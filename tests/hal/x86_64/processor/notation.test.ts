@@ -18,7 +18,7 @@ describe("the opcode column", () => {
     })
     expect(encodingOf("B8+rd id")).toMatchObject({ opcode: 0xb8, plusRegister: true, modrm: "none" })
     expect(encodingOf("NP 0F 01 CA")).toMatchObject({ prefix: "NP", opcode: 0x01, modrm: { byte: 0xca } })
-    expect(encodingOf("VEX.LZ.F2.0F3A.W1 F0 /r ib")).toMatchObject({ prefix: "F2", rexW: true, vex: true, map: 3 })
+    expect(encodingOf("VEX.LZ.F2.0F3A.W1 F0 /r ib")).toMatchObject({ prefix: "F2", rexW: true, vex: { L: 0 }, map: 3 })
   })
   it("in another notation is a mistake of the table", () => {
     expect(() => encodingOf("80 0")).toThrow("notation")

@@ -86,22 +86,22 @@ export class Handler extends Lowering {
     meaning<Value, Truth, Vector>(this, ...operands)
   }
 
-  /** Where a register that is not implied stands, as an i32. */
+  /** Where a register that is not implied stands, or the register that it is a part of, as an i32. */
   place(operand: Register): Node {
-    const order = this.operands.filter((each) => each.kind === "reg" && !each.implied).indexOf(operand)
+    const order = this.operands.filter((each) => each.kind === "reg" && !each.implied).indexOf(operand.whole ?? operand)
     return this.loadHalf("i32.load16_u", this.pc, field.registers + 2 * order)
   }
 
   protected register(operand: Register): Value {
     return operand.implied
       ? this.state(operand.offset, operand.width)
-      : this.loadValue(loadOf[operand.width], this.place(operand), 0)
+      : this.loadValue(loadOf[operand.width], this.place(operand), withinPlace(operand))
   }
 
   protected vectorRegister(operand: Register): Vector {
     return operand.implied
       ? this.loadVector(this.truth(false), operand.offset)
-      : this.loadVector(this.place(operand), 0)
+      : this.loadVector(this.place(operand), withinPlace(operand))
   }
 
   protected immediate(operand: Immediate): Value {
@@ -185,6 +185,9 @@ export class Handler extends Lowering {
     return this.loadValue(loadOf[width], this.pc, field.constants + 8 * constantsOf(this.operands).indexOf(operand))
   }
 }
+
+/** How far after `place` a register that is not implied begins. */
+export const withinPlace = ({ offset, whole }: Register): number => (whole === undefined ? 0 : offset - whole.offset)
 
 /** Operands that take a field of 64 bits. */
 export const constantsOf = (operands: ReadonlyArray<Decoded>): ReadonlyArray<Decoded> =>

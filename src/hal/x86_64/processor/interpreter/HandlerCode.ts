@@ -6,9 +6,9 @@ import type { Node, Value, Vector } from "../Graph.ts"
 import type { Compute, Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
 import { systemNames } from "../Meaning.ts"
 import { at, exceptions, segments, stateWords, vectorBytes } from "../State.ts"
-import { vectorFunctionNames } from "../vectorFunctions.ts"
+import { inputAt, resultAt, vectorFunctionNames } from "../vectorFunctions.ts"
 import { type AccessName, functionIndex, label, locals, reason } from "./frame.ts"
-import type { Handler, KnownFlags } from "./Handler.ts"
+import { type Handler, type KnownFlags, withinPlace } from "./Handler.ts"
 import { field, microOperationBytes, slot } from "./MicroOperation.ts"
 import type { Shape } from "./Shape.ts"
 
@@ -109,35 +109,54 @@ export class HandlerCode {
     const { emitter, code } = this
     const table = step.modifies ? locals.writeTable : locals.readTable
     emitter.lookUp(step.address, step.width, table, () => {}, () => this.slow(step, step.modifies ? "modify" : "read"), "i32") // biome-ignore format: one line
-    if (step.modifies) code.get(emitter.take(step.host))
+    if (step.modifies || step.upper) code.get(emitter.take(step.host))
     loadWidth(code, step.width)
     emitter.take(step.result)
+    if (step.upper === undefined) return
+    code.get(emitter.bind(step.host)).loadVector(vectorBytes)
+    emitter.take(step.upper)
   }
 
   private store(step: Store) {
     const { emitter, code } = this
     emitter.bind(step.value)
+    if (step.upper) emitter.bind(step.upper)
     if (step.host === undefined) {
-      const hit = () => {
-        emitter.value(step.value)
-        storeWidth(code, step.width)
-      }
+      const hit = () => this.put(step)
       emitter.lookUp(step.address, step.width, locals.writeTable, hit, () => this.storeSlow(step))
       return
     }
     const host = emitter.bind(step.host)
     code.get(host).i32(at.bounce).numeric("i32.ne").if()
     code.get(host)
-    emitter.value(step.value)
-    storeWidth(code, step.width).else()
+    this.put(step)
+    code.else()
     this.storeSlow(step)
     code.end()
+  }
+
+  /** To the host address on the stack. */
+  private put(step: Store) {
+    const { code, emitter } = this
+    const host = step.upper && emitter.newLocal("i32")
+    if (host !== undefined) code.tee(host)
+    emitter.value(step.value)
+    storeWidth(code, step.width)
+    if (host === undefined) return
+    code.get(host)
+    emitter.value(step.upper!)
+    code.storeVector(vectorBytes)
   }
 
   private storeSlow(step: Store) {
     this.code.i32(0)
     this.emitter.value(step.value)
     storeWidth(this.code, step.width, at.bounce)
+    if (step.upper) {
+      this.code.i32(0)
+      this.emitter.value(step.upper)
+      this.code.storeVector(at.bounce + vectorBytes)
+    }
     this.slow(step, "write")
     this.code.drop()
   }
@@ -160,19 +179,22 @@ export class HandlerCode {
     code.get(answer)
   }
 
-  private compute({ name, inputs, result }: Compute) {
+  private compute({ name, parts }: Compute) {
     const { code, emitter } = this
-    for (const [index, input] of inputs.entries()) {
-      code.i32(0)
-      emitter.value(input)
-      code.storeVector(at.vectorInputs + vectorBytes * index)
-    }
-    code.i32(vectorFunctionNames.indexOf(name)).call(functionIndex.vector()).numeric("i32.eqz").if()
+    for (const [part, { inputs }] of parts.entries())
+      for (const [index, input] of inputs.entries()) {
+        code.i32(0)
+        emitter.value(input)
+        code.storeVector(inputAt(part, index))
+      }
+    code.i32(vectorFunctionNames.indexOf(name)).i32(parts.length).call(functionIndex.vector()).numeric("i32.eqz").if()
     this.open++
     this.fault()
     this.end()
-    code.i32(0).loadVector(at.vectorResult)
-    emitter.take(result)
+    for (const [part, { result }] of parts.entries()) {
+      code.i32(0).loadVector(resultAt(part))
+      emitter.take(result)
+    }
   }
 
   private when(truth: Node) {
@@ -195,7 +217,7 @@ export class HandlerCode {
     }
     if (register.implied) code.i32(0)
     else emitter.valueAside(handler.place(register))
-    const offset = register.implied ? register.offset : 0
+    const offset = register.implied ? register.offset : withinPlace(register)
     if (isVector(value)) {
       emitter.value(value)
       code.storeVector(offset)
@@ -296,9 +318,9 @@ const usedBy = (step: Step): ReadonlyArray<Node> => {
     case "load":
       return [step.address, step.address]
     case "store":
-      return [step.address, step.address, step.value, step.value]
+      return [step.address, step.address, step.value, step.value, ...(step.upper ? [step.upper, step.upper] : [])]
     case "compute":
-      return step.inputs
+      return step.parts.flatMap(({ inputs }) => inputs)
     case "raise":
     case "skip":
       return [step.when]

@@ -98,7 +98,7 @@ export class Interpreter implements Reading {
       machine: { memory },
       access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
       functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)])),
-      vectors: { call: (number: number) => Number(callVectorFunction(view, number)) }
+      vectors: { call: (number: number, parts: number) => Number(callVectorFunction(view, number, parts)) }
     }
   }
 

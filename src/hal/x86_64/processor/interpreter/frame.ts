@@ -66,7 +66,7 @@ const conditionsFrom = slowFrom + accessNames.length
 export const functionIndex = {
   access:    (name: AccessName) => accessNames.indexOf(name),
   apply:     (name: FunctionName) => appliedFrom + functionNames.indexOf(name),
-  /** (number of a function of vectors): 0 if it raises an exception. */
+  /** (number of a function of vectors, number of parts): 0 if it raises an exception. */
   vector:    () => vectorIndex,
   /** (address i64, width, micro-operation, countdown): what `access` answers, or leaves in `slot.left`. */
   slow:      (name: AccessName) => slowFrom + accessNames.indexOf(name),

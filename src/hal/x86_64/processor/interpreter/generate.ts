@@ -20,7 +20,7 @@ import { builtIn, field, header, jumpCache, link, outside, outside16, outside32,
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
-const vectorImport: FunctionType = { parameters: ["i32"], results: ["i32"] }
+const vectorImport: FunctionType = { parameters: ["i32", "i32"], results: ["i32"] }
 const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
 const applied = (name: FunctionName): FunctionType => ({
   parameters: new Array<"i64">(functions[name].length).fill("i64"),

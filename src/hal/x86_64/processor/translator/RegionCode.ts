@@ -324,7 +324,7 @@ const usedBy = (step: Step): ReadonlyArray<Node> => {
     case "store":
       return [step.address, step.address, step.value, step.value]
     case "compute":
-      return step.inputs
+      return step.parts.flatMap(({ inputs }) => inputs)
     case "raise":
     case "skip":
       return [step.when]

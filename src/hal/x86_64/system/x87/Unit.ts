@@ -130,7 +130,7 @@ export class Unit {
 
   set(i: number, { sign, exponent, significand }: Extended): void {
     const register = this.physical(i)
-    const at = x87.registers + 16 * register
+    const at = x87.registers + x87.registerBytes * register
     this.view.setBigUint64(at, significand, true)
     this.view.setUint16(at + 8, (sign << 15) | exponent, true)
     this.valid |= 1 << register
@@ -142,7 +142,7 @@ export class Unit {
 
   /** By its number, whatever TOP is. */
   register(n: number): Extended {
-    const at = x87.registers + 16 * n
+    const at = x87.registers + x87.registerBytes * n
     const upper = this.view.getUint16(at + 8, true)
     return { sign: upper & 0x8000 ? 1 : 0, exponent: upper & 0x7fff, significand: this.view.getBigUint64(at, true) }
   }

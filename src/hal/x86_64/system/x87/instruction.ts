@@ -2,6 +2,7 @@
 import { fault, isCanonical, raised } from "../../memory/Access.ts"
 import { pageSize } from "../../memory/layout.ts"
 import { decode } from "../../processor/decode.ts"
+import type { Instruction } from "../../processor/Instruction.ts"
 import { at, modeOf, segments } from "../../processor/State.ts"
 import { type Core, highOf, lowOf } from "../Core.ts"
 import { vector } from "../registers.ts"
@@ -38,11 +39,17 @@ export const withStack = (core: Core, operation: () => void): void => {
   }
 }
 
-/** The instruction's memory operand is in the stack segment. */
-export const isInStack = (core: Core): boolean => {
+/** The instruction as it was decoded. */
+export const instructionOf = (core: Core): Instruction => {
   const bytes = bytesOf(core)
   const instruction = decode(bytes, 0, bytes.length, modeOf(core.low(at.mode)))
-  if (typeof instruction === "string") return false
+  if (typeof instruction === "string") throw new Error("what runs is an instruction")
+  return instruction
+}
+
+/** The instruction's memory operand is in the stack segment. */
+export const isInStack = (core: Core): boolean => {
+  const instruction = instructionOf(core)
   return instruction.operands.some((operand) => operand.kind === "mem" && operand.segment === segments.ss)
 }
 

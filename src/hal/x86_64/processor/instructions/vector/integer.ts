@@ -3,9 +3,28 @@ import type { LaneOperation, LaneShift } from "../../../wasm/simd.ts"
 import type { Form } from "../../Form.ts"
 import { explicit } from "../../flags.ts"
 import type { Machine, Meaning } from "../../Meaning.ts"
-import { combining, converting, onLanes, places, source, sse, zero } from "./vector.ts"
+import {
+  avx,
+  avxBinary,
+  binary,
+  computing,
+  inEachPart,
+  inParts,
+  type Length,
+  onLanes,
+  type PartRule,
+  partsIn,
+  places,
+  type Rule,
+  setWhole,
+  source,
+  sse,
+  unary,
+  vexed,
+  zero
+} from "./vector.ts"
 
-type Combination = <V, B, X>(x: Machine<V, B, X>, dest: X, src: X) => X
+export type Combination = <V, B, X>(x: Machine<V, B, X>, a: X, b: X) => X
 
 const andnot: Combination = (x, a, b) => x.lanes("v128.andnot", b, a)
 
@@ -86,7 +105,34 @@ const differences: Combination = (x, a, b) => {
   return x.lanes("v128.and", x.lanes("i64x2.add", sums, upper), x.vectorConstant(0xffff_0000_0000_0000_ffffn))
 }
 
-/** ZF says that SRC and DEST have no bit in common, CF that SRC has none that DEST has not. */
+type Test = <V, B, X>(x: Machine<V, B, X>, a: X) => X
+
+/** ZF says that SRC and DEST have no bit in common (of those that `of` leaves), CF that SRC has none that DEST has not. */
+const tested =
+  (length: Length, of: Test): Meaning =>
+  (x, dest, src) => {
+    const a = partsIn(x, dest, length)
+    const b = partsIn(x, src, length)
+    const none = (name: "v128.and" | "v128.andnot") =>
+      a
+        .map((part, n) => (name === "v128.and" ? x.lanes(name, part, b[n]!) : x.lanes(name, b[n]!, part)))
+        .map((common) => x.isZero(of(x, common)))
+        .reduce((all, each) => x.both(all, each))
+    const [ZF, CF] = [none("v128.and"), none("v128.andnot")]
+    x.flags(explicit, 8, [x.or(x.shl(x.number(ZF), x.constant(6n)), x.number(CF))])
+  }
+const all: Test = (_x, a) => a
+const signs =
+  (width: 32 | 64): Test =>
+  (x, a) =>
+    x.lanes("v128.and", a, x.vectorConstant(width === 32 ? signs32 : signs64))
+const signs32 = 0x80000000_80000000_80000000_80000000n
+const signs64 = 0x80000000_00000000_80000000_00000000n
+
+const tests = (opcode: string, name: string, of: Test, W: string): ReadonlyArray<Form> => [
+  avx(`${vexed(opcode, 128, W)} /r`, name, ["x", "x128"], tested(128, of)),
+  avx(`${vexed(opcode, 256, W)} /r`, name, ["y", "y256"], tested(256, of))
+]
 const ptest: Meaning = (x, dest, src) => {
   const [a, b] = [x.vector(dest), source(x, src)]
   const [ZF, CF] = [x.isZero(x.lanes("v128.and", a, b)), x.isZero(x.lanes("v128.andnot", b, a))]
@@ -106,34 +152,77 @@ const shifted = <V, B, X>(x: Machine<V, B, X>, { name, width }: Shift, a: X, cou
   if (name.endsWith("_s")) return x.shiftLanes(name, a, x.choose(fits, count, x.constant(BigInt(width - 1))))
   return x.chooseVector(fits, x.shiftLanes(name, a, count), zero(x))
 }
-const shift = (of: Shift): Meaning => combining((x, a, b) => shifted(x, of, a, x.lane("i64x2", b, 0)))
-const shiftBy =
-  (of: Shift): Meaning =>
-  (x, dest, count) =>
-    x.setVector(dest, shifted(x, of, x.vector(dest), x.constant(BigInt(x.literal(count)))))
+export const shiftedBy =
+  (of: Shift): PartRule =>
+  (x, [a], constant) =>
+    shifted(x, of, a, x.constant(BigInt(constant)))
+export const shift =
+  (of: Shift): Combination =>
+  (x, a, b) =>
+    shifted(x, of, a, x.lane("i64x2", b, 0))
+
+/** The count is the low half of an XMM register, or of 128 bits of memory, whatever the length. */
+const shiftLines = (opcode: string, name: string, of: Shift): ReadonlyArray<Form> => [
+  ...binary(
+    opcode,
+    name,
+    inEachPart((x, [a, b]) => shift(of)(x, a, b)),
+    { lengths: [128] }
+  ),
+  avx(`${vexed(opcode, 256, "WIG")} /r`, `v${name}`, ["y", "yv", "x128"], (x, dest, first, by) => {
+    const [a, count] = [partsIn(x, first, 256), x.vector(by)]
+    setWhole(
+      x,
+      dest,
+      inParts(a, (part) => shift(of)(x, a[part]!, count))
+    )
+  })
+]
+
+/** By a constant: the destination itself, with VEX a source. */
+const byConstant = (opcode: string, name: string, rule: PartRule): ReadonlyArray<Form> => {
+  const each = inEachPart(rule)
+  const avxMeaning =
+    (length: Length): Meaning =>
+    (x, dest, src, count) =>
+      setWhole(x, dest, each(x, x.literal(count), partsIn(x, src, length)))
+  return [
+    sse(`${opcode} ib`, name, ["X", "lit8"], (x, dest, count) =>
+      x.setVector(dest, each(x, x.literal(count), [x.vector(dest)])[0])
+    ),
+    avx(`${vexed(opcode, 128, "WIG")} ib`, `v${name}`, ["xv", "X", "lit8"], avxMeaning(128)),
+    avx(`${vexed(opcode, 256, "WIG")} ib`, `v${name}`, ["yv", "Y", "lit8"], avxMeaning(256))
+  ]
+}
 
 /** PSLLDQ, PSRLDQ: by whole bytes. */
 const shiftBytes =
-  (direction: "left" | "right"): Meaning =>
-  (x, dest, count) => {
-    const by = Math.min(x.literal(count), 16)
-    const [first, second, from] =
-      direction === "left" ? [zero(x), x.vector(dest), 16 - by] : [x.vector(dest), zero(x), by]
-    x.setVector(
-      dest,
-      x.shuffle(
-        first,
-        second,
-        places(
-          8,
-          Array.from({ length: 16 }, (_, n) => from + n)
-        )
-      )
-    )
+  (direction: "left" | "right"): PartRule =>
+  (x, [a], constant) => {
+    const by = Math.min(constant, 16)
+    const [first, second, from] = direction === "left" ? [zero(x), a, 16 - by] : [a, zero(x), by]
+    const bytes = Array.from({ length: 16 }, (_, n) => from + n)
+    return x.shuffle(first, second, places(8, bytes))
   }
 
+/** VPSLLVD and its like: each lane by its own count. */
+const variableShift = (of: "shl" | "shr" | "sar", width: 32 | 64): Rule => {
+  const lane = width === 32 ? "i32x4" : "i64x2"
+  return inEachPart((x, [a, b]) =>
+    Array.from({ length: 128 / width }, (_, n) => n).reduce((result, n) => {
+      const [value, count] = [x.lane(lane, a, n), x.lane(lane, b, n)]
+      const fits = x.below(count, x.constant(BigInt(width)))
+      const moved =
+        of === "sar"
+          ? x.sar(x.signed(value, width), x.choose(fits, count, x.constant(63n)))
+          : x.choose(fits, x[of](value, count), x.constant(0n))
+      return x.withLane(lane, result, n, moved)
+    }, a)
+  )
+}
+
 // biome-ignore format: a shift, a line
-const shifts = [
+export const shifts = [
   { name: "psrlw", opcode: "D1", group: "71 /2", of: { name: "i16x8.shr_u", width: 16 } },
   { name: "psrld", opcode: "D2", group: "72 /2", of: { name: "i32x4.shr_u", width: 32 } },
   { name: "psrlq", opcode: "D3", group: "73 /2", of: { name: "i64x2.shr_u", width: 64 } },
@@ -150,9 +239,9 @@ const low8 = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23]
 const low16 = [0, 8, 1, 9, 2, 10, 3, 11]
 const upperHalf = (lanes: ReadonlyArray<number>) => lanes.map((lane) => lane + lanes.length / 2)
 
-/** DEST := f(DEST, SRC): lane by lane as the name says, or in a way of its own. */
+/** DEST := f(SRC1, SRC2): lane by lane as the name says, or in a way of its own. */
 // biome-ignore format: an instruction, a line
-const combinations: ReadonlyArray<readonly [opcode: string, name: string, LaneOperation | Combination]> = [
+export const combinations: ReadonlyArray<readonly [opcode: string, name: string, LaneOperation | Combination]> = [
   ["NP 0F 54", "andps",     "v128.and"],
   ["66 0F 54", "andpd",     "v128.and"],
   ["66 0F DB", "pand",      "v128.and"],
@@ -247,20 +336,29 @@ const combinations: ReadonlyArray<readonly [opcode: string, name: string, LaneOp
   ["66 0F 38 40", "pmulld",    "i32x4.mul"]
 ]
 
+const ruleOf = (how: LaneOperation | Combination): Rule =>
+  typeof how === "string" ? onLanes(how) : inEachPart((x, [a, b]) => how(x, a, b))
+
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
-  ...combinations.map(([opcode, name, how]) =>
-    sse(`${opcode} /r`, name, ["x", "x128"], typeof how === "string" ? onLanes(how) : combining(how))
-  ),
+  ...combinations.flatMap(([opcode, name, how]) => binary(opcode, name, ruleOf(how))),
   ...shifts.flatMap(({ name, opcode, group, of }) => [
-    sse(`66 0F ${opcode} /r`, name, ["x", "x128"], shift(of)),
-    sse(`66 0F ${group} ib`, name, ["X", "lit8"], shiftBy(of))
+    ...shiftLines(`66 0F ${opcode}`, name, of),
+    ...byConstant(`66 0F ${group}`, name, shiftedBy(of))
   ]),
-  sse("66 0F 73 /3 ib", "psrldq", ["X", "lit8"], shiftBytes("right")),
-  sse("66 0F 73 /7 ib", "pslldq", ["X", "lit8"], shiftBytes("left")),
-  sse("66 0F 38 1C /r", "pabsb", ["x", "x128"], converting((x, src) => x.lanes("i8x16.abs", src))),
-  sse("66 0F 38 1D /r", "pabsw", ["x", "x128"], converting((x, src) => x.lanes("i16x8.abs", src))),
-  sse("66 0F 38 1E /r", "pabsd", ["x", "x128"], converting((x, src) => x.lanes("i32x4.abs", src))),
+  ...byConstant("66 0F 73 /3", "psrldq", shiftBytes("right")),
+  ...byConstant("66 0F 73 /7", "pslldq", shiftBytes("left")),
+  ...avxBinary("66 0F 38 45", "vpsrlvd", variableShift("shr", 32), { W: "W0" }),
+  ...avxBinary("66 0F 38 45", "vpsrlvq", variableShift("shr", 64), { W: "W1" }),
+  ...avxBinary("66 0F 38 46", "vpsravd", variableShift("sar", 32), { W: "W0" }),
+  ...avxBinary("66 0F 38 47", "vpsllvd", variableShift("shl", 32), { W: "W0" }),
+  ...avxBinary("66 0F 38 47", "vpsllvq", variableShift("shl", 64), { W: "W1" }),
+  ...unary("66 0F 38 1C", "pabsb", inEachPart((x, [a]) => x.lanes("i8x16.abs", a))),
+  ...unary("66 0F 38 1D", "pabsw", inEachPart((x, [a]) => x.lanes("i16x8.abs", a))),
+  ...unary("66 0F 38 1E", "pabsd", inEachPart((x, [a]) => x.lanes("i32x4.abs", a))),
   sse("66 0F 38 17 /r", "ptest", ["x", "x128"], ptest),
-  sse("66 0F 38 41 /r", "phminposuw", ["x", "x128"], converting((x, src) => x.compute("least", src)))
+  ...tests("66 0F 38 17", "vptest", all, "WIG"),
+  ...tests("66 0F 38 0E", "vtestps", signs(32), "W0"),
+  ...tests("66 0F 38 0F", "vtestpd", signs(64), "W0"),
+  ...unary("66 0F 38 41", "phminposuw", computing("least"), { lengths: [128] })
 ]
