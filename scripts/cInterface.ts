@@ -14,8 +14,11 @@ import { all } from "../src/types/Methods.ts"
 import { objectTypes, type Row, retypeFanOut, slotBits } from "../src/types/ObjectType.ts"
 import { syscalls } from "../src/types/Syscall.ts"
 import * as SyscallError from "../src/types/SyscallError.ts"
+import { ExitReason } from "../src/types/x86_64/ExitReason.ts"
 import * as FaultMessage from "../src/types/x86_64/FaultMessage.ts"
 import { syscall, userContext } from "../src/types/x86_64/Registers.ts"
+import { VmcsField } from "../src/types/x86_64/VmcsField.ts"
+import * as VmEnter from "../src/types/x86_64/VmEnter.ts"
 
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
@@ -110,6 +113,14 @@ ${constants(
   "chunk",
   Object.entries(BootInfo.chunkIds).map(([name, id]) => [snake(name), id])
 )}
+${constants("vmcs", Object.entries(VmcsField))}
+${constants("exit", Object.entries(ExitReason))}
+/* The words that VMEnter takes and comes back with, and the reason of an entry that the processor refused. */
+${constants(
+  "vm_exit",
+  VmEnter.exit.map((name, index) => [snake(name), index])
+)}
+#define vm_refused ${VmEnter.refused}u
 ${constants("most", [
   ["words", maxLength],
   ["extra_caps", maxExtraCaps],
@@ -121,6 +132,9 @@ static const unsigned short labels_of[][32] = {
   [0] = {0},
 ${labels.join("\n")}
 };
+
+/* Every field of a virtual processor's control structure. */
+static const unsigned short vmcs_fields[] = {${Object.values(VmcsField).join(", ")}};
 
 enum { slot_bits = ${slotBits}, root_cnode_bits = ${BootInfo.rootCNodeBits} };
 

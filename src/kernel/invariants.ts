@@ -45,14 +45,14 @@ export const check = (
 
 // —— What can be reached
 
-interface World {
+export interface World {
   /** Slots that hold something. */
   readonly slots: Set<number>
   /** Kernel objects, by their address: the number of their kind. */
   readonly objects: Map<number, number>
 }
 
-const reach = (view: View, roots: ReadonlyArray<number>): World => {
+export const reach = (view: View, roots: ReadonlyArray<number>): World => {
   const world: World = { slots: new Set(), objects: new Map() }
   const todo = [...roots]
   for (let slot = todo.pop(); slot !== undefined; slot = todo.pop()) {

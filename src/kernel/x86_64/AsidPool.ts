@@ -49,6 +49,8 @@ export const decodePool = (view: View, machine: Machine, invocation: Invocation)
   if (isRefusal(args)) return args
   const vspace = extraCap(view, invocation, PoolMethods.Assign, 0)
   if (isRefusal(vspace)) return vspace
+  const by = Asid.translatedBy(kindOf(view, vspace))
+  if (by === Mapping.By.guest && machine.virtualization === undefined) return SyscallError.illegalOperation
   if (Mapping.isMapped(view, vspace)) return SyscallError.invalidCapability(1)
 
   const pool = Capability.object(view, invocation.slot)
@@ -59,7 +61,6 @@ export const decodePool = (view: View, machine: Machine, invocation: Invocation)
   const asid = Asid.freeAsid(view, pool, index)
   if (asid === undefined) return SyscallError.deleteFirst
 
-  const by = Asid.translatedBy(kindOf(view, vspace))
   return (state) => {
     Asid.assign(state, machine, by, { asid, root: Capability.object(state, vspace) })
     Mapping.set(state, vspace, { asid, address: 0 }, Mapping.By.nothing)

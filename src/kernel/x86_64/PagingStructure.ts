@@ -95,12 +95,12 @@ const decodeMap = (view: View, machine: Machine, invocation: Invocation, structu
 export const unmap = (state: State, machine: Machine, slot: number, structure: Structure): void => {
   const { memory } = state
   const { by, level } = structures[structure]
-  const paging = tablesOf(machine, by)
   const asid = Mapping.asid(Mapping.dataLow(memory, slot))
   const address = Mapping.address(Mapping.dataLow(memory, slot), Mapping.dataHigh(memory, slot))
   Mapping.clear(state, slot)
   const root = Asid.find(state, machine, by, asid)
   if (root === 0) return
+  const paging = tablesOf(machine, by)
   const entry = entryAt(state, paging, root, level, address)
   if (isRefusal(entry)) return
   const low = memory.load32(entry)

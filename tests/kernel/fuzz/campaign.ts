@@ -1,20 +1,20 @@
 /** A campaign of random system calls from machine code, with the kernel's invariants checked between them. */
 import { Effect, Layer } from "effect"
 import { Gates } from "../../../src/hal/Gates.ts"
+import { guestPaging, paging } from "../../../src/hal/x86_64/entries.ts"
 import { Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { layout } from "../../../src/hal/x86_64/memory/layout.ts"
 import { makeInterpreter } from "../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import { Debug } from "../../../src/kernel/Debug.ts"
-import { check } from "../../../src/kernel/invariants.ts"
+import { check, reach } from "../../../src/kernel/invariants.ts"
 import { idleThread, KernelData } from "../../../src/kernel/KernelData.ts"
 import type { View } from "../../../src/kernel/State.ts"
 import { slotOf, tcbSlot } from "../../../src/kernel/Tcb.ts"
 import { install } from "../../../src/kernel/x86_64/Boot.ts"
 import { Entry, elf, Offset } from "../../../src/kernel/x86_64/Image.ts"
-import * as Mapping from "../../../src/kernel/x86_64/Mapping.ts"
+import { check as checkArchitecture, sizeOf } from "../../../src/kernel/x86_64/invariants.ts"
 import { slots } from "../../../src/types/BootInfo.ts"
-import { numberOf } from "../../../src/types/Kind.ts"
 import { overBytes } from "../../../src/types/Layout.ts"
 import { build } from "../programs/programs.ts"
 
@@ -52,22 +52,6 @@ const seeded = (program: Uint8Array, seed: bigint): Uint8Array => {
   throw new Error("the program has a seed")
 }
 
-/** The memory of what the architecture's capabilities name. */
-const sizeOf = (view: View, slot: number): number | undefined => {
-  switch (Capability.kind(view, slot)) {
-    case numberOf.Frame:
-      return 2 ** Mapping.frameBits(Mapping.dataHigh(view.memory, slot))
-    case numberOf.AddressSpace:
-    case numberOf.PDPT:
-    case numberOf.PageDirectory:
-    case numberOf.PageTable:
-    case numberOf.ASIDPool:
-      return 0x1000
-    default:
-      return undefined
-  }
-}
-
 const slice = 1_000_000
 
 export const run = ({ calls, seed, every, progress }: Campaign): Found => {
@@ -88,6 +72,7 @@ export const run = ({ calls, seed, every, progress }: Campaign): Found => {
       throw new Error("invariants are about the kernel's own objects")
     }
   }
+  const place = { archData: booted.image.start + Offset.archData, paging, guestPaging }
   let root = 0
   let made = 0
   let wrong: ReadonlyArray<string> = []
@@ -95,7 +80,9 @@ export const run = ({ calls, seed, every, progress }: Campaign): Found => {
     const current = KernelData.currentThread.load(ram, data)
     // The first task runs first: its capability space has all that there is.
     if (root === 0 && current !== idleThread(data)) root = Capability.object(view, slotOf(current, tcbSlot.cspace))
-    if (root !== 0 && ++made % every === 0 && wrong.length === 0) wrong = check(view, [root + 32 * slots.cnode], sizeOf)
+    if (root === 0 || ++made % every !== 0 || wrong.length > 0) return
+    const roots = [root + 32 * slots.cnode]
+    wrong = [...check(view, roots, sizeOf), ...checkArchitecture(view, reach(view, roots), place)]
   }
   const debug = Debug.of({ putChar: () => {}, print: () => {}, snapshot: () => {} })
   Effect.runSync(

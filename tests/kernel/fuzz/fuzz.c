@@ -3,11 +3,12 @@
  * while, and begins again. What it gives they may do to each other; it keeps out of their reach.
  */
 #include "../programs/root.h"
+#include "../programs/guest.h"
 
 /* Written into the program before it starts. */
 __attribute__((used, section(".data"))) volatile word seed = 0x5eed5eed5eed5eed;
 
-enum { players = 6, radix = 6, slots = 1 << radix, arena_bits = 20, guard_size = 64 - radix, rounds = 40 };
+enum { players = 6, radix = 6, slots = 1 << radix, arena_bits = 20, guard_size = 64 - radix, rounds = 40, guest_at = 0x510000 };
 
 struct generator {
   word state;
@@ -32,7 +33,7 @@ static byte stacks[players][2048] __attribute__((aligned(16)));
 
 static const long calls[] = {
   syscall_Call, syscall_Call, syscall_Call, syscall_Call, syscall_Call, syscall_Call, syscall_Send, syscall_NBSend, syscall_Recv,
-  syscall_NBRecv, syscall_Wait, syscall_NBWait, syscall_ReplyRecv, syscall_NBSendRecv, syscall_NBSendWait, syscall_Yield
+  syscall_NBRecv, syscall_Wait, syscall_NBWait, syscall_ReplyRecv, syscall_NBSendRecv, syscall_NBSendWait, syscall_Yield, syscall_VMEnter
 };
 
 /* Words that are something: slots, sizes, small numbers, addresses, all bits. */
@@ -49,7 +50,7 @@ static word odd_word(struct generator *generator) {
     case 7: return 4 + (choice & 15);
     case 8: return 0;
     case 9: return radix;
-    case 10: return 64;
+    case 10: return vmcs_fields[choice % (sizeof vmcs_fields / sizeof *vmcs_fields)];
     default: return choice & (slots - 1);
   }
 }
@@ -103,11 +104,32 @@ static void give(struct generator *generator, word cnode) {
   }
 }
 
+/* A guest whose code and data are chance, with a state in which it can be entered. It is one of the players' who runs it. */
+static void begin_guest(struct generator *generator) {
+  struct guest guest = {
+    .vcpu = retype_from_arena(object_VCPU, 0), .root = retype_from_arena(object_EPTPML4, 0), .pdpt = retype_from_arena(object_EPTPDPT, 0),
+    .directory = retype_from_arena(object_EPTPD, 0), .table = retype_from_arena(object_EPTPT, 0), .frame = retype_from_arena(object_Page4K, 0)
+  };
+  if (X86_VCPU_SetTCB(guest.vcpu, player[0].tcb) != error_none) return;
+  X86_ASIDPool_Assign(slot_asid_pool, guest.root);
+  X86_EPTPDPT_Map(guest.pdpt, 0, 0, guest.root);
+  X86_EPTPD_Map(guest.directory, 0, 0, guest.root);
+  X86_EPTPT_Map(guest.table, 0, 0, guest.root);
+  word seen = pool_end++;
+  CNode_Copy(slot_cnode, seen, root_depth, guest.frame, root_depth, all_rights, slot_cnode);
+  X86_Page_Map(seen, guest_at, all_rights, 0, slot_address_space);
+  for (word n = 0; n < page_bytes / 8; n++) ((word *)guest_at)[n] = next(generator);
+  X86_Page_MapEPT(guest.frame, 0, all_rights, write_back, guest.root);
+  TCB_SetEPTRoot(player[0].tcb, guest.root);
+  real_mode(&guest);
+}
+
 static void begin(struct generator *generator, word buffers_at) {
   static const struct { word type, size, count; } objects[] = {
     {object_Endpoint, 0, 4}, {object_Notification, 0, 4}, {object_Reply, 0, 5}, {object_SchedContext, 8, 3}, {object_Untyped, 13, 2},
     {object_Untyped, 12, 2}, {object_CapTable, 3, 2}, {object_Page4K, 0, 3}, {object_PageTable, 0, 1}, {object_PageDirectory, 0, 1},
-    {object_PDPT, 0, 1}, {object_PML4, 0, 1}, {object_TCB, 0, 1}
+    {object_PDPT, 0, 1}, {object_PML4, 0, 1}, {object_TCB, 0, 1}, {object_VCPU, 0, 1}, {object_EPTPML4, 0, 1}, {object_EPTPDPT, 0, 1},
+    {object_EPTPD, 0, 1}, {object_EPTPT, 0, 1}
   };
   pool_end = pool_start;
   for (word n = 0; n < sizeof objects / sizeof *objects; n++)
@@ -133,6 +155,7 @@ static void begin(struct generator *generator, word buffers_at) {
     if (below(generator, 3) == 0) TCB_SetTimeoutEndpoint(each->tcb, pool_start + below(generator, 4));
     if (below(generator, 3) == 0) TCB_BindNotification(each->tcb, pool_start + 4 + below(generator, 4));
   }
+  begin_guest(generator);
   for (word n = 0; n < players; n++) give(generator, player[n].cnode);
 }
 

@@ -173,7 +173,9 @@ describe("a guest's memory", () => {
   it("is refused whole by a machine that runs no guests", () => {
     const system = boot(undefined, undefined, undefined, "no guests")
     const root = object(system, type.PML4, at(0))
-    invoke(system, slots.asidPool, ASIDPool.Assign.label, [], [root])
+    assert.deepStrictEqual(invoke(system, slots.asidPool, ASIDPool.Assign.label, [], [root]), {
+      _tag: "IllegalOperation"
+    })
     for (const [what, label] of [
       [object(system, type.PDPT, at(1)), EPTPDPT.Map.label],
       [object(system, type.PD, at(2)), EPTPD.Map.label],

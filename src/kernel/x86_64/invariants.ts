@@ -1,0 +1,174 @@
+/**
+ * Invariants of this architecture's half: what is always true of its objects when no program is in the kernel. See
+ * `kernel/invariants`.
+ */
+import type { PagingService } from "../../hal/Paging.ts"
+import { type Kind, numberOf, ofNumber } from "../../types/Kind.ts"
+import { objectTypes } from "../../types/ObjectType.ts"
+import { right } from "../../types/Rights.ts"
+import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
+import * as Capability from "../Capability.ts"
+import type { SizeOf, World } from "../invariants.ts"
+import type { View } from "../State.ts"
+import { Tcb, ThreadState } from "../Tcb.ts"
+import { asidPools, poolEntry, Vpid, vpidAt, vpids } from "./ArchData.ts"
+import { poolSize } from "./Asid.ts"
+import * as Mapping from "./Mapping.ts"
+import * as Vcpu from "./Vcpu.ts"
+
+const hex = (address: number): string => `${address.toString(16).toUpperCase()}H`
+const holds = (isTrue: boolean, sentence: () => string): ReadonlyArray<string> => (isTrue ? [] : [sentence()])
+
+/** Kinds whose objects are of one size. */
+const bits: ReadonlyMap<Kind, number> = new Map([
+  ...Object.values(objectTypes).flatMap(
+    (type): ReadonlyArray<[Kind, number]> => ("bits" in type && type.makes !== "Frame" ? [[type.makes, type.bits]] : [])
+  ),
+  ["ASIDPool", asidPoolBits]
+])
+
+/** The memory of what this architecture's capabilities name. */
+export const sizeOf: SizeOf = (view, slot) => {
+  const kind = ofNumber(Capability.kind(view, slot))
+  if (kind === "Frame") return 2 ** Mapping.frameBits(Mapping.dataHigh(view.memory, slot))
+  const size = kind === undefined ? undefined : bits.get(kind)
+  return size === undefined ? undefined : 2 ** size
+}
+
+/** Where this half of the kernel keeps what it knows, and what its tables look like. */
+export interface Place {
+  readonly archData: number
+  readonly paging: PagingService
+  readonly guestPaging: PagingService
+}
+
+/** What is wrong with the architecture's objects in a world. */
+export const check = (view: View, world: World, place: Place): ReadonlyArray<string> => [
+  ...checkVirtualProcessors(view, world, place),
+  ...checkSpaces(view, world, place)
+]
+
+const objectsOf = (view: View, { slots }: World, kind: Kind): ReadonlySet<number> =>
+  new Set(
+    [...slots]
+      .filter((slot) => Capability.kind(view, slot) === numberOf[kind])
+      .map((slot) => Capability.object(view, slot))
+  )
+
+// —— Virtual processors
+
+const checkVirtualProcessors = (view: View, world: World, { archData }: Place): ReadonlyArray<string> => {
+  const { memory } = view
+  const vcpus = objectsOf(view, world, "VCPU")
+  const wrong: Array<string> = []
+  for (const vcpu of vcpus) {
+    const thread = Vcpu.Fields.thread.load(memory, vcpu)
+    const number = Vcpu.Fields.number.load(memory, vcpu)
+    wrong.push(
+      ...holds(
+        thread === 0 || Vcpu.ofThread(memory, thread) === vcpu,
+        () => `VCPU ${hex(vcpu)} and its thread do not name one another`
+      ),
+      ...holds(
+        number === 0 || Vpid.vcpu.load(memory, vpidAt(archData, number)) === vcpu,
+        () => `VCPU ${hex(vcpu)} has number ${number}, which is not its own`
+      ),
+      ...holds(thread === 0 || number !== 0, () => `VCPU ${hex(vcpu)} has a thread and no number`)
+    )
+  }
+  for (const thread of objectsOf(view, world, "TCB")) {
+    const vcpu = Vcpu.ofThread(memory, thread)
+    const runs = Tcb.state.load(memory, thread) === ThreadState.runsGuest
+    wrong.push(
+      ...holds(
+        vcpu === 0 || (vcpus.has(vcpu) && Vcpu.Fields.thread.load(memory, vcpu) === thread),
+        () => `thread ${hex(thread)} and its VCPU do not name one another`
+      ),
+      ...holds(!runs || vcpu !== 0, () => `thread ${hex(thread)} runs the guest of no VCPU`)
+    )
+  }
+  for (let number = 1; number < vpids; number++) {
+    const vcpu = Vpid.vcpu.load(memory, vpidAt(archData, number))
+    if (vcpu !== 0 && !(vcpus.has(vcpu) && Vcpu.Fields.number.load(memory, vcpu) === number))
+      wrong.push(`number ${number} is that of ${hex(vcpu)}, which does not have it`)
+  }
+  return wrong
+}
+
+// —— What tables translate
+
+/** Which kind of table an entry of each level leads to. */
+const tablesOf = {
+  [Mapping.By.addressSpace]: ["PDPT", "PageDirectory", "PageTable"],
+  [Mapping.By.guest]: ["EPTPDPT", "EPTPD", "EPTPT"]
+} as const satisfies Record<number, ReadonlyArray<Kind>>
+type Translates = keyof typeof tablesOf
+
+const rootKind = { [Mapping.By.addressSpace]: "AddressSpace", [Mapping.By.guest]: "EPTPML4" } as const
+
+/** Where a frame's capability says that it is mapped. */
+const key = (by: number, asid: number, address: number, page: number): string => `${by} ${asid} ${address} ${page}`
+
+/**
+ * Every entry of every space leads to a table that somebody has a capability to, or to a frame that was mapped there by a
+ * capability that allows as much. So no program and no guest reaches memory of the kernel's, or another's.
+ */
+const checkSpaces = (view: View, world: World, place: Place): ReadonlyArray<string> => {
+  const { memory } = view
+  const { archData, paging, guestPaging } = place
+  const mapped = new Map<string, number>()
+  for (const slot of world.slots) {
+    if (Capability.kind(view, slot) !== numberOf.Frame) continue
+    const [lo, hi] = [Mapping.dataLow(memory, slot), Mapping.dataHigh(memory, slot)]
+    const where = key(Mapping.by(hi), Mapping.asid(lo), Mapping.address(lo, hi), Capability.address(view, slot))
+    mapped.set(where, (mapped.get(where) ?? 0) | Capability.rights(view, slot))
+  }
+  const tables = new Map(
+    [
+      ...tablesOf[Mapping.By.addressSpace],
+      ...tablesOf[Mapping.By.guest],
+      "AddressSpace" as const,
+      "EPTPML4" as const
+    ].map((kind) => [kind as Kind, objectsOf(view, world, kind)])
+  )
+  const wrong: Array<string> = []
+  const visit = (by: Translates, asid: number, table: number, level: number, base: number): void => {
+    const format = by === Mapping.By.guest ? guestPaging : paging
+    const { shift } = format.levels[level]!
+    const entries = level === 0 && by === Mapping.By.addressSpace ? format.entries / 2 : format.entries
+    for (let index = 0; index < entries; index++) {
+      const at = table + format.entryBytes * index
+      const low = memory.load32(at)
+      if (!format.present(low)) continue
+      const address = base + index * 2 ** shift
+      const leadsTo = format.address(level, low, memory.load32(at + 4))
+      const where = `${by === Mapping.By.guest ? "guest" : "address space"} ${asid} at ${hex(address)}`
+      if (format.mapsPage(level, low)) {
+        const rights = mapped.get(key(by, asid, address, leadsTo))
+        if (rights === undefined) wrong.push(`${where} leads to ${hex(leadsTo)}, which nobody mapped there`)
+        else if ((low & writable) !== 0 && (rights & right.Frame.write) === 0)
+          wrong.push(`${where} can be written, and nobody had the right to`)
+      } else if (tables.get(tablesOf[by][level]!)?.has(leadsTo)) visit(by, asid, leadsTo, level + 1, address)
+      else wrong.push(`${where} leads to the table ${hex(leadsTo)}, which nobody has`)
+    }
+  }
+  for (let index = 0; index < asidPools; index++) {
+    const pool = address(view, poolEntry(archData, index))
+    for (let entry = 0; pool !== 0 && entry < poolSize; entry++) {
+      const root = address(view, pool + 8 * entry)
+      if (root === 0) continue
+      const by = root % 2 === 1 ? Mapping.By.guest : Mapping.By.addressSpace
+      const asid = index * poolSize + entry
+      if (!tables.get(rootKind[by])?.has(root - (root % 2)))
+        wrong.push(`ASID ${asid} is that of ${hex(root)}, which nobody has`)
+      else visit(by, asid, root - (root % 2), 0, 0)
+    }
+  }
+  return wrong
+}
+
+/** Bit 1 of an entry, of either format. */
+const writable = 2
+
+const address = ({ memory }: View, at: number): number =>
+  (memory.load32(at + 4) >>> 0) * 2 ** 32 + (memory.load32(at) >>> 0)
