@@ -17,7 +17,8 @@ const programs = [
   "paging",
   "fault",
   "device",
-  "fpu"
+  "fpu",
+  "guest"
 ]
 
 /** A compiler, a machine and some ten million instructions take their time where others work as well. */

@@ -214,7 +214,9 @@ export const vmxInstructions = {
     check(core, ExitReason.VMXOFF)
     answer(core, vmxoff(core))
   },
+  // A guest's is an exit in every mode: "ELSIF in VMX non-root operation THEN VM exit" comes first.
   vmcall: (core: Core): void => {
+    if (core.vmx.isGuest) core.vmx.intercept(ExitReason.VMCALL)
     check(core, ExitReason.VMCALL)
     answer(core, fail(core, VmInstructionError.VMCALL_IN_VMX_ROOT))
   },
