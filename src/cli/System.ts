@@ -20,6 +20,8 @@ export interface Options {
   readonly first: First
   /** A byte that a program gives to the serial port, or to the kernel's debug call. */
   readonly output: (byte: number) => void
+  /** The next byte for the serial port to receive, if there is one. */
+  readonly input?: () => number | undefined
   /** A line of the kernel's own. `stopped`: about a thread that did what it may not, and runs no more. */
   readonly note: (line: string, what?: "stopped") => void
 }
@@ -34,8 +36,8 @@ export interface System {
 const firstFiber = 0
 
 /** A machine about to start its kernel; or what is wrong with the program. */
-export const boot = ({ memoryBytes, reading, first, output, note }: Options): System | ElfError => {
-  const machine = new Machine({ memoryBytes, reading, console: { write: output } })
+export const boot = ({ memoryBytes, reading, first, output, input, note }: Options): System | ElfError => {
+  const machine = new Machine({ memoryBytes, reading, console: { write: output, ...(input && { read: input }) } })
   if (first._tag === "Fiber" && machine.addFiber(first.fiber) !== firstFiber) {
     throw new Error("the first fiber of a machine is the one that its first thread enters")
   }

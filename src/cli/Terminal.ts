@@ -28,6 +28,8 @@ const escapeKey = 0x01
 export interface Commands {
   readonly help: () => void
   readonly report: () => void
+  /** Any other key goes to the machine, behind the escape key: somebody there understands it. */
+  readonly forwards?: boolean
 }
 
 export const help =
@@ -50,6 +52,7 @@ export const open = (input: NodeJS.ReadStream, commands: Commands): Terminal => 
       const key = String.fromCharCode(byte).toLowerCase()
       if (key === "x") left = 0
       else if (key === "r") commands.report()
+      else if (commands.forwards) bytes.push(escapeKey, byte)
       else if (byte === escapeKey) bytes.push(byte)
       else commands.help()
     } else if (byte === escapeKey) isEscaped = true

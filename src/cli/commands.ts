@@ -102,6 +102,38 @@ Exit codes:
   other: what the guest wrote to the debug exit port F4H, times 2, plus 1`
 }
 
+export const vm: Command = {
+  name: "vm",
+  is: "Start a guest under the virtual machine monitor, on the kernel, on the machine. Without a kernel: a small guest that says hello.",
+  arguments: [],
+  options: {
+    kernel: {
+      value: "FILE",
+      short: "k",
+      is: "a kernel for x86-64: Linux's bzImage, or what has a PVH or Multiboot header"
+    },
+    initrd: { value: "FILE", short: "i", is: "its initial RAM disk; of other kernels than Linux the first module" },
+    module: { value: "'FILE ARGS'", isList: true, is: "a module for a kernel that takes modules (again for more)" },
+    append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
+    memory: { value: "SIZE", short: "m", is: "the guest's memory, such as 64M or 1G (default: 256M)" },
+    guests: { value: "N", short: "g", is: "so many guests of this kind, each with a monitor of its own (default: 1)" },
+    reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
+    "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
+    stats: { is: "say on stderr why guests were left and how often, what was retired, and how long it took" },
+    help: { short: "h", is: "print this help" }
+  },
+  notes: `At a terminal every key goes to the guest: Control-A X leaves. Where there are several guests, Control-A and a digit say which one
+hears; Control-A twice is one for the guest. Time passes for somebody at a terminal no faster than on the wall.
+
+Exit codes:
+  0  every guest was turned off
+  1  a guest stopped for what it did, or a task failed
+  2  the command or a file was nothing that can be started
+  3  the machine stopped with a report
+  4  the instructions that were allowed were used up
+  other: what a guest wrote to the debug exit port F4H, times 2, plus 1`
+}
+
 export const getLinux: Command = {
   name: "get-linux",
   is: "Prepare Debian's cloud kernel, and a first file system of busybox for it, from Debian's packages.",

@@ -1,13 +1,14 @@
 /** The command line. What a command needs is loaded when it is run, so that the rest answers at once. */
 import { readFileSync } from "node:fs"
 import { type Command, type Given, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
-import { exitCodes, exportSystem, getLinux, inspect, machine, run } from "./commands.ts"
+import { exitCodes, exportSystem, getLinux, inspect, machine, run, vm } from "./commands.ts"
 
 const program = "skyscope"
 
 /** Each command with the file that does it. */
 const starts: ReadonlyArray<readonly [Command, () => Promise<{ readonly start: Start }>]> = [
   [run, () => import("./run.ts")],
+  [vm, () => import("./vm.ts")],
   [machine, () => import("./machine.ts")],
   [getLinux, () => import("./getLinux.ts")],
   [inspect, () => import("./inspect.ts")],

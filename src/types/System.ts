@@ -5,6 +5,7 @@
  * The two must be the same; calls must go to higher priorities; and nothing may flow between tasks that are declared isolated. What
  * is wrong is a sentence at the field that is wrong.
  */
+import type { InterruptSource } from "./Architecture.ts"
 import type { Less } from "./Arithmetic.ts"
 import type { Cap, Endpoint, Exercise, Slot } from "./Capability.ts"
 import type { Kind, RightOf } from "./Kind.ts"
@@ -44,8 +45,13 @@ export interface Device {
   readonly address: number
 }
 
+/** A device's interrupt: a pin of an interrupt controller, or a message. Each can be had once. */
+export interface Interrupt {
+  readonly interrupt: InterruptSource
+}
+
 /** What is made: an endpoint where a protocol is spoken, an object of a type, or what only this machine has. */
-export type Thing = ProtocolClass<Protocol> | What | Ports | Device
+export type Thing = ProtocolClass<Protocol> | What | Ports | Device | Interrupt
 
 /** What a task is granted of an object. */
 export interface Grant {
@@ -176,13 +182,16 @@ type Nameless<S extends Spec, T extends string, G extends Grant> = [ClientsAt<S,
     : never
 
 type KindOfSlot<W> = W extends Kind ? W : "Endpoint"
-type KindOfObject<O> = O extends What
+/** The kind of capability that a thing is had by. */
+export type KindOfObject<O> = O extends What
   ? Makes<TypeOf<O>>
   : O extends Ports
     ? "IOPort"
     : O extends Device
       ? "Frame"
-      : "Endpoint"
+      : O extends Interrupt
+        ? "IRQHandler"
+        : "Endpoint"
 
 type WrongObject<
   S extends Spec,

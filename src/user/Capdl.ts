@@ -6,7 +6,7 @@
  */
 import { gateRom } from "../types/Architecture.ts"
 import { type ObjectType, objectTypes } from "../types/ObjectType.ts"
-import type { TaskSpec, Thing } from "../types/System.ts"
+import type { Interrupt, TaskSpec, Thing } from "../types/System.ts"
 import { distribution, type Entry } from "./Distribution.ts"
 import { addressOfSlot } from "./Shared.ts"
 import { cnodeBits, turn } from "./Spawn.ts"
@@ -63,7 +63,17 @@ const objectOf = (thing: Thing): string => {
   if (typeof thing === "object" && "ports" in thing) return `io_ports (ports: [${thing.ports.join("..")}])`
   if (typeof thing === "object" && "device" in thing)
     return `${named(thing.device, 0).slice(0, -1)}, paddr: ${hex(thing.address)})`
+  if (typeof thing === "object" && "interrupt" in thing) return irq(thing)
   return typeof thing === "string" ? named(thing, 0) : named(thing[0], thing[1])
+}
+
+const irq = ({ interrupt }: Interrupt): string => {
+  if (!("pin" in interrupt)) {
+    const { handle, bus, device, function: of } = interrupt
+    return `msi_irq (handle: ${handle}, bus: ${bus}, dev: ${device}, fun: ${of})`
+  }
+  const { ioapic, pin, trigger, polarity } = interrupt
+  return `ioapic_irq (apic: ${ioapic}, pin: ${pin}, level: ${Number(trigger === "level")}, polarity: ${Number(polarity === "low")})`
 }
 
 const named = (type: ObjectType, size: number): string => {

@@ -51,7 +51,7 @@ const program = <E, A, P>(
   Effect.andThen(
     IOPort_Out8(port, com1 + FCR, enableFifos),
     serve(endpoint, answers, {
-      write: (text, to) => Effect.andThen(put(port, text), reply(to, undefined))
+      write: (text, to) => Effect.andThen(Com1_Send(port, new TextEncoder().encode(text)), reply(to, undefined))
     })
   )
 
@@ -80,23 +80,42 @@ const pieces = (text: string): ReadonlyArray<string> => {
 const com1 = 0x3f8
 /** The serial port's registers. */
 export const com1Ports = { ports: [com1, com1 + 7] } as const
-/** Offsets of registers: Transmitter Holding, FIFO Control, Line Status. */
-const [THR, FCR, LSR] = [0, 2, 5]
+/** Offsets of registers: Transmitter Holding (read: Receiver Buffer), Interrupt Enable, FIFO Control, Modem Control, Line Status. */
+const [THR, IER, FCR, MCR, LSR] = [0, 1, 2, 4, 5]
 /** FIFO Control: use the FIFOs, and empty both. */
 const enableFifos = 0b111
-/** Line Status: the transmitter's FIFO is empty. */
+/** Line Status: the transmitter's FIFO is empty; something has arrived. */
 const THRE = 1 << 5
+const DR = 1 << 0
+/** Interrupt Enable: received data. Modem Control: DTR, RTS, and OUT2, by which the interrupt reaches its wire. */
+const dataInterrupt = 1
+const interruptsOn = 0b1011
 /** The FIFO takes so many bytes at a time. */
 const fifoBytes = 16
 
-/** Give the bytes of a text to the port. */
-const put = <Q>(port: Cap<"IOPort", "in" | "out", Q>, text: string) =>
+/** Give bytes to the port. */
+export const Com1_Send = <Q>(port: Cap<"IOPort", "in" | "out", Q>, bytes: Uint8Array) =>
   Effect.gen(function* () {
-    const bytes = new TextEncoder().encode(text)
     for (const [index, byte] of bytes.entries()) {
       if (index % fifoBytes === 0) {
         while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
       }
       yield* IOPort_Out8(port, com1 + THR, byte)
     }
+  })
+
+/** Use the port's FIFOs, and let it interrupt when something arrives. */
+export const Com1_Listen = <Q>(port: Cap<"IOPort", "in" | "out", Q>) =>
+  Effect.gen(function* () {
+    yield* IOPort_Out8(port, com1 + FCR, enableFifos)
+    yield* IOPort_Out8(port, com1 + MCR, interruptsOn)
+    yield* IOPort_Out8(port, com1 + IER, dataInterrupt)
+  })
+
+/** The bytes that have arrived. */
+export const Com1_Receive = <Q>(port: Cap<"IOPort", "in" | "out", Q>) =>
+  Effect.gen(function* () {
+    const bytes: Array<number> = []
+    while (((yield* IOPort_In8(port, com1 + LSR)) & DR) !== 0) bytes.push(yield* IOPort_In8(port, com1 + THR))
+    return Uint8Array.from(bytes)
   })

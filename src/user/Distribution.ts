@@ -53,6 +53,7 @@ const kindOfObject = (object: Thing): Kind => {
   if (isProtocol(object)) return "Endpoint"
   if (typeof object === "string") return objectTypes[object].makes
   if ("device" in object) return "Frame"
+  if ("interrupt" in object) return "IRQHandler"
   return "ports" in object ? "IOPort" : objectTypes[object[0]].makes
 }
 

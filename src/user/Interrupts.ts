@@ -4,30 +4,11 @@ import { type AnyCap, type Cap, capUnsafe, type LifetimeOf, type Using } from ".
 import type { RightOf } from "../types/Kind.ts"
 import * as IRQHandler from "../types/methods/IRQHandler.ts"
 import type { Need } from "../types/Need.ts"
+import type { IoapicPin, MsiSource } from "../types/x86_64/InterruptSource.ts"
 import * as IRQControl from "../types/x86_64/methods/IRQControl.ts"
 import { Allocator, type OutOfSlots } from "./Allocator.ts"
 import { invoke, pointer, type Refusal } from "./Invocation.ts"
 import type { Syscalls } from "./Syscalls.ts"
-
-/** A pin of an IOAPIC, and how its device signals there. */
-export interface IoapicPin {
-  readonly ioapic: number
-  readonly pin: number
-  readonly trigger: "edge" | "level"
-  readonly polarity: "high" | "low"
-  /** Each handler has a vector of its own, from 0 on: the kernel says of how many. */
-  readonly vector: number
-}
-
-/** A device that writes its interrupts to memory: where it is, and a vector as for a pin. */
-export interface MsiSource {
-  readonly bus: number
-  readonly device: number
-  readonly function: number
-  /** Which of the device's messages it is. */
-  readonly handle: number
-  readonly vector: number
-}
 
 type Handler<C> = Cap<"IRQHandler", RightOf<"IRQHandler">, LifetimeOf<C>>
 

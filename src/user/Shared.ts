@@ -3,7 +3,7 @@
  *
  * A frame that a system grants is mapped for its task where its slot says, so that whoever has the capability finds the memory.
  */
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import { type AnyCap, cptrOf, type Using } from "../types/Capability.ts"
 import type { Need } from "../types/Need.ts"
 import { held } from "./Invocation.ts"
@@ -18,6 +18,11 @@ const window = 2 ** 30
 export const addressOfSlot = (slot: number): number => base + slot * window
 
 const at = (frame: unknown, offset: number): number => addressOfSlot(Number(cptrOf(held(frame)))) + offset
+
+/** Where a frame is that the system mapped, for who accesses it by itself. */
+export const Shared_Address = <F extends AnyCap>(
+  frame: Need<F, "Shared_Address", "Frame", "read" | "write">
+): Effect.Effect<number, never, Using<F, "read" | "write">> => Effect.sync(() => at(frame, 0))
 
 /** Bytes of a frame that the system mapped. */
 export const Shared_Read = <F extends AnyCap>(

@@ -16,11 +16,12 @@ import { Effect } from "effect"
 import { type AnyCap, type Cap, kindOf, vouchedUnsafe } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
-import type { CapsIn, Checked, Grant, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
+import type { CapsIn, Checked, Grant, KindOfObject, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
-import { BootInfo } from "./BootInfo.ts"
+import { BootInfo, type Full } from "./BootInfo.ts"
 import { badgeWord, derive, discard } from "./Capabilities.ts"
 import { Endpoint_Create } from "./Endpoint.ts"
+import { IRQControl_GetIOAPIC, IRQControl_GetMSI } from "./Interrupts.ts"
 import { AddressSpace_Map, create, Frame_Create } from "./Memory.ts"
 import { IOPort_Create } from "./Ports.ts"
 import { addressOfSlot } from "./Shared.ts"
@@ -46,6 +47,9 @@ export const defineSystem = <const S extends Spec>(spec: [S] extends [Checked<S>
   spec: spec as S
 })
 
+/** A system that is put together when the program runs: what the compiler would find wrong in it, nobody finds before the kernel. */
+export const systemOf = (spec: Spec): System => ({ [typeId]: typeId, spec })
+
 export const isSystem = (value: unknown): value is System =>
   typeof value === "object" && value !== null && typeId in value
 
@@ -55,21 +59,37 @@ type Needed = Syscalls | Allocator | Spawner | BootInfo
  * Make the objects of a system, then its tasks, each with exactly what it is granted. Nobody but the program that calls this has
  * more; no task runs before that waits.
  */
-export const startSystem = <S extends Spec>({
-  spec
-}: System<S>): Effect.Effect<{ readonly [T in keyof S["tasks"]]: Started }, NotMade, Needed> =>
+export const startSystem = <S extends Spec>(
+  system: System<S>
+): Effect.Effect<{ readonly [T in keyof S["tasks"]]: Started }, NotMade, Needed> =>
+  Effect.map(startWhole(system), ({ tasks }) => tasks)
+
+/** The same; whoever calls this keeps the objects as well, and can do with them what no task of the system is granted. */
+export const startWhole = <S extends Spec>({ spec }: System<S>): Effect.Effect<Whole<S>, NotMade, Needed> =>
   Effect.gen(function* () {
     const objects = new Map<string, AnyCap>()
     for (const [name, object] of Object.entries(spec.objects)) objects.set(name, yield* make(object))
     const started: Array<readonly [string, Started]> = []
     for (const [name, task] of Object.entries(spec.tasks)) started.push([name, yield* startTask(name, task, objects)])
-    return Object.fromEntries(started) as { readonly [T in keyof S["tasks"]]: Started }
+    return { objects: Object.fromEntries(objects), tasks: Object.fromEntries(started) } as Whole<S>
   })
+
+/** What was made of a system. */
+export interface Whole<S extends Spec> {
+  readonly objects: { readonly [O in keyof S["objects"]]: Full<KindOfObject<S["objects"][O]>> }
+  readonly tasks: { readonly [T in keyof S["tasks"]]: Started }
+}
 
 const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
   if (isProtocol(object)) return Endpoint_Create(object)
   if (typeof object === "string") return create(object)
   if ("device" in object) return Frame_Create(object.address, object.device)
+  if ("interrupt" in object) {
+    const { interrupt } = object
+    return Effect.flatMap(BootInfo, ({ irqControl }) =>
+      "pin" in interrupt ? IRQControl_GetIOAPIC(irqControl, interrupt) : IRQControl_GetMSI(irqControl, interrupt)
+    )
+  }
   if ("ports" in object) {
     const [first, last] = object.ports
     return Effect.flatMap(BootInfo, ({ ioPortControl }) => IOPort_Create(ioPortControl, first, last))

@@ -142,7 +142,7 @@ export class Stopped {
 export type Step = "enter" | "leave" | Reading
 export interface Reading {
   readonly read: ReadonlyArray<number>
-  readonly then: (...values: ReadonlyArray<bigint>) => Step
+  readonly goOn: (...values: ReadonlyArray<bigint>) => Step
 }
 
 export interface Handler {
@@ -229,7 +229,7 @@ function* running(
         if (label !== 0) return label
         values.push(value)
       }
-      step = step.then(...values)
+      step = step.goOn(...values)
     }
     if (step === "leave") return 0
   }

@@ -1,0 +1,89 @@
+/**
+ * Board: a PC for a guest: the same chips that the machine has, wired to what a monitor has.
+ *
+ * Time is the machine's, memory is the guest's, and each processor's local APIC tells the thread that runs it.
+ */
+import { irq, portMap } from "../devices/addresses.ts"
+import { Bus } from "../devices/Bus.ts"
+import type { LocalApic, Surroundings } from "../devices/localApic.ts"
+import { Pc } from "../devices/Pc.ts"
+import { slot } from "../devices/pciBus.ts"
+import { debugConsole, debugExit, helperPorts } from "../devices/qemuPorts.ts"
+import type { DateTime } from "../devices/rtc.ts"
+import { Uart16550 } from "../devices/uart16550.ts"
+import { type VirtioDevice, VirtioPci } from "../devices/virtio/VirtioPci.ts"
+import type { Target } from "../devices/Wires.ts"
+import type { GuestRam } from "./GuestRam.ts"
+import type { VirtualTimers } from "./VirtualTimers.ts"
+
+/** How a guest ended. */
+export type Ending =
+  | { readonly _tag: "PowerOff" }
+  | { readonly _tag: "Reset" }
+  /** What it wrote to the debug exit port. */
+  | { readonly _tag: "Exit"; readonly status: number }
+  /** It can do nothing any more: why. */
+  | { readonly _tag: "Stopped"; readonly why: string }
+
+export interface Outside {
+  readonly ram: GuestRam
+  readonly timers: VirtualTimers
+  /** The date and time of day when the machine starts. */
+  readonly date: DateTime
+  readonly processors: ReadonlyArray<Surroundings>
+  readonly console: { readonly write: (byte: number) => void; readonly read: () => number | undefined }
+  /** Virtio devices, in the order of their PCI slots, from 1 on. */
+  readonly devices: ReadonlyArray<VirtioDevice>
+  readonly ended: (ending: Ending) => void
+}
+
+export class Board {
+  readonly bus = new Bus()
+  readonly pc: Pc
+  private readonly com1: Uart16550
+  private running: LocalApic
+
+  constructor({ ram, timers, date, processors, console, devices, ended }: Outside) {
+    this.pc = new Pc({
+      timers,
+      ramBytes: ram.ramBytes,
+      date,
+      processors,
+      memory: {
+        read: (_source, address, bytes) => ram.read(address, bytes),
+        write: (_source, address, bytes) => ram.write(address, bytes)
+      },
+      powerOff: () => ended({ _tag: "PowerOff" }),
+      reset: () => ended({ _tag: "Reset" }),
+      a20: () => undefined
+    })
+    this.running = this.pc.localApics[0]!
+    this.com1 = new Uart16550({
+      transmit: console.write,
+      receive: console.read,
+      interrupt: (level) => this.pc.setIrq(irq.com1, level)
+    })
+    for (const [n, device] of devices.entries()) this.pc.pci.attach(slot(n + 1), new VirtioPci(device).fn)
+    for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
+    for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
+    this.bus.addMemory(this.pc.localApicMapping(() => this.running))
+    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
+    const exit = debugExit((status) => ended({ _tag: "Exit", status }))
+    this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
+    for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
+  }
+
+  private addPorts(name: string, start: number, bytes: number, target: Target, widest: 8 | 32 = 32): void {
+    this.bus.addPorts({ name, start, bytes, target, widest })
+  }
+
+  /** The processor with this local APIC makes the accesses from here on. */
+  runs(apic: LocalApic): void {
+    this.running = apic
+  }
+
+  /** The console has bytes that it did not have. */
+  consoleReady(): void {
+    this.com1.look()
+  }
+}

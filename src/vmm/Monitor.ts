@@ -1,0 +1,235 @@
+/**
+ * Monitor: a task that runs a guest: its virtual processor, its board, and the way to the servers of its devices.
+ *
+ * It has the virtual processor, the guest's memory mapped where `memoryAt` says, a notification that is bound to its thread, and a page and
+ * a bell for each server. What it does is a function of what they and the guest say.
+ */
+import { Clock, Effect } from "effect"
+
+import { describe } from "../devices/boot/BootError.ts"
+import { loadKernel } from "../devices/boot/kernel.ts"
+import type { Payload as KernelPayload } from "../devices/boot/Payload.ts"
+import type { DateTime } from "../devices/rtc.ts"
+import type { VirtioDevice } from "../devices/virtio/VirtioPci.ts"
+import type { Cap } from "../types/Capability.ts"
+import { VmcsField } from "../types/x86_64/VmcsField.ts"
+import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
+import { pointer } from "../user/Invocation.ts"
+import { Signal, Wait } from "../user/Ipc.ts"
+import { Ring } from "../user/Ring.ts"
+import { Shared_Address } from "../user/Shared.ts"
+import { Syscalls } from "../user/Syscalls.ts"
+import { type NotRun, type Step, Stopped, VCPU_Run } from "../user/VirtualProcessor.ts"
+import { Board, type Ending } from "./Board.ts"
+import { cpuidOf, type HostCpuid } from "./Cpuid.ts"
+import { consolePage, signal } from "./channels.ts"
+import { GuestRam } from "./GuestRam.ts"
+import { longMode, protectedMode } from "./initialState.ts"
+import { setAlarm } from "./TimerServer.ts"
+import { VirtualCpu } from "./VirtualCpu.ts"
+import { VirtualTimers } from "./VirtualTimers.ts"
+
+/** Where a guest's memory is in the address space of its monitor. */
+export const memoryAt = 0x4000_0000_0000
+
+/** What a guest begins with. */
+export type Payload =
+  | ({ readonly _tag: "Kernel" } & KernelPayload)
+  /** Bytes at 1 MiB, which begin in 32-bit protected mode with flat segments. */
+  | { readonly _tag: "Flat"; readonly bytes: Uint8Array }
+
+export interface Guest {
+  readonly name: string
+  readonly memoryBytes: number
+  readonly payload: Payload
+  readonly devices: ReadonlyArray<VirtioDevice>
+  readonly cpuid: HostCpuid
+  readonly preemptionShift: number
+}
+
+/** What a monitor has. */
+export interface Held<V, W, S, SB, A, AB> {
+  readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
+  readonly wake: Cap<"Notification", "read", W>
+  readonly screen: Cap<"Frame", "read" | "write", S>
+  readonly screenBell: Cap<"Notification", "write", SB>
+  readonly alarm: Cap<"Frame", "read" | "write", A>
+  readonly alarmBell: Cap<"Notification", "write", AB>
+}
+
+/** How a guest ended, and what its monitor did for it. */
+export interface Report {
+  readonly name: string
+  readonly ending: Ending
+  /** Exits by basic reason. */
+  readonly exits: ReadonlyMap<number, number>
+  /** What exits of devices were for. */
+  readonly hot: ReadonlyMap<string, number>
+  readonly nanoseconds: number
+}
+
+/** The files that a guest was to begin with are no such files. */
+export interface NotLoaded {
+  readonly _tag: "NotLoaded"
+  readonly why: string
+}
+
+/** Runs are the same whenever they are made. */
+const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0, seconds: 0 }
+
+const flatStart = 0x10_0000
+
+/** So many characters go to the console at once, if no line ends before. */
+const most = 512
+const lineFeed = 0x0a
+
+export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, guest: Guest) =>
+  Effect.gen(function* () {
+    const { memory } = yield* Syscalls
+    const clock = yield* Clock.Clock
+    const now = () => Number(clock.currentTimeNanosUnsafe())
+    const started = now()
+    const ram = new GuestRam(memory, memoryAt, guest.memoryBytes)
+    const timers = new VirtualTimers(now)
+    const stopped = new Stopped()
+    let ending: Ending | undefined
+    const ended = (how: Ending) => {
+      ending ??= how
+    }
+
+    const page = yield* Shared_Address(held.screen)
+    const alarm = yield* Shared_Address(held.alarm)
+    const output = new Ring(memory, page + consolePage.output.at, consolePage.output.bytes)
+    const input = new Ring(memory, page + consolePage.input.at, consolePage.input.bytes)
+    const said: Array<number> = []
+    /** What was said goes out; what there is no room for stays. @returns whether there was something. */
+    const flush = (): boolean => {
+      if (said.length === 0) return false
+      said.splice(0, output.put(Uint8Array.from(said)))
+      return true
+    }
+
+    const board = new Board({
+      ram,
+      timers,
+      date: firstDay,
+      processors: [
+        {
+          noticed: () => undefined,
+          nmi: () => cpu.nmi(),
+          smi: () => undefined,
+          init: () => cpu.init(),
+          startUp: (vector) => cpu.startUp(vector),
+          mapped: () => undefined,
+          tscOffset: () => 0
+        }
+      ],
+      console: {
+        write: (byte) => {
+          said.push(byte)
+          if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(pointer(held.screenBell))
+        },
+        read: () => input.take(1)[0]
+      },
+      devices: guest.devices,
+      ended
+    })
+    const cpu: VirtualCpu = new VirtualCpu(
+      {
+        id: 0,
+        board,
+        apic: board.pc.localApics[0]!,
+        ram,
+        timers,
+        cpuid: cpuidOf(guest.cpuid, 0, 1),
+        ended,
+        hypercall: (number) => (number === 0n ? BigInt(now()) : BigInt.asUintN(64, -1n)),
+        preemptionShift: guest.preemptionShift
+      },
+      stopped
+    )
+    const why = begin(cpu, ram, board, guest.payload)
+    if (why !== undefined) return yield* Effect.fail<NotLoaded>({ _tag: "NotLoaded", why })
+    stopped.fields.push(...controls)
+
+    const noticed = (badge: bigint): void => {
+      if (badge & signal.console) board.consoleReady()
+    }
+    const handler = {
+      exit: (): Step => {
+        const step = cpu.exit()
+        return ending === undefined ? step : "leave"
+      },
+      notified: (badge: bigint): Step => {
+        noticed(badge)
+        return cpu.noticed()
+      }
+    }
+    while (ending === undefined) {
+      yield* VCPU_Run(held.vcpu, stopped, handler)
+      while (ending === undefined && cpu.activity === "halted") {
+        timers.runDue()
+        if (cpu.mayWake()) {
+          cpu.wake()
+          break
+        }
+        if (flush()) yield* Signal(held.screenBell)
+        if (!cpu.canWake()) {
+          ended({ _tag: "Stopped", why: "it halts with interrupts off: nothing can wake it" })
+          break
+        }
+        const due = timers.next()
+        setAlarm(memory, alarm, due)
+        yield* Signal(held.alarmBell)
+        noticed(yield* Wait(held.wake))
+      }
+    }
+    if (flush()) yield* Signal(held.screenBell)
+    const counted = [...cpu.exits.entries()].filter(([, count]) => count > 0)
+    const report: Report = {
+      name: guest.name,
+      ending,
+      exits: new Map(counted),
+      hot: cpu.hot,
+      nanoseconds: now() - started
+    }
+    return report
+  })
+
+/** Controls of this monitor's choice: of those that the processor does not have, the kernel makes nothing. */
+const controls = [
+  [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
+  [
+    VmcsField.SECONDARY_CONTROLS,
+    BigInt(Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_RDTSCP | Secondary.ENABLE_INVPCID)
+  ],
+  [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
+] as const
+
+/** The guest's files in its memory, and its processor at the entry. @returns what is wrong with the files. */
+const processors = 1
+
+const begin = (cpu: VirtualCpu, ram: GuestRam, board: Board, payload: Payload): string | undefined => {
+  board.pc.leaveFirmwareState()
+  if (payload._tag === "Flat") {
+    if (flatStart + payload.bytes.length > ram.ramBytes || !ram.write(flatStart, payload.bytes))
+      return `its ${payload.bytes.length} bytes do not fit its memory`
+    cpu.begin(protectedMode, flatStart)
+    return undefined
+  }
+  const loaded = ram.load((memory) => loadKernel(memory, payload, processors))
+  if (loaded === false) return "its memory cannot be written"
+  if ("_tag" in loaded) return describe(loaded)
+  if (loaded.mode === "64-bit") {
+    cpu.begin(longMode(loaded.pml4), loaded.entry)
+    cpu.setRegister("rsi", BigInt(loaded.rsi))
+    cpu.setRegister("rbx", BigInt(loaded.rbx ?? 0))
+  } else {
+    cpu.begin(protectedMode, loaded.entry)
+    cpu.setRegister("rax", BigInt(loaded.eax >>> 0))
+    cpu.setRegister("rbx", BigInt(loaded.ebx >>> 0))
+  }
+  return undefined
+}
+
+export type MonitorError = NotRun | NotLoaded

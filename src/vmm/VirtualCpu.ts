@@ -1,0 +1,442 @@
+/**
+ * VirtualCpu: one processor of a guest: what its exits mean, and how interrupts come to it.
+ *
+ * SDM vol. 3C, "VM Exits", "Exit Qualification for ..."; what is done about each basic exit reason is in the table `exits`.
+ */
+import type { LocalApic } from "../devices/localApic.ts"
+import { ExitReason, entryFailure } from "../types/x86_64/ExitReason.ts"
+import { VmcsField } from "../types/x86_64/VmcsField.ts"
+import { EntryControl, Interruption, InterruptionType, Primary } from "../types/x86_64/VmxControls.ts"
+import { registerOrder, type Step, type Stopped } from "../user/VirtualProcessor.ts"
+import type { Board, Ending } from "./Board.ts"
+import type { HostCpuid } from "./Cpuid.ts"
+import type { GuestRam } from "./GuestRam.ts"
+import { bit, EFER, entries, type Fields, needed, shadowed, startUp } from "./initialState.ts"
+import { readMsr, writeMsr } from "./Msr.ts"
+import { access } from "./mmio.ts"
+import type { VirtualTimers } from "./VirtualTimers.ts"
+
+/** What a processor of a guest is connected to. */
+export interface Connected {
+  readonly id: number
+  readonly board: Board
+  readonly apic: LocalApic
+  readonly ram: GuestRam
+  readonly timers: VirtualTimers
+  readonly cpuid: HostCpuid
+  readonly ended: (ending: Ending) => void
+  /** A guest asks its monitor for something with VMCALL. @returns what RAX is to hold. */
+  readonly hypercall: (number: bigint, cpu: VirtualCpu) => bigint
+  /** Ticks of the preemption timer in a nanosecond: 2^-shift. */
+  readonly preemptionShift: number
+}
+
+/** Whether its guest's instructions are executed, and what it waits for if not. */
+export type Activity = "runs" | "halted" | "waits for startup"
+
+const numberOf = Object.fromEntries(registerOrder.map((name, index) => [name, index])) as {
+  readonly [R in (typeof registerOrder)[number]]: number
+}
+/** General registers by the processor's numbers; RSP, number 4, is elsewhere. */
+const byNumber = [
+  "rax",
+  "rcx",
+  "rdx",
+  "rbx",
+  undefined,
+  "rbp",
+  "rsi",
+  "rdi",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15"
+] as const
+
+const vectors = { UD: 6, GP: 13 } as const
+const RFLAGS_IF = 1 << 9
+/** Blocking by STI, and by MOV SS. */
+const blocking = 3
+
+const controls =
+  (Primary.HLT_EXITING |
+    Primary.MWAIT_EXITING |
+    Primary.MONITOR_EXITING |
+    Primary.RDPMC_EXITING |
+    Primary.USE_TSC_OFFSETTING) >>>
+  0
+
+export class VirtualCpu {
+  readonly connected: Connected
+  readonly stopped: Stopped
+  activity: Activity = "waits for startup"
+  /** Exits by basic reason. */
+  readonly exits = new Uint32Array(80)
+  /** Exits of IO instructions by port, and EPT violations by page: what they were for. */
+  readonly hot = new Map<string, number>()
+  private hasNmi = false
+  /** When the preemption timer is set to end the guest's turn. */
+  private armed = Number.NaN
+
+  constructor(connected: Connected, stopped: Stopped) {
+    this.connected = connected
+    this.stopped = stopped
+    stopped.controls = controls
+  }
+
+  /** It begins at `rip` in this state. */
+  begin(fields: Fields, rip: number): void {
+    this.stopped.fields.push(...entries(fields))
+    this.stopped.rip = BigInt(rip)
+    this.stopped.interruption = 0
+    this.activity = "runs"
+  }
+
+  // ---- what its local APIC says
+
+  nmi(): void {
+    this.hasNmi = true
+  }
+
+  /** "MP Initialization Protocol": it waits for a startup IPI. */
+  init(): void {
+    this.connected.apic.resetByInit()
+    this.activity = "waits for startup"
+  }
+
+  startUp(vector: number): void {
+    if (this.activity !== "waits for startup") return
+    this.stopped.registers.fill(0n)
+    this.stopped.areChanged = true
+    this.begin(startUp(vector), 0)
+  }
+
+  // ---- registers
+
+  register(name: keyof typeof numberOf): bigint {
+    return this.stopped.registers[numberOf[name]]!
+  }
+
+  setRegister(name: keyof typeof numberOf, value: bigint): void {
+    this.stopped.registers[numberOf[name]] = value
+    this.stopped.areChanged = true
+  }
+
+  /** By the processor's number. RSP reads as 0, and is not written: no instruction that is emulated here is written with it. */
+  byNumber(number: number): bigint {
+    const name = byNumber[number]
+    return name === undefined ? 0n : this.register(name)
+  }
+
+  setByNumber(number: number, value: bigint): void {
+    const name = byNumber[number]
+    if (name !== undefined) this.setRegister(name, value)
+  }
+
+  /** The instruction that left the guest is done. What it blocked interrupts for is over. */
+  skip(length = this.stopped.instructionLength): "enter" {
+    const { stopped } = this
+    stopped.rip = BigInt.asUintN(64, stopped.rip + BigInt(length))
+    if (stopped.interruptibility & blocking) {
+      stopped.interruptibility &= ~blocking
+      stopped.fields.push([VmcsField.GUEST_INTERRUPTIBILITY_STATE, BigInt(stopped.interruptibility)])
+    }
+    return "enter"
+  }
+
+  /** The instruction raises an exception instead. Its error code is 0 where it has one. */
+  raise(vector: number): "enter" {
+    const errorCode = vector === vectors.GP ? Interruption.ERROR_CODE : 0
+    this.stopped.interruption = vector | (InterruptionType.HARDWARE_EXCEPTION << 8) | errorCode | Interruption.VALID
+    return "enter"
+  }
+
+  invalid(): "enter" {
+    return this.raise(vectors.UD)
+  }
+
+  protection(): "enter" {
+    return this.raise(vectors.GP)
+  }
+
+  stop(why: string): "leave" {
+    this.connected.ended({ _tag: "Stopped", why })
+    return "leave"
+  }
+
+  // ---- from exit to entry
+
+  /** What is to be done about an exit. */
+  exit = (): Step => {
+    const { stopped, connected } = this
+    const { reason } = stopped
+    connected.board.runs(connected.apic)
+    if (reason >= entryFailure) {
+      return this.stop(
+        `the processor does not enter it: exit reason ${reason.toString(16)}H, at ${stopped.rip.toString(16)}H`
+      )
+    }
+    this.exits[reason & 0x7f]! += 1
+    const handle = exits.get(reason)
+    if (handle === undefined) return this.stop(`it left for reason ${reason}, which nothing is known of`)
+    return this.prepared(handle(this))
+  }
+
+  /** Between two turns of the guest: what is due happens, and what it is to be interrupted for is delivered. */
+  prepared(step: Step): Step {
+    if (typeof step === "object") return { read: step.read, goOn: (...values) => this.prepared(step.goOn(...values)) }
+    this.connected.timers.runDue()
+    if (step === "leave" || this.activity !== "runs") return "leave"
+    this.deliver(true)
+    this.arm()
+    return step
+  }
+
+  /**
+   * What waits at the local APIC goes to the guest with the next entry, or the guest leaves as soon as it can take it.
+   * `isKnown`: the flags of the guest are those of now.
+   */
+  deliver(isKnown: boolean): void {
+    const { stopped, connected } = this
+    let windows = 0
+    const isFree = (stopped.interruption & Interruption.VALID) === 0
+    if (this.hasNmi && isFree && isKnown && (stopped.interruptibility & (blocking | 8)) === 0) {
+      this.hasNmi = false
+      stopped.interruption = 2 | (InterruptionType.NMI << 8) | Interruption.VALID
+    } else if (this.hasNmi) windows |= Primary.NMI_WINDOW_EXITING
+    if (connected.apic.pending() >= 0) {
+      const isOpen = isKnown && (stopped.rflags & RFLAGS_IF) !== 0 && (stopped.interruptibility & blocking) === 0
+      if (isOpen && (stopped.interruption & Interruption.VALID) === 0) {
+        stopped.interruption = connected.apic.acknowledge() | Interruption.VALID
+        if (connected.apic.pending() >= 0) windows |= Primary.INTERRUPT_WINDOW_EXITING
+      } else windows |= Primary.INTERRUPT_WINDOW_EXITING
+    }
+    stopped.controls = (controls | windows) >>> 0
+  }
+
+  /** The guest's turn ends when the next event of a chip is due. */
+  private arm(): void {
+    const { timers, preemptionShift } = this.connected
+    const due = timers.next()
+    if (due === this.armed) return
+    this.armed = due
+    const ticks = Math.ceil(Math.max(due - timers.now(), 1) / 2 ** preemptionShift)
+    this.stopped.fields.push([VmcsField.PREEMPTION_TIMER_VALUE, BigInt(Math.min(ticks, 0xffff_ffff))])
+  }
+
+  /** The preemption timer has run out: set it again, if it was too early. */
+  rearm(): "enter" {
+    this.armed = Number.NaN
+    return "enter"
+  }
+
+  /** Something came from outside while the guest ran, or waited. */
+  noticed(): Step {
+    this.connected.timers.runDue()
+    if (this.activity !== "runs") return "leave"
+    this.deliver(false)
+    this.arm()
+    return "enter"
+  }
+
+  /** A halted processor goes on for an interrupt that it takes, or an NMI. */
+  mayWake(): boolean {
+    const { apic } = this.connected
+    return this.hasNmi || ((this.stopped.rflags & RFLAGS_IF) !== 0 && apic.pending() >= 0)
+  }
+
+  /** Whether anything could ever make it go on: an NMI comes only from another processor. */
+  canWake(): boolean {
+    return this.hasNmi || (this.stopped.rflags & RFLAGS_IF) !== 0
+  }
+
+  /** It goes on, and takes what it waited for. */
+  wake(): void {
+    this.activity = "runs"
+    this.deliver(true)
+    this.arm()
+  }
+
+  count(what: string): void {
+    this.hot.set(what, (this.hot.get(what) ?? 0) + 1)
+  }
+}
+
+type Handle = (cpu: VirtualCpu) => Step
+
+const invalid: Handle = (cpu) => cpu.invalid()
+const skipped: Handle = (cpu) => cpu.skip()
+
+const low32 = (value: bigint): number => Number(BigInt.asUintN(32, value))
+
+const cpuid: Handle = (cpu) => {
+  const [eax, ebx, ecx, edx] = cpu.connected.cpuid(low32(cpu.register("rax")), low32(cpu.register("rcx")))
+  cpu.setRegister("rax", BigInt(eax >>> 0))
+  cpu.setRegister("rbx", BigInt(ebx >>> 0))
+  cpu.setRegister("rcx", BigInt(ecx >>> 0))
+  cpu.setRegister("rdx", BigInt(edx >>> 0))
+  return cpu.skip()
+}
+
+const halt: Handle = (cpu) => {
+  cpu.skip()
+  cpu.activity = "halted"
+  return "leave"
+}
+
+const readRegister: Handle = (cpu) => {
+  const number = low32(cpu.register("rcx"))
+  const value = readMsr(cpu.connected.apic, number, cpu.connected.timers.now())
+  if (value === undefined) return cpu.protection()
+  cpu.setRegister("rax", BigInt.asUintN(32, value))
+  cpu.setRegister("rdx", value >> 32n)
+  return cpu.skip()
+}
+
+const writeRegister: Handle = (cpu) => {
+  const value = BigInt.asUintN(32, cpu.register("rax")) | (BigInt.asUintN(32, cpu.register("rdx")) << 32n)
+  return writeMsr(cpu.connected.apic, low32(cpu.register("rcx")), value) ? cpu.skip() : cpu.protection()
+}
+
+/** "Exit Qualification for I/O Instructions". */
+const inputOutput: Handle = (cpu) => {
+  const qualification = low32(cpu.stopped.qualification)
+  const bytes = (qualification & 7) + 1
+  const port = qualification >>> 16
+  const isIn = (qualification & 8) !== 0
+  cpu.count(`port ${port.toString(16).toUpperCase()}H`)
+  if (qualification & 0x10) return stringOfPorts(cpu, port, bytes, isIn, (qualification & 0x20) !== 0)
+  const { bus } = cpu.connected.board
+  const width = (8 * bytes) as 8 | 16 | 32
+  const rax = cpu.register("rax")
+  if (!isIn) bus.writePort(port, width, low32(BigInt.asUintN(width, rax)))
+  else {
+    const value = BigInt(bus.readPort(port, width) >>> 0)
+    cpu.setRegister("rax", width === 32 ? value : (rax & ~((1n << BigInt(width)) - 1n)) | value)
+  }
+  return cpu.skip()
+}
+
+/** INS and OUTS: an element at an entry, until all are done. The address is the processor's. */
+const stringOfPorts = (cpu: VirtualCpu, port: number, bytes: number, isIn: boolean, repeats: boolean): Step => ({
+  read: [VmcsField.GUEST_LINEAR_ADDRESS],
+  goOn: (linear) => access.ports(cpu, { port, bytes, isIn, repeats, linear: linear! })
+})
+
+/** "Exit Qualification for Control-Register Accesses". */
+const controlRegister: Handle = (cpu) => {
+  const qualification = low32(cpu.stopped.qualification)
+  const [number, kind, general] = [qualification & 15, (qualification >>> 4) & 3, (qualification >>> 8) & 15]
+  if (number === 8) {
+    const { apic } = cpu.connected
+    if (kind === 1) cpu.setByNumber(general, BigInt(apic.taskPriority >>> 4))
+    else {
+      const value = cpu.byNumber(general)
+      if (value > 15n) return cpu.protection()
+      apic.setTaskPriority(Number(value) << 4)
+    }
+    return cpu.skip()
+  }
+  if (kind !== 0 || (number !== 0 && number !== 4)) {
+    return cpu.stop(`it accesses CR${number} in a way that is not emulated (${kind})`)
+  }
+  const value = cpu.byNumber(general)
+  if (number === 4) {
+    if (value & shadowed.CR4) return cpu.protection()
+    cpu.stopped.fields.push([VmcsField.GUEST_CR4, value | needed.CR4], [VmcsField.CR4_READ_SHADOW, value])
+    return cpu.skip()
+  }
+  return {
+    read: [VmcsField.GUEST_CR0, VmcsField.GUEST_IA32_EFER, VmcsField.ENTRY_CONTROLS],
+    goOn: (cr0, efer, entry) => {
+      cpu.stopped.fields.push([VmcsField.GUEST_CR0, value | needed.CR0], [VmcsField.CR0_READ_SHADOW, value])
+      // Paging begins or ends: so does IA-32e mode, if it is enabled.
+      if ((cr0! ^ value) & bit.CR0.PG && efer! & EFER.LME) {
+        const isLong = (value & bit.CR0.PG) !== 0n
+        const control = BigInt(EntryControl.IA32E_MODE_GUEST)
+        cpu.stopped.fields.push(
+          [VmcsField.GUEST_IA32_EFER, isLong ? efer! | EFER.LMA : efer! & ~EFER.LMA],
+          [VmcsField.ENTRY_CONTROLS, isLong ? entry! | control : entry! & ~control]
+        )
+      }
+      return cpu.skip()
+    }
+  }
+}
+
+/** XCR0 is what the kernel keeps state for, and nothing else: x87 and SSE. */
+const setExtendedControl: Handle = (cpu) =>
+  low32(cpu.register("rcx")) === 0 && low32(cpu.register("rax")) === 3 && low32(cpu.register("rdx")) === 0
+    ? cpu.skip()
+    : cpu.protection()
+
+const vmcall: Handle = (cpu) => {
+  cpu.setRegister("rax", cpu.connected.hypercall(cpu.register("rax"), cpu))
+  return cpu.skip()
+}
+
+/** A device's registers, or memory that is none. */
+const violation: Handle = (cpu) => {
+  cpu.count(
+    `page ${Math.floor(cpu.stopped.guestPhysical / 4096)
+      .toString(16)
+      .toUpperCase()}H`
+  )
+  return access.memory(cpu)
+}
+
+const entered: Handle = () => "enter"
+
+const hex = (value: bigint): string => `${value.toString(16).toUpperCase()}H`
+
+/** "Shutdown": no handler was reached for an exception. */
+const tripleFault: Handle = (cpu) => ({
+  read: [VmcsField.GUEST_CS_SELECTOR, VmcsField.GUEST_RSP, VmcsField.GUEST_IDTR_BASE, VmcsField.GUEST_IDTR_LIMIT],
+  goOn: (...values) => {
+    const [cs, rsp, base, limit] = values.map(hex)
+    const { rip, cr3 } = cpu.stopped
+    return cpu.stop(
+      `triple fault at CS:RIP ${cs}:${hex(rip)}, RSP ${rsp}, CR3 ${hex(cr3)}, IDT at ${base} with limit ${limit}`
+    )
+  }
+})
+
+// biome-ignore format: a reason, a line
+const exits: ReadonlyMap<number, Handle> = new Map<number, Handle>([
+  [ExitReason.TRIPLE_FAULT,            tripleFault],
+  [ExitReason.INTERRUPT_WINDOW,        entered],
+  [ExitReason.NMI_WINDOW,              entered],
+  [ExitReason.TASK_SWITCH,             (cpu) => cpu.stop("it switches tasks, which is not emulated")],
+  [ExitReason.CPUID,                   cpuid],
+  [ExitReason.GETSEC,                  invalid],
+  [ExitReason.HLT,                     halt],
+  [ExitReason.INVD,                    skipped],
+  [ExitReason.RDPMC,                   (cpu) => cpu.protection()],
+  [ExitReason.VMCALL,                  vmcall],
+  [ExitReason.VMCLEAR,                 invalid],
+  [ExitReason.VMLAUNCH,                invalid],
+  [ExitReason.VMPTRLD,                 invalid],
+  [ExitReason.VMPTRST,                 invalid],
+  [ExitReason.VMREAD,                  invalid],
+  [ExitReason.VMRESUME,                invalid],
+  [ExitReason.VMWRITE,                 invalid],
+  [ExitReason.VMXOFF,                  invalid],
+  [ExitReason.VMXON,                   invalid],
+  [ExitReason.CONTROL_REGISTER_ACCESS, controlRegister],
+  [ExitReason.IO_INSTRUCTION,          inputOutput],
+  [ExitReason.RDMSR,                   readRegister],
+  [ExitReason.WRMSR,                   writeRegister],
+  [ExitReason.MWAIT,                   invalid],
+  [ExitReason.MONITOR,                 invalid],
+  [ExitReason.EPT_VIOLATION,           violation],
+  [ExitReason.INVEPT,                  invalid],
+  [ExitReason.PREEMPTION_TIMER,        (cpu) => cpu.rearm()],
+  [ExitReason.INVVPID,                 invalid],
+  [ExitReason.WBINVD,                  skipped],
+  [ExitReason.XSETBV,                  setExtendedControl],
+  [ExitReason.VMFUNC,                  invalid]
+])

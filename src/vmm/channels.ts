@@ -1,0 +1,26 @@
+/** The pages that a guest's monitor shares with the servers of its devices: what is where in them. */
+
+/** With the console server: two rings. */
+// biome-ignore format: a table
+export const consolePage = {
+  /** From the guest. */
+  output: { at: 0x000, bytes: 0x808 },
+  /** To the guest. */
+  input:  { at: 0x810, bytes: 0x408 }
+} as const
+
+/** With the timer server: nanoseconds since the machine started when the monitor wants to be signalled, in 64 bits; 0 for never. */
+export const alarmAt = 0
+
+/** The bits by which a monitor is told what happened: badges of its notification. */
+// biome-ignore format: a table
+export const signal = {
+  alarm:   1n << 0n,
+  console: 1n << 1n,
+  disk:    1n << 2n,
+  network: 1n << 3n,
+  /** Another thread of the same guest. */
+  kick:    1n << 4n,
+  /** The guest may begin. */
+  start:   1n << 5n
+} as const

@@ -1,0 +1,204 @@
+/**
+ * VirtualMachines: a system of guests: for each a monitor, and the servers that they share.
+ *
+ * The tasks and what each may do are a system like any other. What no task has stays with who starts them: the guests' memory, and the
+ * binding of virtual processors to threads.
+ */
+import { Effect } from "effect"
+import type { Cap } from "../types/Capability.ts"
+import type { Grant, Spec, TaskSpec, Thing } from "../types/System.ts"
+import { BootInfo, type Full } from "../user/BootInfo.ts"
+import { Cap_Copy } from "../user/Capabilities.ts"
+import { com1Ports } from "../user/Console.ts"
+import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
+import type { Started } from "../user/Spawn.ts"
+import { startWhole, systemOf, task } from "../user/System.ts"
+import { TCB_BindNotification } from "../user/ThreadSettings.ts"
+import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
+import { com1Interrupt, interruptBadge as consoleInterrupt, serveConsoles } from "./ConsoleServer.ts"
+import { signal } from "./channels.ts"
+import { type Guest, memoryAt, monitor, type Report } from "./Monitor.ts"
+import { survey } from "./survey.ts"
+import { hpetAddress, hpetInterrupt, serveTime, interruptBadge as timerInterrupt } from "./TimerServer.ts"
+
+/** A guest as it is asked for. */
+export type Wanted = Omit<Guest, "cpuid"> & {
+  readonly time?: NonNullable<TaskSpec["time"]>
+  readonly priority?: number
+}
+
+/** The memory of guests comes in pieces of this size, so that pieces can be taken back. */
+const blockBits = 24
+const blockBytes = 2 ** blockBits
+const frameBytes = 2 ** 21
+
+const priorities = { timer: 210, console: 200, monitor: 100 } as const
+
+/** What the servers know a guest's page and notification by. */
+const page = (n: number) => `page${n}` as const
+const wake = (n: number) => `wake${n}` as const
+type Clients = { readonly [P in `page${number}`]: "Frame" } & { readonly [W in `wake${number}`]: "Notification" }
+
+const clientsOf = (count: number): Clients =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, n) => [
+      [page(n), "Frame"],
+      [wake(n), "Notification"]
+    ]).flat()
+  ) as Clients
+
+type Served<P> = Clients &
+  P & {
+    readonly interrupt: "IRQHandler"
+    readonly bell: "Notification"
+    readonly ring: "Notification"
+  }
+const served = <const P>(own: P, count: number): Served<P> => ({
+  ...own,
+  interrupt: "IRQHandler",
+  bell: "Notification",
+  ring: "Notification",
+  ...clientsOf(count)
+})
+
+const consoleTask = (names: ReadonlyArray<string>) =>
+  task(served({ port: "IOPort" }, names.length), (caps) =>
+    serveConsoles(
+      caps,
+      names.map((name, n) => ({ name, page: caps[page(n)]!, wake: caps[wake(n)]! }))
+    )
+  )
+
+const timerTask = (count: number) =>
+  task(served({ registers: "Frame" }, count), (caps) =>
+    serveTime(
+      caps,
+      Array.from({ length: count }, (_, n) => ({ page: caps[page(n)]!, wake: caps[wake(n)]! }))
+    )
+  )
+
+const monitorTask = (guest: Guest, ended: (report: Report) => void) =>
+  task(
+    {
+      vcpu: "VCPU",
+      wake: "Notification",
+      screen: "Frame",
+      screenBell: "Notification",
+      alarm: "Frame",
+      alarmBell: "Notification"
+    } as const,
+    (caps) => Effect.map(monitor(caps, guest), ended)
+  )
+
+/** Guests by their place, and their system. */
+const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) => void): Spec => {
+  const objects: Record<string, Thing> = {
+    screenBell: "Notification",
+    alarmBell: "Notification",
+    com1: com1Ports,
+    com1Interrupt: { interrupt: com1Interrupt },
+    hpet: { device: "Page4K", address: hpetAddress },
+    hpetInterrupt: { interrupt: hpetInterrupt }
+  }
+  const consoleGrants: Record<string, Grant> = {
+    port: { to: "com1", rights: ["in", "out"] },
+    interrupt: { to: "com1Interrupt", rights: ["configure", "acknowledge"] },
+    bell: { to: "screenBell", rights: ["read"] },
+    ring: { to: "screenBell", rights: ["write"], badge: consoleInterrupt }
+  }
+  const timerGrants: Record<string, Grant> = {
+    registers: { to: "hpet", rights: ["read", "write"] },
+    interrupt: { to: "hpetInterrupt", rights: ["configure", "acknowledge"] },
+    bell: { to: "alarmBell", rights: ["read"] },
+    ring: { to: "alarmBell", rights: ["write"], badge: timerInterrupt }
+  }
+  const monitors: Record<string, TaskSpec> = {}
+  for (const [n, guest] of guests.entries()) {
+    const { name } = guest
+    Object.assign(objects, {
+      [`${name}.vcpu`]: "VCPU",
+      [`${name}.wake`]: "Notification",
+      [`${name}.screen`]: "Page4K",
+      [`${name}.alarm`]: "Page4K"
+    })
+    consoleGrants[page(n)] = { to: `${name}.screen`, rights: ["read", "write"] }
+    consoleGrants[wake(n)] = { to: `${name}.wake`, rights: ["write"], badge: signal.console }
+    timerGrants[page(n)] = { to: `${name}.alarm`, rights: ["read", "write"] }
+    timerGrants[wake(n)] = { to: `${name}.wake`, rights: ["write"], badge: signal.alarm }
+    monitors[name] = {
+      program: monitorTask(guest, ended),
+      priority: guest.priority ?? priorities.monitor,
+      ...(guest.time && { time: guest.time }),
+      grants: {
+        vcpu: { to: `${name}.vcpu`, rights: ["readState", "writeState"] },
+        wake: { to: `${name}.wake`, rights: ["read"] },
+        screen: { to: `${name}.screen`, rights: ["read", "write"] },
+        screenBell: { to: "screenBell", rights: ["write"], badge: 1n << BigInt(n) },
+        alarm: { to: `${name}.alarm`, rights: ["read", "write"] },
+        alarmBell: { to: "alarmBell", rights: ["write"], badge: 1n << BigInt(n) }
+      }
+    }
+  }
+  const names = guests.map(({ name }) => name)
+  return {
+    objects,
+    tasks: {
+      timer: { program: timerTask(guests.length), priority: priorities.timer, grants: timerGrants },
+      console: { program: consoleTask(names), priority: priorities.console, grants: consoleGrants },
+      ...monitors
+    }
+  }
+}
+
+/** A guest's memory: for the guest from address 0 on, for its monitor from `memoryAt` on. @returns the pieces that it is made of. */
+export const giveMemory = Effect.fnUntraced(function* (
+  root: Full<"EPTPML4">,
+  space: Full<"AddressSpace">,
+  memoryBytes: number
+) {
+  const blocks: Array<Cap<"Untyped", "retype">> = []
+  for (let at = 0; at < memoryBytes; at += blockBytes) {
+    const block = yield* create("Untyped", blockBits)
+    blocks.push(block)
+    for (let inside = 0; inside < Math.min(blockBytes, memoryBytes - at); inside += frameBytes) {
+      const frame = yield* Untyped_Retype(block, "LargePage")
+      const window = yield* Cap_Copy(frame, ["read", "write"])
+      yield* EPT_Map(root, at + inside, frame)
+      yield* AddressSpace_Map(space, memoryAt + at + inside, window, ["read", "write"])
+    }
+  }
+  return blocks
+})
+
+/** Bind a monitor's thread to a virtual processor and to its notification, and give the guest memory. */
+export const attach = Effect.fnUntraced(function* (
+  { tcb, addressSpace }: Started,
+  {
+    vcpu,
+    wake,
+    memoryBytes
+  }: { readonly vcpu: Full<"VCPU">; readonly wake: Full<"Notification">; readonly memoryBytes: number }
+) {
+  const { asidPool } = yield* BootInfo
+  const root = yield* GuestMemory_Create(asidPool)
+  const blocks = yield* giveMemory(root, addressSpace, memoryBytes)
+  yield* TCB_SetEPTRoot(tcb, root)
+  yield* VCPU_SetTCB(vcpu, tcb)
+  yield* TCB_BindNotification(tcb, wake)
+  return blocks
+})
+
+/** Start guests, each in its own monitor. `ended` hears how each of them ended. */
+export const startGuests = (wanted: ReadonlyArray<Wanted>, ended: (report: Report) => void) =>
+  Effect.gen(function* () {
+    const cpuid = yield* survey
+    const guests = wanted.map((guest) => ({ ...guest, cpuid }))
+    const { objects, tasks } = yield* startWhole(systemOf(specOf(guests, ended)))
+    for (const { name, memoryBytes } of guests) {
+      yield* attach(tasks[name]!, {
+        vcpu: objects[`${name}.vcpu`] as Full<"VCPU">,
+        wake: objects[`${name}.wake`] as Full<"Notification">,
+        memoryBytes
+      })
+    }
+  })

@@ -1,0 +1,39 @@
+/** skyscope vm, as it is typed. */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+
+const root = join(import.meta.dirname, "..", "..")
+
+const skyscope = (...typed: ReadonlyArray<string>) =>
+  spawnSync(process.execPath, [join(root, "bin", "skyscope.js"), ...typed], { cwd: root, encoding: "utf8", input: "" })
+
+describe("skyscope vm", { timeout: 60_000 }, () => {
+  it("needs no files: a guest says hello, powers off, and what is next is said", () => {
+    const { status, stdout, stderr } = skyscope("vm")
+    assert.include(stdout, "Hello from a guest of Skyscope")
+    assert.include(stdout, "It powers off.")
+    assert.include(stderr, "skyscope get-linux")
+    assert.strictEqual(status, 0)
+  })
+
+  it("says why guests were left and how often, when asked", () => {
+    const { status, stderr } = skyscope("vm", "--memory", "16M", "--stats")
+    assert.match(stderr, /guest: \d+ exits in 0\.\d+ s of its time/)
+    assert.match(stderr, / 101 {2}CPUID/)
+    assert.match(stderr, / 330 {4}port 3F8H/)
+    assert.strictEqual(status, 0)
+  })
+
+  it.each([
+    [["--initrd", "x"], /--initrd and --append are for a kernel/],
+    [["--guests", "0"], /there are 1 to 9 guests, not '0'/],
+    [["--guests", "9", "--memory", "1G"], /the guests' memory is at most \d+M together/],
+    [["--kernel", "no such file"], /no such file/],
+    [["--kernel", "package.json"], /package\.json/]
+  ])("refuses %j", (typed, why) => {
+    const { status, stderr } = skyscope("vm", ...typed)
+    assert.match(stderr, why)
+    assert.oneOf(status, [1, 2])
+  })
+})

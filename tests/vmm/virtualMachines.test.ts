@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
+import { greeting } from "../../src/vmm/guest/greeting.ts"
+import { run } from "./machine.ts"
+
+const hello = { payload: { _tag: "Flat", bytes: greeting } } as const
+
+/** A guest of these bytes of 32-bit code. */
+const code = (...bytes: ReadonlyArray<number>) =>
+  ({ payload: { _tag: "Flat", bytes: Uint8Array.from(bytes) } }) as const
+
+const minute = 60_000
+
+describe("the guest that is built in", { timeout: minute }, () => {
+  it("says hello, measures, and powers off; two runs are the same to the bit", () => {
+    const { seen, reports, notes, stop, machine, instructions } = run({ guests: [hello] })
+    assert.deepStrictEqual(notes, [])
+    assert.include(seen, "Hello from a guest of Skyscope")
+    assert.match(seen, /monitor that it runs under is SkyscopeVMM\r/)
+    assert.match(seen, /A million instructions of its own take {2}10000\d\d ns/)
+    assert.match(seen, /late by at most \d{1,4} ns/)
+    assert.include(seen, "It powers off.\r\n")
+    const [report] = reports
+    assert.deepStrictEqual(report?.ending, { _tag: "PowerOff" })
+    assert.strictEqual(report?.exits.get(ExitReason.CPUID), 101)
+    assert.strictEqual(report?.exits.get(ExitReason.VMCALL), 100)
+    assert.strictEqual(report?.exits.get(ExitReason.HLT), 10)
+    assert.strictEqual(stop._tag, "Idle")
+
+    const again = run({ guests: [hello] })
+    assert.strictEqual(again.seen, seen)
+    assert.strictEqual(again.instructions, instructions)
+    assert.strictEqual(again.machine.memoryHash(), machine.memoryHash())
+  })
+
+  it("runs several times at once, each line with its guest's name", () => {
+    const { seen, reports, notes } = run({ guests: [hello, { ...hello, name: "other" }] })
+    assert.deepStrictEqual(notes, [])
+    for (const name of ["guest1", "other"]) {
+      assert.include(seen, `${name} | Hello from a guest of Skyscope`)
+      assert.include(seen, `${name} | It powers off.`)
+    }
+    assert.deepStrictEqual(
+      reports.map(({ ending }) => ending._tag),
+      ["PowerOff", "PowerOff"]
+    )
+  })
+})
+
+describe("a guest that does what no guest should", { timeout: minute }, () => {
+  it.each([
+    ["jumps to where no memory is", [0xb8, 0, 0, 0, 0x70, 0xff, 0xe0], /where no memory is/],
+    ["has no handlers, and divides by zero", [0x31, 0xc9, 0xf7, 0xf1], /triple fault at CS:RIP 10H:/],
+    ["halts for ever", [0xfa, 0xf4], /nothing can wake it/],
+    ["counts up a register of no device", [0xff, 0x05, 0, 0, 0, 0xd0], /accesses D0000000H/]
+  ])("that %s is stopped, and another does not notice", (_what, bytes, why) => {
+    const { seen, reports, notes } = run({ guests: [code(...bytes), hello] })
+    assert.deepStrictEqual(notes, [])
+    const [bad, good] = ["guest1", "guest2"].map((name) => reports.find((report) => report.name === name)?.ending)
+    assert.strictEqual(bad?._tag, "Stopped")
+    if (bad?._tag === "Stopped") assert.match(bad.why, why)
+    assert.deepStrictEqual(good, { _tag: "PowerOff" })
+    assert.include(seen, "guest2 | It powers off.")
+  })
+
+  it("that hammers ports it does not have reads ones there", () => {
+    // mov edx, 0x1234; in al, dx; cmp al, 0xff; jne itself; mov dx, 0xf4; mov eax, 3; out dx, eax
+    const { reports } = run({
+      guests: [code(0xba, 0x34, 0x12, 0, 0, 0xec, 0x3c, 0xff, 0x75, 0xfe, 0x66, 0xba, 0xf4, 0, 0xb8, 3, 0, 0, 0, 0xef)]
+    })
+    assert.deepStrictEqual(reports[0]?.ending, { _tag: "Exit", status: 7 })
+  })
+})
