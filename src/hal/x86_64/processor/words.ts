@@ -8,6 +8,9 @@ const int = (value: bigint): bigint => BigInt.asIntN(64, value)
 const digits = (value: bigint): string => value.toString(2).padStart(64, "0")
 const onesIn = (value: bigint): number => digits(value).replaceAll("0", "").length
 
+/** Of each byte: it has an even number of ones. */
+const isEven = Array.from({ length: 256 }, (_, byte) => onesIn(BigInt(byte)) % 2 === 0)
+
 export const words: Values<bigint, boolean> = {
   constant: word,
   add: (a, b) => word(a + b),
@@ -39,7 +42,7 @@ export const words: Values<bigint, boolean> = {
   below: (a, b) => a < b,
   less: (a, b) => int(a) < int(b),
   bit: (a, n) => ((a >> BigInt(n)) & 1n) === 1n,
-  evenParity: (a) => onesIn(a & 0xffn) % 2 === 0,
+  evenParity: (a) => isEven[Number(a & 0xffn)]!,
   not: (a) => !a,
   both: (a, b) => a && b,
   either: (a, b) => a || b,
