@@ -21,10 +21,12 @@ import {
   exitsBetweenInstructions,
   isExit,
   isSoftware,
+  isVirtualInterruptDue,
   noteTrapFlag,
   singleSteps
 } from "./vmx/events.ts"
 import { guestOperationOf } from "./vmx/guestOperations.ts"
+import { takeVirtualInterrupt } from "./vmx/virtualApic.ts"
 
 /** Why the machine is not running. */
 export type Stop =
@@ -99,6 +101,10 @@ export class Processor {
       if (core.vmx.isGuest && exitsBetweenInstructions(core, { nmi: isNmi, interrupt: waits })) {
         // Only an exit that was due to the NMI leaves it blocked.
         if (isNmi && core.low(system.nmiBlocked) & nmi.blocked) this.isNmiPending = false
+        continue
+      }
+      if (core.vmx.isGuest && isVirtualInterruptDue(core)) {
+        this.go(takeVirtualInterrupt(core), 0, "interrupt")
         continue
       }
       if (isNmi && !core.inShadow()) {

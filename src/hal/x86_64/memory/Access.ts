@@ -39,9 +39,10 @@ export const fault = -1
 
 /**
  * In place of a vector: no exception, but the end of the guest's turn, a VM exit. `guestPhysical`: a guest-physical address was refused
- * (`Mmu.refusal`); `intercepted`: the instruction is the hypervisor's business (vmx/Vmx.ts).
+ * (`Mmu.refusal`); `intercepted`: the instruction is the hypervisor's business (vmx/Vmx.ts); `apicAccess`: the access was to a guarded page;
+ * `raised`: the meaning of the instruction says that it is the hypervisor's.
  */
-export const vmExit = { guestPhysical: 0x100, intercepted: 0x101 } as const
+export const vmExit = { guestPhysical: 0x100, intercepted: 0x101, apicAccess: 0x102, raised: 0x103 } as const
 
 /** Thrown by what does not answer with `fault`: the instruction that runs raises the exception in the state block. */
 export const raised = Symbol("the instruction raises an exception")

@@ -5,7 +5,7 @@
 import { at, isLong } from "../processor/State.ts"
 import { type Access, bytesOf, fault, inStack, isCanonical, vmExit } from "./Access.ts"
 import type { DecodedPages } from "./DecodedPages.ts"
-import { pageSize, tableBytes } from "./layout.ts"
+import { layout, pageSize, tableBytes } from "./layout.ts"
 import { anOwner, type Owner } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 import {
@@ -51,6 +51,14 @@ export interface GuestPhysicalRefusal {
   isOfPage: boolean
 }
 
+/** A page that answers for itself: a guest's APIC-access page. */
+export interface PageGuard {
+  /** The physical address, in RAM, of what an access of so many bytes at this offset is to; undefined: the access is refused. */
+  readonly place: (offset: number, bytes: number, isWrite: boolean) => number | undefined
+  /** Something was written at this offset. */
+  readonly written: (offset: number) => void
+}
+
 export class Mmu implements Access {
   readonly memory: PhysicalMemory
   readonly tlb: Tlb
@@ -69,6 +77,10 @@ export class Mmu implements Access {
   readonly hostOwner: Owner = anOwner(0, 0, undefined)
   private owner = this.hostOwner
   readonly refusal: GuestPhysicalRefusal = { hasLinear: false, linearLow: 0, linearHigh: 0, isOfPage: false }
+  /** The number of the guarded page, or -1; who guards it, and what was refused last. */
+  private guarded = -1
+  private pageGuard: PageGuard | undefined
+  readonly guardRefusal: { offset: number; which: Table } = { offset: 0, which: table.read }
   private pcid = 0
   private inForce: AccessMode = mode.supervisor
   private watchpoints: readonly Watchpoint[] = []
@@ -118,6 +130,12 @@ export class Mmu implements Access {
     if (owner.format !== format || !isSame(owner.rules, rules)) this.tlb.flushAll()
     owner.format = format
     owner.rules = rules
+  }
+
+  /** Accesses to the page with this number are `by`'s to allow; or there is no such page. Software is to invalidate translations of it. */
+  guard(page: number, by: PageGuard | undefined): void {
+    this.guarded = page
+    this.pageGuard = by
   }
 
   /** Where a doubleword is in RAM, in tables that the processor reads by a physical address; of a guest, by its own. @throws as a refused access */
@@ -187,12 +205,16 @@ export class Mmu implements Access {
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
     if (bytes <= room) {
-      if (this.i32[first >> 2]! & entry.checked && !this.check(from, table.write, lo, hi, bytes)) return fault
+      const flags = this.i32[first >> 2]!
+      if (flags & entry.checked && !this.check(from, table.write, lo, hi, bytes)) return fault
+      if (flags & entry.slow && this.isGuarded(first)) return this.writeGuarded(lo & 0xfff, bytes)
       this.put(first, lo, bytes, at.bounce)
       return 0
     }
     const second = this.second(from, table.write, lo, hi, width)
     if (second === fault || !this.check(from, table.write, lo, hi, bytes)) return fault
+    if (this.isGuarded(first)) return this.refuseGuarded(lo & 0xfff, table.write)
+    if (this.isGuarded(second)) return this.refuseGuarded(0, table.write)
     this.put(first, lo, room, at.bounce)
     this.put(second, 0, bytes - room, at.bounce + room)
     return 0
@@ -258,14 +280,48 @@ export class Mmu implements Access {
       const flags = this.i32[first >> 2]!
       if (flags & entry.checked && !this.check(from, which, lo, hi, bytes)) return fault
       if (!(flags & apart)) return this.host(first, lo)
+      if (flags & entry.slow && this.isGuarded(first)) return this.readGuarded(which, lo & 0xfff, bytes)
       this.take(first, lo, bytes, at.bounce)
       return at.bounce
     }
     const second = this.second(from, which, lo, hi, width)
     if (second === fault || !this.check(from, which, lo, hi, bytes)) return fault
+    if (this.isGuarded(first)) return this.refuseGuarded(lo & 0xfff, which)
+    if (this.isGuarded(second)) return this.refuseGuarded(0, which)
     this.take(first, lo, room, at.bounce)
     this.take(second, 0, bytes - room, at.bounce + room)
     return at.bounce
+  }
+
+  private isGuarded(found: number): boolean {
+    return (this.i32[(found + entry.info) >> 2]! & entry.page) === this.guarded
+  }
+
+  /** What is at this offset, in `at.bounce`; for an instruction that will write it as well, if it may. */
+  private readGuarded(which: Table, offset: number, bytes: number): number {
+    const guard = this.pageGuard!
+    const place = guard.place(offset, bytes, false)
+    if (place === undefined) return this.refuseGuarded(offset, table.read)
+    if (which === table.write && guard.place(offset, bytes, true) === undefined)
+      return this.refuseGuarded(offset, table.write)
+    this.copy(at.bounce, layout.ram + place, bytes)
+    return at.bounce
+  }
+
+  private writeGuarded(offset: number, bytes: number): number {
+    const place = this.pageGuard!.place(offset, bytes, true)
+    if (place === undefined) return this.refuseGuarded(offset, table.write)
+    this.memory.written(Math.floor(place / pageSize))
+    this.copy(layout.ram + place, at.bounce, bytes)
+    this.pageGuard!.written(offset)
+    return 0
+  }
+
+  private refuseGuarded(offset: number, which: Table): number {
+    this.guardRefusal.offset = offset
+    this.guardRefusal.which = which
+    this.i32[at.vector >> 2] = vmExit.apicAccess
+    return fault
   }
 
   /** Notices what touches a watchpoint. False if the access had to be aligned. */
@@ -311,6 +367,7 @@ export class Mmu implements Access {
         : this.raise(vector.PF, found.errorCode, lo, hi)
     }
     const { page } = found
+    if (page === this.guarded && which === table.fetch) return this.refuseGuarded(lo & 0xfff, which)
     const large =
       found.bits === 21 ? entry.large2M : found.bits === 22 ? entry.large4M : found.bits === 30 ? entry.large1G : 0
     const info = page | large | (found.global ? entry.global : 0)
@@ -330,7 +387,7 @@ export class Mmu implements Access {
     if (which === table.fetch) return 0
     const isChecked = from === mode.aligned || this.watchpoints.some((point) => isOnPage(point, lo, hi))
     const checked = isChecked ? entry.checked : 0
-    if (!this.memory.isRam(page)) return entry.slow | checked
+    if (page === this.guarded || !this.memory.isRam(page)) return entry.slow | checked
     return which === table.write && this.code.has(page) ? entry.code | checked : checked
   }
 
@@ -355,18 +412,26 @@ export class Mmu implements Access {
 
   /** Bytes of one page, from where its entry leads to the host address `to`. */
   private take(found: number, lo: number, bytes: number, to: number): void {
-    if (this.i32[found >> 2]! & entry.slow) this.memory.readBus(this.physical(found, lo), bytes, to)
+    if (this.isOutside(found)) this.memory.readBus(this.physical(found, lo), bytes, to)
     else {
       this.copy(to, this.host(found, lo), bytes)
     }
   }
 
   private put(found: number, lo: number, bytes: number, from: number): void {
-    if (this.i32[found >> 2]! & entry.slow) this.memory.writeBus(this.physical(found, lo), bytes, from)
+    if (this.isOutside(found)) this.memory.writeBus(this.physical(found, lo), bytes, from)
     else {
       this.beforeWrite(found)
       this.copy(this.host(found, lo), from, bytes)
     }
+  }
+
+  /** The page is not RAM. One that was guarded may be. */
+  private isOutside(found: number): boolean {
+    return (
+      (this.i32[found >> 2]! & entry.slow) !== 0 &&
+      !this.memory.isRam(this.i32[(found + entry.info) >> 2]! & entry.page)
+    )
   }
 
   /** Few bytes: a call of `copyWithin` takes longer than they do. */

@@ -179,7 +179,19 @@ export const conditions = ["O", "B", "E", "BE", "S", "P", "L", "LE"] as const
 export type Condition = (typeof conditions)[number]
 
 /** The exceptions that a meaning raises by itself; those of memory accesses and of `system` operations raise themselves. */
-export type Exception = "#DE" | "#BR" | "#UD" | "#GP(0)" | "#SS(0)" | "#NM" | "#OF" | "#BP" | "#DB" | "#MF" | "#XM"
+export type Exception =
+  | "#DE"
+  | "#BR"
+  | "#UD"
+  | "#GP(0)"
+  | "#SS(0)"
+  | "#NM"
+  | "#OF"
+  | "#BP"
+  | "#DB"
+  | "#MF"
+  | "#XM"
+  | "VM exit"
 
 /** Words of the state block that a meaning may look at: `stateWords` in State.ts says where each is. */
 export type StateWord =
@@ -189,6 +201,9 @@ export type StateWord =
   | "ldtr"
   | "tr"
   | "cr0"
+  | "cr0Mask"
+  | "cr0Shadow"
+  | "intercepts"
   | "cr4"
   | "xcr0"
   | "mxcsr"
@@ -296,6 +311,7 @@ export const systemInputs = {
   outs:            ["address", "width", "addressWidth", "repeat"],
   wbinvd:          [],
   invd:            [],
+  pause:           [],
   rdpmc:           [],
   xgetbv:          [],
   xsetbv:          [],

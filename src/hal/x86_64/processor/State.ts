@@ -80,6 +80,11 @@ export const at = {
   vectorResult:   0xa70,
   /** Bytes of an access that crosses a page, or that a device answered. */
   bounce:         0xaa0, // 32 bytes
+
+  // Of a guest (vmx/); 0 of the host. Bit 0: SLDT and STR are VM exits. And the bits of CR0 that it does not see as they are, and how it sees them.
+  intercepts:     0xb00,
+  cr0Mask:        0xb08,
+  cr0Shadow:      0xb10,
   end:            0x1000
 } as const
 
@@ -120,6 +125,9 @@ export const stateWords: Readonly<Record<StateWord, { readonly offset: number; r
   fsBase: { offset: at.fsBase, width: 64 },
   gsBase: { offset: at.gsBase, width: 64 },
   cr0:    { offset: at.cr0,    width: 64 },
+  cr0Mask:    { offset: at.cr0Mask,    width: 64 },
+  cr0Shadow:  { offset: at.cr0Shadow,  width: 64 },
+  intercepts: { offset: at.intercepts, width: 64 },
   cr4:    { offset: at.cr4,    width: 64 },
   xcr0:   { offset: at.xcr0,   width: 64 },
   mxcsr:  { offset: at.mxcsr,  width: 64 },
@@ -157,7 +165,9 @@ export const exceptions = {
   "#SS(0)": { vector: 12 },
   "#GP(0)": { vector: 13 },
   "#MF":    { vector: 16 },
-  "#XM":    { vector: 19 }
+  "#XM":    { vector: 19 },
+  /** No exception: vmExit.raised (memory/Access.ts). */
+  "VM exit": { vector: 0x103 }
 } as const satisfies Record<Exception, { readonly vector: number }>
 
 /** `Mode` as the small number in `at.mode`, and back. */

@@ -275,6 +275,11 @@ export const loadTableRegister = (
   core.set(limitAt, limit, 0)
 }
 
+/** "User-mode instruction prevention": programs do not look at these. */
+export const checkUmip = (core: Core): void => {
+  if (core.privilege > 0 && core.low(at.cr4) & CR4.UMIP) core.raise(vector.GP)
+}
+
 /** SGDT, SIDT. CR4.UMIP keeps them from programs. */
 export const storeTableRegister = (
   core: Core,
@@ -284,7 +289,7 @@ export const storeTableRegister = (
   limitAt: number,
   baseAt: number
 ): void => {
-  if (core.privilege > 0 && core.low(at.cr4) & CR4.UMIP) core.raise(vector.GP)
+  checkUmip(core)
   core.copy(limitAt, at.bounce)
   core.write(lo, hi, 16)
   core.copy(baseAt, at.bounce)

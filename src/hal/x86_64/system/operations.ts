@@ -227,6 +227,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   /** Memory has no cache in front of it. */
   wbinvd: () => {},
   invd: () => {},
+  pause: () => {},
   /** "#UD if CR4.OSXSAVE = 0": it is never 1. */
   xgetbv: undefinedHere,
   xsetbv: undefinedHere,

@@ -81,8 +81,19 @@ export class Vmx {
   readonly timerName = `VMX-preemption timer ${++made}`
   /** What the preemption timer has counted down to 0 when, in instructions; infinity without it. */
   timerEnds = Number.POSITIVE_INFINITY
-  /** The exit to be made when the instruction that runs is done, as a reason, or 0. */
+  /** The exit to be made when the instruction that runs is done, as a reason, or 0; and its qualification. */
   afterInstruction = 0
+  afterQualification = 0
+  /** The physical address of the virtual-APIC page; requesting and servicing virtual interrupt, and whether one is recognized. */
+  virtualApic = 0
+  rvi = 0
+  svi = 0
+  isVirtualInterruptPending = false
+  /** The offset in the APIC-access page that the operation under way has written, or -1. */
+  apicWritten = -1
+  /** When the first PAUSE of a loop was, and the last. "PLE_Gap", "PLE_Window". */
+  firstPause = 0
+  lastPause = 0
 
   /** By their numbers; the first is the host. */
   private readonly owners: Owner[] = []
@@ -121,6 +132,14 @@ export class Vmx {
     this.cr4Mask = vmcs.low(place.CR4_GUEST_HOST_MASK)
     this.cr4Shadow = vmcs.low(place.CR4_READ_SHADOW)
     this.afterInstruction = 0
+    this.afterQualification = 0
+    this.virtualApic = vmcs.address(place.VIRTUAL_APIC_ADDRESS)
+    const status = vmcs.low(place.GUEST_INTERRUPT_STATUS)
+    this.rvi = status & 255
+    this.svi = (status >>> 8) & 255
+    this.isVirtualInterruptPending = false
+    this.apicWritten = -1
+    this.lastPause = Number.NEGATIVE_INFINITY
   }
 
   /** "Time-Stamp Counter Offset and Multiplier": bits 111:48 of the product of the counter and the multiplier, and the offset. */

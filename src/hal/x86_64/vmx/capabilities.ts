@@ -19,26 +19,30 @@ const all = (controls: Readonly<Record<string, number>>): number =>
   Object.values(controls).reduce((bits, bit) => bits | bit, 0)
 
 export const pinBased: Controls = {
-  offered:
-    PinBased.EXTERNAL_INTERRUPT_EXITING | PinBased.NMI_EXITING | PinBased.VIRTUAL_NMIS | PinBased.PREEMPTION_TIMER,
+  offered: all(PinBased),
   ones: 0x16,
   trueOnes: 0x16
 }
 
 export const primary: Controls = {
-  offered:
-    all(Primary) & ~(Primary.USE_TPR_SHADOW | Primary.MONITOR_EXITING | Primary.MWAIT_EXITING | Primary.PAUSE_EXITING),
+  offered: all(Primary) & ~(Primary.MONITOR_EXITING | Primary.MWAIT_EXITING),
   ones: 0x0401_e172,
   trueOnes: 0x0400_6172
 }
 
 export const secondary: Controls = {
   offered:
+    Secondary.VIRTUALIZE_APIC_ACCESSES |
     Secondary.ENABLE_EPT |
+    Secondary.DESCRIPTOR_TABLE_EXITING |
     Secondary.ENABLE_RDTSCP |
+    Secondary.VIRTUALIZE_X2APIC_MODE |
     Secondary.ENABLE_VPID |
     Secondary.WBINVD_EXITING |
     Secondary.UNRESTRICTED_GUEST |
+    Secondary.APIC_REGISTER_VIRTUALIZATION |
+    Secondary.VIRTUAL_INTERRUPT_DELIVERY |
+    Secondary.PAUSE_LOOP_EXITING |
     Secondary.ENABLE_INVPCID |
     Secondary.USE_TSC_SCALING,
   ones: 0,

@@ -10,6 +10,7 @@ import {
   Primary,
   Secondary
 } from "../../../types/x86_64/VmxControls.ts"
+import { pageSize } from "../memory/layout.ts"
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
 import { setDr7 } from "../system/control.ts"
@@ -26,6 +27,7 @@ import { firstBroken, hasSecondary, type Rule } from "./rules.ts"
 import { keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 import { noPointer } from "./Vmx.ts"
+import { apicAccessPage, enterVirtualApic } from "./virtualApic.ts"
 
 /** The number of the error with which the entry fails, -1 if there is no current VMCS; undefined if it went on: to the guest, or by a VM exit back. */
 export const enterGuest = (core: Core, isLaunch: boolean): number | undefined => {
@@ -57,6 +59,7 @@ export const enterGuest = (core: Core, isLaunch: boolean): number | undefined =>
   }
   if (isLaunch) vmcs.isLaunched = true
   if (vmx.pinBased & PinBased.PREEMPTION_TIMER) startTimer(core)
+  enterVirtualApic(core)
   inject(core, vmcs)
   return undefined
 }
@@ -117,6 +120,11 @@ const loadRegisters = (core: Core, vmcs: Vmcs): void => {
     core,
     core.vmx.ownerOf(core.mmu.hostOwner, (number) => core.mmu.tlb.flushOwners((of) => of === number))
   )
+  if (core.vmx.hasSecondary(Secondary.VIRTUALIZE_APIC_ACCESSES))
+    core.mmu.guard(vmcs.address(place.APIC_ACCESS_ADDRESS) / pageSize, apicAccessPage(core))
+  core.set(at.intercepts, core.vmx.hasSecondary(Secondary.DESCRIPTOR_TABLE_EXITING) ? 1 : 0, 0)
+  core.set(at.cr0Mask, core.vmx.cr0Mask, 0)
+  core.set(at.cr0Shadow, core.vmx.cr0Shadow, 0)
   const dpl = (vmcs.low(place.GUEST_SS_ACCESS_RIGHTS) >>> 5) & 3
   const privilege = core.low(at.rflags) & RFLAGS.VM ? 3 : (dpl as 0 | 1 | 2 | 3)
   core.enterMode(core.codeSize(core.segmentAccess(segments.cs)), privilege)

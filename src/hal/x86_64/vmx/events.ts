@@ -5,12 +5,15 @@
 import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { ExitControl, Interruption, InterruptionType, PinBased, Primary } from "../../../types/x86_64/VmxControls.ts"
 import { vmExit } from "../memory/Access.ts"
+import { table } from "../memory/Tlb.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
 import { activity, CR0, nmi, pushesErrorCode, RFLAGS, system, vector } from "../system/registers.ts"
 import { leaveGuest } from "./exit.ts"
+import { beginStore } from "./instructionInformation.ts"
 import { place } from "./Vmcs.ts"
 import type { Exit } from "./Vmx.ts"
+import { emulateApicWrite, processPosted } from "./virtualApic.ts"
 
 /** Something on its way to a handler: what `deliver` is given. */
 export interface Event {
@@ -109,14 +112,16 @@ export const exitOnTripleFault = (core: Core, flags: number): void => {
 }
 
 /** What the vector in the state block says is no exception but a VM exit: with an access, or with an instruction. `during` the delivery of an event. */
-export const isExit = (which: number): boolean => which === vmExit.guestPhysical || which === vmExit.intercepted
+export const isExit = (which: number): boolean => which >= vmExit.guestPhysical && which <= vmExit.raised
 
 export const exitFor = (core: Core, which: number, during?: Event): void => {
   const { vmx } = core
   if (which === vmExit.guestPhysical) recordRefusal(core)
+  if (which === vmExit.apicAccess) recordApicAccess(core, during !== undefined)
+  if (which === vmExit.raised) beginStore(core)
   if (during) vectoringFor(core, vmx.exit, during)
   // "EPT violations and misconfigurations": RF is 1 unless an event was being delivered; of an instruction that exits, it is 0.
-  const rf = which === vmExit.guestPhysical ? RFLAGS.RF : 0
+  const rf = which === vmExit.guestPhysical || which === vmExit.apicAccess ? RFLAGS.RF : 0
   leaveGuest(core, during ? during.flags : (core.rflags() & ~RFLAGS.RF) | rf)
 }
 
@@ -137,6 +142,21 @@ const recordRefusal = (core: Core): void => {
   exit.linearHigh = refusal.linearHigh
 }
 
+/** "Exit Qualification for APIC-Access VM Exits from Linear Accesses". */
+const apicAccess = { read: 0, write: 1, fetch: 2, duringDelivery: 3 } as const
+
+const recordApicAccess = (core: Core, isDelivery: boolean): void => {
+  const { offset, which } = core.mmu.guardRefusal
+  const kind = isDelivery
+    ? apicAccess.duringDelivery
+    : which === table.read
+      ? apicAccess.read
+      : which === table.write
+        ? apicAccess.write
+        : apicAccess.fetch
+  core.vmx.begin(ExitReason.APIC_ACCESS).qualificationLow = offset | (kind << 12)
+}
+
 // ---- between two instructions
 
 /** What waits outside. */
@@ -146,8 +166,8 @@ export interface Waiting {
 }
 
 /** An exit for a reason that has no more to say. */
-const leave = (core: Core, reason: number): true => {
-  core.vmx.begin(reason)
+const leave = (core: Core, reason: number, qualification = 0): true => {
+  core.vmx.begin(reason).qualificationLow = qualification
   leaveGuest(core, core.rflags())
   return true
 }
@@ -158,7 +178,8 @@ const leave = (core: Core, reason: number): true => {
  */
 export const exitsBetweenInstructions = (core: Core, waiting: Waiting): boolean => {
   const { vmx } = core
-  if (vmx.afterInstruction !== 0) return leave(core, vmx.afterInstruction)
+  if (vmx.apicWritten !== -1) emulateApicWrite(core)
+  if (vmx.afterInstruction !== 0) return leave(core, vmx.afterInstruction, vmx.afterQualification)
   const doing = core.low(system.activity)
   if (doing !== activity.shutdown && doing !== activity.waitForSipi && core.clock.now() >= vmx.timerEnds)
     return leave(core, ExitReason.PREEMPTION_TIMER)
@@ -170,7 +191,8 @@ export const exitsBetweenInstructions = (core: Core, waiting: Waiting): boolean 
   if (waiting.nmi && vmx.pinBased & PinBased.NMI_EXITING && !inShadow) return exitOnNmi(core)
   if (isOpen && vmx.primary & Primary.INTERRUPT_WINDOW_EXITING && core.low(at.rflags) & RFLAGS.IF)
     return leave(core, ExitReason.INTERRUPT_WINDOW)
-  if (waiting.interrupt && vmx.pinBased & PinBased.EXTERNAL_INTERRUPT_EXITING && isOpen) return exitOnInterrupt(core)
+  if (isVirtualInterruptDue(core) || !isOpen) return false
+  if (waiting.interrupt && vmx.pinBased & PinBased.EXTERNAL_INTERRUPT_EXITING) return exitOnInterrupt(core)
   return false
 }
 
@@ -193,21 +215,31 @@ export const exitOnSignal = (core: Core, which: "INIT" | "SIPI", startUpVector =
 /** "Acknowledge interrupt on exit": the vector is taken from the interrupt controller. */
 const exitOnInterrupt = (core: Core): true => {
   const { vmx } = core
+  const isTaken = vmx.vmcs.has(place.EXIT_CONTROLS, ExitControl.ACKNOWLEDGE_INTERRUPT)
+  const taken = isTaken ? core.apic.acknowledge() : 0
+  if (isTaken && processPosted(core, taken)) return true
   const exit = vmx.begin(ExitReason.EXTERNAL_INTERRUPT)
-  if (vmx.vmcs.has(place.EXIT_CONTROLS, ExitControl.ACKNOWLEDGE_INTERRUPT))
-    exit.interruption = core.apic.acknowledge() | (InterruptionType.EXTERNAL_INTERRUPT << 8) | Interruption.VALID
+  if (isTaken) exit.interruption = taken | (InterruptionType.EXTERNAL_INTERRUPT << 8) | Interruption.VALID
   leaveGuest(core, core.rflags())
   return true
 }
+
+/** "A virtual interrupt is delivered at an instruction boundary": RFLAGS.IF is 1, and neither STI nor MOV SS blocks it. */
+export const isVirtualInterruptDue = (core: Core): boolean =>
+  core.vmx.isVirtualInterruptPending &&
+  (core.low(at.rflags) & RFLAGS.IF) !== 0 &&
+  !core.inShadow() &&
+  core.low(system.activity) !== activity.shutdown
 
 /** A window is asked for, and opens when the shadow of STI or MOV SS is over; or every instruction is to be heard of. */
 export const singleSteps = (core: Core): boolean => {
   const { primary } = core.vmx
   if (primary & Primary.MONITOR_TRAP_FLAG) return true
-  return (primary & (Primary.INTERRUPT_WINDOW_EXITING | Primary.NMI_WINDOW_EXITING)) !== 0 && core.inShadow()
+  const opens = (primary & (Primary.INTERRUPT_WINDOW_EXITING | Primary.NMI_WINDOW_EXITING)) !== 0
+  return (opens || core.vmx.isVirtualInterruptPending) && core.inShadow()
 }
 
 /** After an instruction, or the delivery of an event: "a VM exit is pending on the boundary". */
 export const noteTrapFlag = (core: Core): void => {
-  if (core.vmx.primary & Primary.MONITOR_TRAP_FLAG) core.vmx.afterInstruction = ExitReason.MONITOR_TRAP_FLAG
+  if (core.vmx.primary & Primary.MONITOR_TRAP_FLAG) core.vmx.afterInstruction ||= ExitReason.MONITOR_TRAP_FLAG
 }

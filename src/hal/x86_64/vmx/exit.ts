@@ -39,6 +39,8 @@ export const leaveGuest = (core: Core, flags: number): void => {
   }
   const usesVpid = vmx.hasSecondary(Secondary.ENABLE_VPID)
   vmx.isGuest = false
+  core.mmu.guard(-1, undefined)
+  for (const word of [at.intercepts, at.cr0Mask, at.cr0Shadow]) core.set(word, 0, 0)
   loadHostState(core, vmcs)
   // "If VPID is 0, linear and combined mappings of VPID 0000H are invalidated", by the entry and by the exit.
   if (!usesVpid) core.mmu.tlb.flushAll(0)
@@ -119,6 +121,8 @@ const saveNonRegisterState = (core: Core, vmcs: Vmcs): void => {
   const isBlocked = (core.low(system.nmiBlocked) & blocking) !== 0
   vmcs.set(place.GUEST_INTERRUPTIBILITY_STATE, shadow | (isBlocked ? Interruptibility.BY_NMI : 0), 0)
   vmcs.set(place.GUEST_PENDING_DEBUG_EXCEPTIONS, 0, 0)
+  if (vmx.hasSecondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY))
+    vmcs.set(place.GUEST_INTERRUPT_STATUS, vmx.rvi | (vmx.svi << 8), 0)
   // "A VM exit stores the value of IA32_EFER.LMA into the IA-32e mode guest VM-entry control."
   const entry = vmcs.low(place.ENTRY_CONTROLS) & ~EntryControl.IA32E_MODE_GUEST
   vmcs.set(place.ENTRY_CONTROLS, entry | (core.isLongActive ? EntryControl.IA32E_MODE_GUEST : 0), 0)

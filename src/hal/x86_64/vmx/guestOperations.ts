@@ -8,11 +8,13 @@ import { type SystemName, systemNames } from "../processor/Meaning.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
 import * as control from "../system/control.ts"
+import { checkUmip } from "../system/descriptors.ts"
 import { checkTsc, type Operation, operations } from "../system/operations.ts"
 import { checkPorts } from "../system/ports.ts"
 import { CR0, CR4, vector } from "../system/registers.ts"
 import { instructionOf, interceptWithOperands, registerNumber, stringInformation } from "./instructionInformation.ts"
 import { place } from "./Vmcs.ts"
+import { readVirtualMsr, readVirtualTpr, writeVirtualMsr, writeVirtualTpr } from "./virtualApic.ts"
 
 const input = (core: Core, n: number): number => core.low(at.inputs + n * 8)
 const inputHigh = (core: Core, n: number): number => core.high(at.inputs + n * 8)
@@ -56,7 +58,8 @@ const movFromControl: Operation = (core) => {
     (number === 3 && primary(core, Primary.CR3_STORE_EXITING)) ||
     (number === 8 && primary(core, Primary.CR8_STORE_EXITING))
   if (intercepted) interceptCr(core, number, crAccess.movFrom, register << 8)
-  if (number === 0) core.setRegister(register, 64, guestCr0(core), core.high(at.cr0))
+  if (number === 8 && primary(core, Primary.USE_TPR_SHADOW)) core.setRegister(register, 64, readVirtualTpr(core), 0)
+  else if (number === 0) core.setRegister(register, 64, guestCr0(core), core.high(at.cr0))
   else if (number === 4) core.setRegister(register, 64, guestCr4(core), core.high(at.cr4))
   else operations.movFromControl(core)
 }
@@ -89,7 +92,8 @@ const movToControl: Operation = (core) => {
     interceptCr(core, 3, crAccess.movTo, generalRegister(core, 1))
   if (number === 8 && primary(core, Primary.CR8_LOAD_EXITING))
     interceptCr(core, 8, crAccess.movTo, generalRegister(core, 1))
-  operations.movToControl(core)
+  if (number === 8 && primary(core, Primary.USE_TPR_SHADOW)) writeVirtualTpr(core, lo, hi)
+  else operations.movToControl(core)
 }
 
 /** "CLTS causes a VM exit if the bits in position 3 are set in both mask and shadow"; if only in the mask, it does nothing. */
@@ -208,6 +212,58 @@ export const isMsrIntercepted = (core: Core, isWrite: boolean): boolean => {
   return ((core.mmu.memory.load32(at + (bit >>> 5) * 4) >>> (bit & 31)) & 1) !== 0
 }
 
+const [eax, edx] = [at.general, at.general + 2 * 8]
+
+const rdmsr: Operation = (core) => {
+  if (isMsrIntercepted(core, false)) core.vmx.intercept(ExitReason.RDMSR)
+  const virtual = readVirtualMsr(core, ecx(core))
+  if (virtual === undefined) return operations.rdmsr(core)
+  core.set(eax, virtual[0], 0)
+  core.set(edx, virtual[1], 0)
+}
+
+const wrmsr: Operation = (core) => {
+  if (isMsrIntercepted(core, true)) core.vmx.intercept(ExitReason.WRMSR)
+  if (!writeVirtualMsr(core, ecx(core), core.low(eax), core.low(edx))) operations.wrmsr(core)
+}
+
+// ---- PAUSE: "PAUSE-Loop Exiting"
+
+const pause: Operation = (core) => {
+  if (primary(core, Primary.PAUSE_EXITING)) core.vmx.intercept(ExitReason.PAUSE)
+  if (!secondary(core, Secondary.PAUSE_LOOP_EXITING) || core.privilege !== 0) return
+  const { vmx } = core
+  const now = core.clock.now()
+  if (now - vmx.lastPause > vmx.vmcs.low(place.PLE_GAP) >>> 0) vmx.firstPause = now
+  else if (now - vmx.firstPause > vmx.vmcs.low(place.PLE_WINDOW) >>> 0) vmx.intercept(ExitReason.PAUSE)
+  vmx.lastPause = now
+}
+
+// ---- descriptor tables: tables "Format of the VM-Exit Instruction-Information Field as Used for LIDT, LGDT, SIDT, or SGDT", "for LLDT, LTR, SLDT, and STR"
+
+const identities = { sgdt: 0, sidt: 1, lgdt: 2, lidt: 3, lldt: 2, ltr: 3 } as const
+const identityShift = 28
+const size32 = 1 << 11
+
+const onTable =
+  (name: "sgdt" | "sidt" | "lgdt" | "lidt"): Operation =>
+  (core) => {
+    if (secondary(core, Secondary.DESCRIPTOR_TABLE_EXITING)) {
+      if (name.startsWith("s")) checkUmip(core)
+      const size = input(core, 1) === 16 ? 0 : size32
+      interceptWithOperands(core, ExitReason.GDTR_OR_IDTR_ACCESS, (identities[name] << identityShift) | size)
+    }
+    operations[name](core)
+  }
+
+const onSelector =
+  (name: "lldt" | "ltr"): Operation =>
+  (core) => {
+    if (secondary(core, Secondary.DESCRIPTOR_TABLE_EXITING))
+      interceptWithOperands(core, ExitReason.LDTR_OR_TR_ACCESS, identities[name] << identityShift)
+    operations[name](core)
+  }
+
 // ---- the time-stamp counter
 
 const onTsc =
@@ -245,8 +301,15 @@ const overrides: Partial<Readonly<Record<SystemName, Operation>>> = {
   },
   rdtsc:           onTsc("rdtsc", ExitReason.RDTSC),
   rdtscp:          onTsc("rdtscp", ExitReason.RDTSCP),
-  rdmsr:           unless("rdmsr", ExitReason.RDMSR, (core) => isMsrIntercepted(core, false)),
-  wrmsr:           unless("wrmsr", ExitReason.WRMSR, (core) => isMsrIntercepted(core, true)),
+  rdmsr,
+  wrmsr,
+  pause,
+  sgdt:            onTable("sgdt"),
+  sidt:            onTable("sidt"),
+  lgdt:            onTable("lgdt"),
+  lidt:            onTable("lidt"),
+  lldt:            onSelector("lldt"),
+  ltr:             onSelector("ltr"),
   movFromControl,
   movToControl,
   clts,

@@ -7,25 +7,48 @@ import { fault } from "../memory/Access.ts"
 import { pageSize } from "../memory/layout.ts"
 import { decode } from "../processor/decode.ts"
 import type { Decoded, Instruction, Memory } from "../processor/Instruction.ts"
-import { at, modeOf } from "../processor/State.ts"
+import { at, modeOf, segments } from "../processor/State.ts"
 import { type Core, highOf, lowOf } from "../system/Core.ts"
+import type { Exit } from "./Vmx.ts"
+
+const longest = 15
 
 /** The instruction whose operation is under way. */
-export const instructionOf = (core: Core): Instruction => {
-  const length = core.vmx.instructionLength()
-  const bytes = new Uint8Array(length)
-  const [lo, hi] = [core.low(at.stoppedAt), core.high(at.stoppedAt)]
-  const [baseLow, baseHigh] = core.mode.bits === 64 ? [0, 0] : [core.low(core.segmentBase(1)), 0]
+export const instructionOf = (core: Core): Instruction =>
+  whole(decode(bytesAt(core, at.stoppedAt, core.vmx.instructionLength()), 0, longest, modeOf(core.low(at.mode))))
+
+/** The one at RIP, which has not been done. Its page may be the last that can be fetched from. */
+const instructionAtRip = (core: Core): Instruction => {
+  const mode = modeOf(core.low(at.mode))
+  for (const length of [Math.min(longest, pageSize - (linearOf(core, at.rip)[0] & (pageSize - 1))), longest]) {
+    const found = decode(bytesAt(core, at.rip, length), 0, length, mode)
+    if (found !== "incomplete") return whole(found)
+  }
+  return whole("incomplete")
+}
+
+const whole = (found: ReturnType<typeof decode>): Instruction => {
+  if (typeof found === "string") throw new Error(`an instruction that runs is ${found}`)
+  return found
+}
+
+const linearOf = (core: Core, rip: number): readonly [lo: number, hi: number] =>
+  core.mode.bits === 64
+    ? [core.low(rip), core.high(rip)]
+    : [(core.low(rip) + core.low(core.segmentBase(segments.cs))) | 0, 0]
+
+/** Bytes of code, and zeroes after them. */
+const bytesAt = (core: Core, rip: number, length: number): Uint8Array => {
+  const bytes = new Uint8Array(longest)
+  const [lo, hi] = linearOf(core, rip)
   for (let n = 0; n < length; ) {
-    const host = core.mmu.execute(lowOf(lowOf(lo, baseLow), n), highOf(lo, hi + baseHigh, n))
+    const host = core.mmu.execute(lowOf(lo, n), core.mode.bits === 64 ? highOf(lo, hi, n) : 0)
     if (host === fault) throw new Error("an instruction that runs can be fetched")
     const part = Math.min(pageSize - (host % pageSize), length - n)
     for (let i = 0; i < part; i++) bytes[n + i] = core.view.getUint8(host + i)
     n += part
   }
-  const instruction = decode(bytes, 0, length, modeOf(core.low(at.mode)))
-  if (typeof instruction === "string") throw new Error(`an instruction that runs is ${instruction}`)
-  return instruction
+  return bytes
 }
 
 const numberOf = (offset: number): number => (offset - at.general) / 8
@@ -42,11 +65,15 @@ const memoryInformation = ({ addressWidth, base, index, scale, segment, ripRelat
 /** "Reg1" in bits 6:3 of an operand that is a register, which bit 10 says; "Reg2" in bits 31:28. */
 const registerOperand = 1 << 10
 
-/** The displacement, "sign-extended to 64 bits"; relative to RIP, with that added. */
-const displacementOf = (core: Core, { disp, dispHigh, ripRelative }: Memory): readonly [lo: number, hi: number] => {
+/** The displacement, "sign-extended to 64 bits"; relative to RIP, with RIP of the next instruction added. */
+const displacementOf = (
+  core: Core,
+  { disp, dispHigh, ripRelative }: Memory,
+  behind: number
+): readonly [lo: number, hi: number] => {
   if (!ripRelative) return [disp, dispHigh]
   const [lo, hi] = [core.low(at.rip), core.high(at.rip)]
-  return [lowOf(lo, disp), highOf(lo, hi, disp)]
+  return [lowOf(lo, disp + behind), highOf(lo, hi, disp + behind)]
 }
 
 const isMemory = (operand: Decoded): operand is Memory => operand.kind === "mem"
@@ -55,31 +82,43 @@ const isMemory = (operand: Decoded): operand is Memory => operand.kind === "mem"
 export const registerNumber = (operand: Decoded): number =>
   operand.kind === "imm" ? operand.lo : operand.kind === "reg" ? numberOf(operand.offset) : 0
 
-/**
- * A VM exit of an instruction with operands: VMREAD to VMXON, INVEPT, INVVPID, INVPCID, LGDT to STR, RDRAND, RDSEED. The qualification is the
- * displacement of its memory operand.
- */
-export const interceptWithOperands = (core: Core, reason: number, identity = 0): never => {
-  const exit = core.vmx.begin(reason)
-  if (withoutOperands.has(reason)) return core.vmx.leave()
-  const { operands } = instructionOf(core)
+/** What the exit that has begun says of the operands; RIP is so many bytes before the end of the instruction. */
+const describe = (core: Core, exit: Exit, { operands }: Instruction, identity: number, behind: number): void => {
   const memory = operands.find(isMemory)
-  const registers = operands.filter((operand) => !isMemory(operand))
-  const [first, second] = registers
+  const [first, second] = operands.filter((operand) => !isMemory(operand))
   let information = identity
   if (memory) {
-    const [lo, hi] = displacementOf(core, memory)
+    const [lo, hi] = displacementOf(core, memory, behind)
     exit.qualificationLow = lo
     exit.qualificationHigh = hi
     information |= memoryInformation(memory)
     if (first) information |= registerNumber(first) << 28
   } else if (second) {
     // VMREAD r64, r64 and VMWRITE r64, r64: the encoding's register is Reg2.
-    const [value, encoding] = reason === ExitReason.VMWRITE ? [second, first!] : [first!, second]
+    const [value, encoding] = exit.reason === ExitReason.VMWRITE ? [second, first!] : [first!, second]
     information |= (registerNumber(value) << 3) | registerOperand | (registerNumber(encoding) << 28)
   } else if (first) information |= (registerNumber(first) << 3) | registerOperand
   exit.instructionInformation = information
+}
+
+/**
+ * A VM exit of an instruction with operands: VMREAD to VMXON, INVEPT, INVVPID, INVPCID, LGDT to STR, RDRAND, RDSEED. The qualification is the
+ * displacement of its memory operand.
+ */
+export const interceptWithOperands = (core: Core, reason: number, identity = 0): never => {
+  const exit = core.vmx.begin(reason)
+  if (!withoutOperands.has(reason)) describe(core, exit, instructionOf(core), identity, 0)
   return core.vmx.leave()
+}
+
+const identities: Readonly<Record<string, number>> = { sldt: 0, str: 1 << 28 }
+
+/** SLDT or STR at RIP, which are done without an operation: the exit begins. */
+export const beginStore = (core: Core): void => {
+  const exit = core.vmx.begin(ExitReason.LDTR_OR_TR_ACCESS)
+  const instruction = instructionAtRip(core)
+  exit.instructionLength = instruction.length
+  describe(core, exit, instruction, identities[instruction.form.name]!, instruction.length)
 }
 
 const withoutOperands: ReadonlySet<number> = new Set([

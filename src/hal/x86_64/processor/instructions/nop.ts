@@ -1,10 +1,11 @@
 /**
- * Instructions that this machine need not do anything for: NOP, PAUSE, ENDBR, prefetches, fences (it runs one instruction after the other), cache line
+ * Instructions that this machine need not do anything for: NOP, PAUSE (but for a guest's), ENDBR, prefetches, fences (it runs one instruction after the other), cache line
  * flushes (it has no caches that memory could differ from). SDM vol. 2, the pages of the same names.
  */
 import type { Form } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
 import { inst, sized } from "../notation.ts"
+import { does } from "./operation.ts"
 
 const nop: Meaning = () => {}
 
@@ -15,7 +16,7 @@ const flush: Meaning = (x, line) => void x.read(line)
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
   inst("90", "nop", [], nop),
-  inst("F3 90", "pause", [], nop),
+  inst("F3 90", "pause", [], does("pause")),
   ...["18", "19", "1A", "1B", "1C", "1D", "1E", "1F"].flatMap((opcode) => sized(`0F ${opcode} /r`, "nop", ["rm"], nop)),
   inst("F3 0F 1E FA", "endbr64", [], nop),
   inst("F3 0F 1E FB", "endbr32", [], nop),

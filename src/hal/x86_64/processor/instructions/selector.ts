@@ -9,12 +9,19 @@ const isUser = <V, B>(x: Machine<V, B>): B =>
     ? x.not(x.equal(x.and(x.get("cs"), x.constant(3n)), x.constant(0n)))
     : x.truth(x.mode.privilege !== 0)
 
+/** CR0 as a guest sees it: bits that are the host's come from the read shadow. */
+const seenCr0 = <V, B>(x: Machine<V, B>): V => {
+  const mask = x.get("cr0Mask")
+  return x.or(x.and(x.get("cr0"), x.xor(mask, x.constant(2n ** 64n - 1n))), x.and(x.get("cr0Shadow"), mask))
+}
+
 /** SLDT, STR, SMSW: "if CR4.UMIP = 1 and CPL > 0", #GP(0). */
 export const storeUnprotected =
   (word: StateWord): Meaning =>
   (x, dest) => {
     x.raise("#GP(0)", x.both(isUser(x), x.bit(x.get("cr4"), 11)))
-    x.write(dest, x.get(word))
+    if (word !== "cr0") x.raise("VM exit", x.bit(x.get("intercepts"), 0))
+    x.write(dest, word === "cr0" ? seenCr0(x) : x.get(word))
   }
 
 /** To a register of the operand size, or to memory, which has 16 bits at every operand size. */
