@@ -168,6 +168,7 @@ export class Mmu implements Access {
   }
 
   watch(watchpoints: readonly Watchpoint[]): void {
+    if (watchpoints.length === 0 && this.watchpoints.length === 0) return
     this.watchpoints = watchpoints
     this.tlb.flushAll()
   }

@@ -237,6 +237,11 @@ export class Core {
     this.view.setFloat64(system.shadow, this.clock.now(), true)
   }
 
+  /** The instruction whose operation is under way, and is counted, came between two that no interrupt goes between. */
+  cameInShadow(): boolean {
+    return this.view.getFloat64(system.shadow, true) === this.clock.now() - 1
+  }
+
   inShadow(): boolean {
     return this.view.getFloat64(system.shadow, true) === this.clock.now()
   }

@@ -35,7 +35,8 @@ export const enterGuest = (core: Core, isLaunch: boolean): number | undefined =>
   const { vmcs } = vmx
   vmx.lastBroken = undefined
   if (vmcs.pointer === noPointer) return -1
-  if (core.inShadow() && core.low(system.shadowBy) === shadowOf.movSs) return VmInstructionError.ENTRY_BLOCKED_BY_MOV_SS
+  if (core.cameInShadow() && core.low(system.shadowBy) === shadowOf.movSs)
+    return VmInstructionError.ENTRY_BLOCKED_BY_MOV_SS
   if (isLaunch && vmcs.isLaunched) return VmInstructionError.VMLAUNCH_NOT_CLEAR
   if (!isLaunch && !vmcs.isLaunched) return VmInstructionError.VMRESUME_NOT_LAUNCHED
   const control = firstBroken(controlRules, vmcs, core)

@@ -96,6 +96,12 @@ export class Hypervisor {
     return this.board.run(most)
   }
 
+  /** The next entry is by VMLAUNCH. */
+  launchAgain(): this {
+    this.isLaunched = false
+    return this
+  }
+
   get reason(): number {
     return this.number("EXIT_REASON") & 0xffff
   }
