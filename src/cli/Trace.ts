@@ -6,6 +6,7 @@ import { vector } from "../hal/x86_64/system/registers.ts"
 import type { Source } from "../hal/x86_64/vmx/events.ts"
 import { type UsageError, usageError } from "./Command.ts"
 import { type Kind, traced } from "./commands.ts"
+import { reporter } from "./stale.ts"
 
 const isKind = (name: string): name is Kind => name in traced
 
@@ -28,6 +29,7 @@ export const attach = (machine: Machine, what: ReadonlySet<Kind>, line: (text: s
       delivered: (which, errorCode, source) => say(delivery(machine, which, errorCode, source))
     }
   }
+  if (what.has("stale")) machine.watchStale(reporter(line, () => machine.instructions))
   if (what.has("ports") || what.has("devices")) {
     machine.bus.watch = (access) => {
       if (what.has(access.space === "ports" ? "ports" : "devices")) say(accessed(access))

@@ -23,7 +23,8 @@ export const traced = {
   instructions: "each instruction",
   interrupts: "interrupts and exceptions",
   ports: "accesses to IO ports",
-  devices: "accesses to devices' memory"
+  devices: "accesses to devices' memory",
+  stale: "uses of translations that the page tables do not give any more"
 } as const
 export type Kind = keyof typeof traced
 

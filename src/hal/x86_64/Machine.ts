@@ -38,7 +38,7 @@ import { interruptLines } from "./interruptLines.ts"
 import { load, type Payload } from "./Loader.ts"
 import { DecodedPages } from "./memory/DecodedPages.ts"
 import { layout, makeMemory, pageSize, processorRoom } from "./memory/layout.ts"
-import { Mmu } from "./memory/Mmu.ts"
+import { Mmu, type StaleUse } from "./memory/Mmu.ts"
 import { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import type { Watcher } from "./memory/Tlb.ts"
 import { Window } from "./memory/Window.ts"
@@ -73,6 +73,8 @@ export interface Hardware {
   readonly onReset?: "stop" | "start"
   /** A triple fault stops the machine, for whoever wants to look at it; or it is a reset, as it is on boards. */
   readonly onTripleFault?: "stop" | "reset"
+  /** What RDRAND and RDSEED begin with; the same for every run if it is not said. */
+  readonly seed?: number
   /** The date and time of day when the machine starts. */
   readonly date?: DateTime
   /** Devices of QEMU's boards; `usualHelpers` if it is not said. */
@@ -108,7 +110,7 @@ export class Machine {
   private loadAgain: (() => void) | undefined
 
   constructor(hardware: Hardware) {
-    const { memoryBytes, reading: makeReading, console, processors: count = 1 } = hardware
+    const { memoryBytes, reading: makeReading, console, processors: count = 1, seed = 0 } = hardware
     const { date = firstDay, helpers: asked = usualHelpers } = hardware
     this.hardware = hardware
     const numbers = Array.from({ length: count }, (_, n) => n)
@@ -121,7 +123,10 @@ export class Machine {
     // Memory tells the reading and the window of changes; both are made of memory.
     const listeners: { reading?: Reading; window?: Window } = {}
     this.code = new DecodedPages(this.memory, {
-      codeWritten: (page) => listeners.reading?.codeWritten(page),
+      codeWritten: (page) => {
+        listeners.reading?.codeWritten(page)
+        this.processors.written(page - layout.ram / pageSize)
+      },
       codeDecoded: (page) => listeners.window?.forgetWrites(page)
     })
     const mmus = numbers.map((n) => {
@@ -154,6 +159,12 @@ export class Machine {
     this.all = mmus.map((mmu, n) => {
       const core = new Core(mmu, this.timers, this.bus, this.pc.localApics[n]!, {
         processors: count,
+        seed,
+        monitor: (page) => {
+          if (page !== undefined) this.code.add(layout.ram / pageSize + page)
+          this.all[n]!.monitor(page)
+        },
+        wait: (breaksIfMasked) => this.all[n]!.mwait(breaksIfMasked),
         status: () => reading.status(),
         gate: (number) => this.gate.enter(core, number),
         interrupt: (vector, source) => this.all[n]!.interrupt(vector, source),
@@ -215,6 +226,11 @@ export class Machine {
       mapped: () => {},
       tscOffset: () => this.core.high(system.tscOffset) * 2 ** 32 + (this.core.low(system.tscOffset) >>> 0)
     }
+  }
+
+  /** From now on `report` is told of every use of a translation that the tables do not give any more. It makes a machine slow. */
+  watchStale(report: (use: StaleUse) => void): void {
+    for (const { core } of this.all) core.mmu.watchStale(report)
   }
 
   /** Run until there is a reason to stop, at the latest when `limit` instructions have been retired since the start. */

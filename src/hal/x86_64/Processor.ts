@@ -63,6 +63,10 @@ export class Processor {
   /** An INIT waits; and after it, or without it, the vector of a start-up message. */
   private isInitPending = false
   private startUpVector: number | undefined
+  /** The physical page that MONITOR has watched, until there is a store to it. */
+  private monitored: number | undefined
+  /** MWAIT ends at an interrupt that is masked, too. */
+  private breaksIfMasked = false
   /** It has nothing to do before something arrives. */
   waits = false
   /** It waits, and an interrupt would wake it. */
@@ -117,7 +121,16 @@ export class Processor {
         this.go(core.apic.acknowledge(), 0, "interrupt")
         continue
       }
-      if (doing !== activity.active) {
+      if (doing === activity.mwait) {
+        const wakes = (core.low(at.rflags) & RFLAGS.IF) !== 0 || this.breaksIfMasked
+        if (this.monitored !== undefined && !(waits && wakes)) {
+          this.wait(wakes)
+          return
+        }
+        this.monitored = undefined
+        core.i32[system.activity >> 2] = activity.active
+      }
+      if (core.low(system.activity) !== activity.active) {
         this.wait(core.vmx.isGuest || (core.low(at.rflags) & RFLAGS.IF) !== 0)
         return
       }
@@ -225,6 +238,26 @@ export class Processor {
     this.isInitPending = false
     this.startUpVector = undefined
     this.waits = false
+    this.monitored = undefined
+  }
+
+  /** MONITOR has this page watched. */
+  monitor(page: number | undefined): void {
+    this.monitored = page
+  }
+
+  /** MWAIT: nothing to wait for if nothing is watched, or has been written since. */
+  mwait(breaksIfMasked: boolean): void {
+    if (this.monitored === undefined) return
+    this.breaksIfMasked = breaksIfMasked
+    this.core.i32[system.activity >> 2] = activity.mwait
+  }
+
+  /** There is a store to this physical page. True if the processor has watched it. */
+  written(page: number): boolean {
+    if (this.monitored !== page) return false
+    this.monitored = undefined
+    return true
   }
 
   /** A non-maskable interrupt arrives; while one waits, another is the same one. */

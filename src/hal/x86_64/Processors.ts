@@ -62,6 +62,11 @@ export class Processors {
     this.attend()
   }
 
+  /** There is a store to this physical page: whoever has watched it goes on. */
+  written(page: number): void {
+    for (const [n, processor] of this.all.entries()) if (processor.written(page) && processor.waits) this.notice(n)
+  }
+
   private attend(): void {
     this.memory.i32[at.attention >> 2] = 1
   }

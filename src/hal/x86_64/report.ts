@@ -1,8 +1,9 @@
 /** Report: registers, memory at RIP and RSP, and what the page tables say, for whoever asks why the machine stopped. */
+import { effectiveType } from "./memory/memoryTypes.ts"
 import { linear, nextInstruction, peek, walkTo } from "./peek.ts"
 import { at, registerNames, segments } from "./processor/State.ts"
 import type { Core } from "./system/Core.ts"
-import { msrAt } from "./system/msr.ts"
+import { memoryTypeRegisters, msrAt } from "./system/msr.ts"
 import { system, vector } from "./system/registers.ts"
 
 const hex32 = (half: number): string => (half >>> 0).toString(16).toUpperCase().padStart(8, "0")
@@ -73,6 +74,15 @@ const walk = (core: Core, name: string, offset: number): readonly string[] => {
     ...steps.map(
       ({ entry, address, low, high }) =>
         `  ${entry.padEnd(5)} at ${address.toString(16).toUpperCase()}H: ${hex32(high)}_${hex32(low)}`
-    )
+    ),
+    ...memoryType(core, offset)
   ]
+}
+
+/** Of what is mapped: how it may be cached. */
+const memoryType = (core: Core, offset: number): readonly string[] => {
+  const found = core.mmu.peek(core.low(offset), core.high(offset))
+  if (found === undefined) return []
+  const type = effectiveType(memoryTypeRegisters(core), found.page * 0x1000, found.patIndex)
+  return [`  the page is at ${(found.page * 0x1000).toString(16).toUpperCase()}H, memory type ${type}`]
 }

@@ -52,8 +52,12 @@ export const inStack = 0x400
 /** The bytes of a width to which `inStack` may have been added. */
 export const bytesOf = (width: number): number => (width & (inStack - 1)) >> 3
 
-/** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same. By the address's upper half. */
-export const isCanonical = (hi: number): boolean => {
-  const sign = hi >> 15
+/** SDM vol. 1, "Canonical Addressing": bits 63 to 47 are the same; with 57 bits, bits 63 to 56. By the address's upper half. */
+export const isCanonical = (hi: number, bits: LinearBits): boolean => {
+  const sign = hi >> (bits - 33)
   return sign === 0 || sign === -1
 }
+
+/** How wide linear addresses are, outside of legacy modes: CR4.LA57 says it. The second is as wide as this processor has them. */
+export type LinearBits = 48 | 57
+export const widest: LinearBits = 57

@@ -11,9 +11,12 @@ import type { PhysicalMemory } from "./PhysicalMemory.ts"
 import {
   type AddressSpace,
   access,
+  bit,
   type Format,
+  fiveLevel,
   fourLevel,
   newWalk,
+  noRules,
   type Rules,
   refusedBySecond,
   walk
@@ -39,6 +42,19 @@ const kindOf: Readonly<Record<Table, number>> = {
   [table.read]: 0,
   [table.write]: access.write,
   [table.fetch]: access.fetch
+}
+const kindFor = (from: AccessMode, which: Table): number =>
+  kindOf[which] | (from === mode.user || from === mode.aligned ? access.user : 0)
+
+/** A translation was used that the tables in memory do not give any more. */
+export interface StaleUse {
+  readonly which: Table
+  readonly lo: number
+  readonly hi: number
+  /** The page that was accessed, by its number. */
+  readonly page: number
+  /** What the tables say: another page, or the same without the accessed or the dirty flag; or the error code of the #PF that they would raise. */
+  readonly now: { readonly page: number; readonly flags: number } | number
 }
 
 /** Why a guest-physical address was refused: what a VM exit says of it. */
@@ -70,7 +86,8 @@ export class Mmu implements Access {
     format: fourLevel,
     root: 0,
     registers: new Int32Array(8),
-    rules: { WP: false, SMEP: false, SMAP: false, NXE: false },
+    rules: noRules,
+    keys: { user: 0, supervisor: 0 },
     second: undefined
   }
   /** Whose translations are made and used. */
@@ -84,6 +101,8 @@ export class Mmu implements Access {
   private pcid = 0
   private inForce: AccessMode = mode.supervisor
   private watchpoints: readonly Watchpoint[] = []
+  private onStale: ((use: StaleUse) => void) | undefined
+  private readonly again = newWalk()
   /** Bit n: something has touched watchpoint n since this was 0. */
   touched = 0
 
@@ -155,6 +174,21 @@ export class Mmu implements Access {
   setRules(rules: Rules): void {
     this.space.rules = rules
     this.owner.rules = rules
+    this.tlb.flushAll()
+  }
+
+  /** PKRU and IA32_PKRS. They are looked at with every access: no translation outlives what forbids to use it. */
+  setKeys(user: number, supervisor: number): void {
+    const { keys } = this.space
+    const forbidden = (user & ~keys.user) | (supervisor & ~keys.supervisor)
+    keys.user = user
+    keys.supervisor = supervisor
+    if (forbidden !== 0) this.tlb.dropKeys(forbidden)
+  }
+
+  /** From now on every access to data is looked at, and those by stale translations are reported. */
+  watchStale(report: (use: StaleUse) => void): void {
+    this.onStale = report
     this.tlb.flushAll()
   }
 
@@ -267,6 +301,13 @@ export class Mmu implements Access {
     return true
   }
 
+  /** Which page an address leads to for the supervisor, and which entry of IA32_PAT is for it. Undefined: to none, or it is a guest's. Nothing changes. */
+  peek(lo: number, hi: number): { readonly page: number; readonly patIndex: number } | undefined {
+    const { again, space } = this
+    if (space.second !== undefined) return undefined
+    return walk(this.memory, space, lo, hi, 0, true, again, false) ? again : undefined
+  }
+
   // ---- parts
 
   /**
@@ -352,13 +393,34 @@ export class Mmu implements Access {
   translate(from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
     const context = this.tlb.context(from)
     const found = this.tlb.find(context, which, lo, hi)
-    return found === -1 ? this.fill(context, from, which, lo, hi, stack) : found
+    if (found === -1) return this.fill(context, from, which, lo, hi, stack)
+    if (this.onStale !== undefined) this.lookAgain(this.onStale, found, from, which, lo, hi)
+    return found
+  }
+
+  /** Walks the tables for what the cache has, and reports the difference. A guest's tables are its own business. */
+  private lookAgain(
+    report: (use: StaleUse) => void,
+    cached: number,
+    from: AccessMode,
+    which: Table,
+    lo: number,
+    hi: number
+  ): void {
+    if (this.space.second !== undefined) return
+    const { again } = this
+    const isThere = walk(this.memory, this.space, lo, hi, kindFor(from, which), from === mode.open, again, false)
+    const page = this.i32[(cached + entry.info) >> 2]! & entry.page
+    const flags = which === table.write ? bit.A | bit.D : bit.A
+    if (isThere && again.page === page && (again.flags & flags) === flags) return
+    report({ which, lo, hi, page, now: isThere ? { page: again.page, flags: again.flags } : again.errorCode })
   }
 
   private fill(context: number, from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
-    if (!isCanonical(hi)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
     const { found } = this
-    const kind = kindOf[which] | (from === mode.user || from === mode.aligned ? access.user : 0)
+    const linearBits = this.space.format === fiveLevel ? 57 : 48
+    if (!isCanonical(hi, linearBits)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
+    const kind = kindFor(from, which)
     if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
       // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that
       // linear address".
@@ -369,6 +431,7 @@ export class Mmu implements Access {
     }
     const { page } = found
     if (page === this.guarded && which === table.fetch) return this.refuseGuarded(lo & 0xfff, which)
+    if (found.key !== 0 || this.space.rules.PKE || this.space.rules.PKS) this.tlb.noteKey(context, found.key)
     const large =
       found.bits === 21 ? entry.large2M : found.bits === 22 ? entry.large4M : found.bits === 30 ? entry.large1G : 0
     const info = page | large | (found.global ? entry.global : 0)
@@ -386,7 +449,8 @@ export class Mmu implements Access {
   /** What keeps an inline access from this page. */
   private flagsOf(from: AccessMode, which: Table, page: number, lo: number, hi: number): number {
     if (which === table.fetch) return 0
-    const isChecked = from === mode.aligned || this.watchpoints.some((point) => isOnPage(point, lo, hi))
+    const isChecked =
+      this.onStale !== undefined || from === mode.aligned || this.watchpoints.some((point) => isOnPage(point, lo, hi))
     const checked = isChecked ? entry.checked : 0
     if (page === this.guarded || !this.memory.isRam(page)) return entry.slow | checked
     return which === table.write && this.code.has(page) ? entry.code | checked : checked
@@ -461,7 +525,7 @@ export class Mmu implements Access {
 }
 
 const isSame = (a: Rules, b: Rules): boolean => a === b || RULES.every((rule) => a[rule] === b[rule])
-const RULES = ["WP", "SMEP", "SMAP", "NXE"] as const satisfies readonly (keyof Rules)[]
+const RULES = ["WP", "SMEP", "SMAP", "NXE", "PKE", "PKS"] as const satisfies readonly (keyof Rules)[]
 
 const isOnPage = (point: Watchpoint, lo: number, hi: number): boolean =>
   (point.lo & ~0xfff) === (lo & ~0xfff) && point.hi === hi

@@ -2,7 +2,7 @@
  * Owners of translations: the host, and guests by the VPID and the EPT that they run with. SDM vol. 3C, "Information That May Be Cached":
  * linear mappings are of a VPID, combined mappings of a VPID and an EPT root.
  */
-import { type Format, fourLevel, type Rules, type SecondLevel } from "./paging.ts"
+import { type Format, fourLevel, noRules, type Rules, type SecondLevel } from "./paging.ts"
 
 export interface Owner {
   /** Small: the host is 0. */
@@ -19,7 +19,6 @@ export interface Owner {
 /** So many at once, the host among them: the guest that was not run for the longest makes room. */
 export const owners = 32
 
-const noRules: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false }
 export const anOwner = (number: number, vpid: number, second: SecondLevel | undefined): Owner => ({
   number,
   vpid,

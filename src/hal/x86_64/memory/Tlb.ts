@@ -101,6 +101,8 @@ export class Tlb {
   private readonly logged = new Int32Array(translation.contexts)
   /** The large pages, by size and number, of which a context may hold parts. */
   private readonly large = Array.from({ length: translation.contexts }, () => new Set<number>())
+  /** The protection keys of the pages that a context may hold, a bit for each. */
+  private readonly keysSeen = new Uint16Array(translation.contexts)
   /** For each page of RAM the entry through which it can be written, 0 if there is none, or `several`. */
   private readonly writers: Int32Array
   /** A translation for instruction fetches is gone, and nobody has been told. */
@@ -187,6 +189,20 @@ export class Tlb {
     if (info & anyLarge) this.large[n]!.add(largeKey(info, lo, hi))
     if (which === table.write && !(flags & entry.slow)) this.noteWriter(info & entry.page, at)
     return at
+  }
+
+  /** A context holds a page with this protection key. */
+  noteKey(context: number, key: number): void {
+    this.keysSeen[this.contextNumber(context)]! |= 1 << key
+  }
+
+  /** Translations go whose key forbids something now: `forbidden` is as PKRU, with those bits that were 0. */
+  dropKeys(forbidden: number): void {
+    let keys = 0
+    for (let key = 0; key < 16; key++) if ((forbidden >>> (2 * key)) & 3) keys |= 1 << key
+    for (let n = 0; n < translation.contexts; n++) if (this.keysSeen[n]! & keys) this.empty(n)
+    this.tell()
+    this.watcher.globalsDropped()
   }
 
   private log(n: number, at: number): void {
@@ -347,6 +363,7 @@ export class Tlb {
     if (count > 0) this.isCodeDropped = true
     this.logged[n] = 0
     this.large[n]!.clear()
+    this.keysSeen[n] = 0
   }
 }
 

@@ -19,6 +19,8 @@ export const bit = {
   A:   1 << 5,
   D:   1 << 6,
   PS:  1 << 7,
+  PAT: 1 << 7,
+  largePAT: 1 << 12,
   G:   1 << 8
 } as const
 export const XD = 0x8000_0000 | 0
@@ -43,6 +45,8 @@ export interface Format {
   readonly reservedHigh: number
   /** The tables are those of four registers, by bits 31:30 of the address. */
   readonly hasRegisters: boolean
+  /** Bits 62:59 of the entry that maps a page are its protection key. */
+  readonly hasKeys?: true
 }
 
 const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
@@ -59,7 +63,15 @@ export const fourLevel: Format = {
   ],
   entryBytes: 8,
   reservedHigh: addressHigh & aboveMaximum,
-  hasRegisters: false
+  hasRegisters: false,
+  hasKeys: true
+}
+
+/** CR4.LA57 = 1: a table more, for 9 bits more of the address. */
+export const fiveLevel: Format = {
+  ...fourLevel,
+  name: "5-level paging",
+  levels: [{ entry: "PML5E", shift: 48 }, ...fourLevel.levels]
 }
 
 // biome-ignore format: a table
@@ -104,7 +116,7 @@ export const noPaging: Format = {
  * What an access is, in the bits of the error code that it would raise. Figure "Page-Fault Error Code".
  */
 export const access = { write: 1 << 1, user: 1 << 2, fetch: 1 << 4 } as const
-const error = { present: 1 << 0, reserved: 1 << 3 } as const
+const error = { present: 1 << 0, reserved: 1 << 3, protectionKey: 1 << 5 } as const
 
 /** What of the control registers decides about accesses. */
 export interface Rules {
@@ -116,6 +128,21 @@ export interface Rules {
   readonly SMAP: boolean
   /** IA32_EFER.NXE: XD is no reserved bit. */
   readonly NXE: boolean
+  /** CR4.PKE: PKRU says what may be done with user pages, by their protection keys. */
+  readonly PKE: boolean
+  /** CR4.PKS: IA32_PKRS says it of supervisor pages. */
+  readonly PKS: boolean
+}
+
+/** As after power-up. */
+export const noRules: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false, PKE: false, PKS: false }
+
+/** What may not be done with the pages of each protection key: bit 2i, any access; bit 2i + 1, writes. Figure "Protection Key Rights Register". */
+export interface Keys {
+  /** PKRU. */
+  user: number
+  /** IA32_PKRS. */
+  supervisor: number
 }
 
 /**
@@ -137,6 +164,7 @@ export interface AddressSpace {
   /** Of PAE paging the PDPTE registers, in halves. */
   readonly registers: Int32Array
   readonly rules: Rules
+  readonly keys: Keys
   readonly second?: SecondLevel | undefined
 }
 
@@ -151,12 +179,27 @@ export interface Walk {
   /** The size of the page that the entry maps, as a power of two. */
   bits: number
   global: boolean
+  /** PAT, PCD and PWT of the entry that maps it: an entry of IA32_PAT. */
+  patIndex: number
+  /** Its protection key. */
+  key: number
+  /** The accessed and the dirty flag of the entry that maps it, as they were before the walk. */
+  flags: number
 }
 
 /** No error code of a #PF is negative. */
 export const refusedBySecond = -1
 
-export const newWalk = (): Walk => ({ errorCode: 0, isOfPage: false, page: 0, bits: 12, global: false })
+export const newWalk = (): Walk => ({
+  errorCode: 0,
+  isOfPage: false,
+  page: 0,
+  bits: 12,
+  global: false,
+  patIndex: 0,
+  key: 0,
+  flags: 0
+})
 
 /** For reports and tests: an entry that a walk looked at. */
 export interface Step {
@@ -195,16 +238,18 @@ const offsetOf = ({ entryBytes }: Format, shift: number, lo: number, hi: number)
  * "The processor uses a paging-structure entry ... it sets the accessed flag in that entry": here in all entries of a
  * walk that succeeds, and in none of one that faults; the dirty flag of the last entry when the access is a write.
  *
+ * @param marks no flag is set without it, and what second-level tables say is not asked: the walk is only to see
  * @returns whether the page is accessible: `result` says where it is, or why not.
  */
 export const walk = (
   memory: PhysicalMemory,
-  { format, root, registers, rules, second }: AddressSpace,
+  { format, root, registers, rules, keys, second }: AddressSpace,
   lo: number,
   hi: number,
   kind: number,
   isOpen: boolean,
-  result: Walk
+  result: Walk,
+  marks = true
 ): boolean => {
   // "Determination of Access Rights": a page allows what every entry on the way to it allows.
   let allowed = bit.RW | bit.US
@@ -212,7 +257,7 @@ export const walk = (
   let table = root
   if (format.hasRegisters) {
     const register = (lo >>> 30) * 2
-    if (!(registers[register]! & bit.P)) return refuse(result, rules, kind, 0)
+    if (!(registers[register]! & bit.P)) return refuse(result, format, rules, kind, 0)
     table = physical(registers[register]!, registers[register + 1]!)
   }
   if (format.levels.length === 0) {
@@ -228,13 +273,19 @@ export const walk = (
     ownPath[n] = own
     const low = memory.load32(at)
     const high = format.entryBytes === 8 ? memory.load32(at + 4) : 0
-    if (!(low & bit.P)) return refuse(result, rules, kind, 0)
-    if (isReserved(format, level, low, high, rules)) return refuse(result, rules, kind, error.present | error.reserved)
+    if (!(low & bit.P)) return refuse(result, format, rules, kind, 0)
+    if (isReserved(format, level, low, high, rules))
+      return refuse(result, format, rules, kind, error.present | error.reserved)
     allowed &= low
     isExecutable &&= high >= 0
     if (mapsPage(level, low)) {
-      if (!permits(rules, kind, isOpen, allowed, isExecutable)) return refuse(result, rules, kind, error.present)
+      result.key = format.hasKeys ? (high >>> 27) & 15 : 0
+      const byKey = isKeyRefused(format, rules, keys, result.key, kind, (allowed & bit.US) !== 0)
+      if (byKey || !permits(rules, kind, isOpen, allowed, isExecutable))
+        return refuse(result, format, rules, kind, error.present | (byKey ? error.protectionKey : 0))
+      result.flags = low & (bit.A | bit.D)
       found(result, level, low, high, lo, hi)
+      if (!marks) return true
       const isWrite = (kind & access.write) !== 0
       if (
         second !== undefined &&
@@ -267,9 +318,26 @@ const translated = (second: SecondLevel, result: Walk, lo: number, kind: number)
 }
 
 /** "I/D flag (bit 4)" is set for fetches only where there is something that forbids fetching. */
-const refuse = (result: Walk, rules: Rules, kind: number, why: number): false => {
-  result.errorCode = (rules.SMEP || rules.NXE ? kind : kind & ~access.fetch) | why
+const refuse = (result: Walk, { entryBytes }: Format, { SMEP, NXE }: Rules, kind: number, why: number): false => {
+  result.errorCode = (SMEP || (NXE && entryBytes === 8) ? kind : kind & ~access.fetch) | why
   return false
+}
+
+/**
+ * "Protection Keys": what the key of a page forbids, of data. Of writes by the supervisor only with CR0.WP.
+ */
+const isKeyRefused = (
+  { hasKeys }: Format,
+  { PKE, PKS, WP }: Rules,
+  { user, supervisor }: Keys,
+  key: number,
+  kind: number,
+  isUserPage: boolean
+): boolean => {
+  if (!hasKeys || kind & access.fetch || !(isUserPage ? PKE : PKS)) return false
+  const rights = (isUserPage ? user : supervisor) >>> (2 * key)
+  const isWrite = (kind & access.write) !== 0 && (WP || (kind & access.user) !== 0)
+  return (rights & 1) !== 0 || (isWrite && (rights & 2) !== 0)
 }
 
 const mapsPage = ({ maps, shift }: Level, low: number): boolean =>
@@ -279,6 +347,9 @@ const untranslated = (result: Walk, lo: number): void => {
   result.page = lo >>> 12
   result.bits = 12
   result.global = false
+  result.patIndex = 0
+  result.key = 0
+  result.flags = bit.A | bit.D
 }
 
 const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): void => {
@@ -288,6 +359,7 @@ const found = (result: Walk, { shift }: Level, low: number, high: number, lo: nu
   result.page = Math.floor((frame + within) / 0x1000)
   result.bits = shift
   result.global = (low & bit.G) !== 0
+  result.patIndex = ((low >>> 3) & 3) | (low & (shift === 12 ? bit.PAT : bit.largePAT) ? 4 : 0)
 }
 
 /** Whether `allowed` (R/W and U/S of all entries) is enough. */

@@ -32,7 +32,7 @@ import type { Flag, Meaning, Width } from "./Meaning.ts"
  */
 export type OperandName =
   | `${"r" | "rm" | "m" | "moffs" | "imm"}${Width}`
-  | `m${Width}@${"rsi" | "rdi" | "rbx"}`
+  | `m${Width}@${"rsi" | "rdi" | "rax" | "rbx"}`
   | `r${32 | 64}b`
   | `r${Width}#`
   | "R64"

@@ -77,6 +77,8 @@ export interface Values<V, B> {
 
 export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, X> {
   readonly mode: Mode
+  /** How wide linear addresses are in this mode. */
+  readonly linearBits: 32 | 48 | 57
 
   // ---- state
   read(operand: Operand): V
@@ -109,7 +111,7 @@ export interface Machine<V, B, X = unknown> extends Values<V, B>, Vectors<V, B, 
   compute(name: VectorFunction, parts: ReadonlyArray<readonly X[]>): readonly X[]
   /** A named word of the state block: the flags that are no status, a segment's base, a control register. */
   get(word: StateWord): V
-  set(word: "rflags" | "fsBase" | "gsBase" | "mxcsr", value: V): void
+  set(word: "rflags" | "fsBase" | "gsBase" | "mxcsr" | "random", value: V): void
   /** Is the condition true of the flags as they were before this instruction? */
   condition(c: Condition): B
   /** The status flags as they were, at their places in RFLAGS; every other bit is 0. */
@@ -144,7 +146,12 @@ export type Mode = LongMode | LegacyMode
 export interface LongMode {
   readonly bits: 64
   readonly privilege: Privilege
+  /** CR4.LA57 = 1: linear addresses have 57 bits, else 48. */
+  readonly isWide?: true
 }
+
+/** How wide linear addresses are. */
+export const linearBits = (mode: Mode): 32 | 48 | 57 => (mode.bits !== 64 ? 32 : mode.isWide ? 57 : 48)
 
 /** Every other mode: compatibility mode, protected mode, real-address mode (privilege 0) and virtual-8086 mode (privilege 3). */
 export interface LegacyMode {
@@ -207,6 +214,8 @@ export type StateWord =
   | "cr4"
   | "xcr0"
   | "mxcsr"
+  | "tscAux"
+  | "random"
   | "es"
   | "cs"
   | "ss"
@@ -337,7 +346,12 @@ export const systemInputs = {
   maskedLoad:      ["address", "offset", "width", "length"],
   maskedStore:     ["address", "offset", "width", "length"],
   /** VGATHER: elements and indices of so many bits; the wider of them fill vectors of `length` bits. */
-  gather:          ["width", "indexWidth", "length"]
+  gather:          ["width", "indexWidth", "length"],
+  rdpkru:          [],
+  wrpkru:          [],
+  /** The address of the line that is monitored. */
+  monitor:         ["address"],
+  mwait:           []
 } as const
 export type SystemName = keyof typeof systemInputs
 export const systemNames = Object.keys(systemInputs) as readonly SystemName[]

@@ -71,6 +71,12 @@ export const at = {
 
   /** What ES CS SS DS FS GS allow outside of 64-bit mode, 16 bytes each: `bounds`. */
   bounds:         0x780,
+  /** PKRU. */
+  pkru:           0x7e0,
+  /** IA32_TSC_AUX; 64 bits, of which the upper half is 0. */
+  tscAux:         0x7e8,
+  /** What the next random number is made of. */
+  random:         0x7f0,
   /** XMM0 to XMM15, 16 bytes each; then the upper halves of YMM0 to YMM15. */
   vectors:        0x800,
   vectorsHigh:    0x900,
@@ -131,6 +137,8 @@ export const stateWords: Readonly<Record<StateWord, { readonly offset: number; r
   cr4:    { offset: at.cr4,    width: 64 },
   xcr0:   { offset: at.xcr0,   width: 64 },
   mxcsr:  { offset: at.mxcsr,  width: 64 },
+  tscAux: { offset: at.tscAux, width: 64 },
+  random: { offset: at.random, width: 64 },
   es:     selectorOf("es"),
   cs:     selectorOf("cs"),
   ss:     selectorOf("ss"),
@@ -173,7 +181,7 @@ export const exceptions = {
 /** `Mode` as the small number in `at.mode`, and back. */
 export const modeNumber = (mode: Mode): number =>
   mode.bits === 64
-    ? longMode | mode.privilege
+    ? longMode | mode.privilege | (mode.isWide ? wide : 0)
     : (mode.bits === 32 ? code32 : 0) |
       mode.privilege |
       (mode.stack === 32 ? stack32 : 0) |
@@ -181,7 +189,7 @@ export const modeNumber = (mode: Mode): number =>
       (mode.isFlat ? flat : 0)
 export const modeOf = (number: number): Mode => {
   const privilege = (number & 3) as Privilege
-  if (number & longMode) return { bits: 64, privilege }
+  if (number & longMode) return number & wide ? { bits: 64, privilege, isWide: true } : { bits: 64, privilege }
   return {
     bits: number & code32 ? 32 : 16,
     privilege,
@@ -191,6 +199,7 @@ export const modeOf = (number: number): Mode => {
   }
 }
 const [code32, longMode, stack32, real, flat] = [4, 8, 16, 32, 64] as const
+const wide = 16
 /** The number of any mode is less. */
 export const modeNumbers = 128
 /** The mode with this number is 64-bit mode. */

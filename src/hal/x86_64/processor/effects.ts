@@ -5,7 +5,17 @@
  */
 import type { Form } from "./Form.ts"
 import { type Decoded, type Immediate, immediateValue } from "./Instruction.ts"
-import type { Condition, Exception, Machine, Mode, Operand, StateWord, SystemName, Values } from "./Meaning.ts"
+import {
+  type Condition,
+  type Exception,
+  linearBits,
+  type Machine,
+  type Mode,
+  type Operand,
+  type StateWord,
+  type SystemName,
+  type Values
+} from "./Meaning.ts"
 import type { Vectors } from "./Vectors.ts"
 import { words } from "./words.ts"
 
@@ -61,6 +71,7 @@ export const effectsOf = (form: Form, operands: ReadonlyArray<Operand>, mode: Mo
     ...values,
     ...unknownVectors,
     mode,
+    linearBits: linearBits(mode),
     read(operand) {
       seen.reads.add(operand)
       return operand.kind === "rel" ? { known: undefined, place: "target" } : value(constantIn(operand))

@@ -13,17 +13,18 @@ import {
   type Relative,
   segmentBase
 } from "./Instruction.ts"
-import type {
-  Condition,
-  Exception,
-  FlagRule,
-  FunctionName,
-  Machine,
-  Mode,
-  Operand,
-  StateWord,
-  SystemName,
-  Width
+import {
+  type Condition,
+  type Exception,
+  type FlagRule,
+  type FunctionName,
+  linearBits,
+  type Machine,
+  type Mode,
+  type Operand,
+  type StateWord,
+  type SystemName,
+  type Width
 } from "./Meaning.ts"
 import { at, bounds, segment, segments, stateWords } from "./State.ts"
 import { refusal } from "./segmentation.ts"
@@ -107,6 +108,10 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   abstract readonly mode: Mode
   /** The same, for what of an operand follows from it: the meaning has not looked. */
   protected abstract readonly codeMode: Mode
+
+  get linearBits(): 32 | 48 | 57 {
+    return linearBits(this.codeMode)
+  }
 
   /** What the meaning said so far, since `begin`. */
   steps: Array<Step> = []

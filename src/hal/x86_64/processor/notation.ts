@@ -120,7 +120,7 @@ export const vexSized = (
 const allSizes = [16, 32, 64] as const
 
 /** REX.W goes after a prefix that is part of the opcode. */
-const withRexW = (opcode: string): string => opcode.replace(/^(66 |F2 |F3 )?/, "$1REX.W + ")
+const withRexW = (opcode: string): string => opcode.replace(/^(NP |66 |F2 |F3 )?/, "$1REX.W + ")
 const withSize = (opcode: string, size: 16 | 32 | 64): string => opcode.replace("iz", size === 16 ? "iw" : "id")
 
 const accumulators = { 16: "ax", 32: "eax", 64: "rax" } as const

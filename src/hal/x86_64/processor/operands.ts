@@ -43,6 +43,7 @@ const readers: ReadonlyArray<readonly [RegExp, (form: Form, width: Width, other:
   [/^m(\d+)@rsi$/,      (_form, width) => at67("rsi", width, segments.ds, true)],
   [/^m(\d+)@rdi$/,      (_form, width) => at67("rdi", width, segments.es, false)],
   [/^m(\d+)@ds:rdi$/,   (_form, width) => at67("rdi", width, segments.ds, true)],
+  [/^m(\d+)@rax$/,      (_form, width) => at67("rax", width, segments.ds, true)],
   [/^m(\d+)@rbx$/,      (_form, width) => at67("rbx", width, segments.ds, true)],
   [/^moffs(\d+)$/,      (_form, width) => (cursor) => offset(cursor, width)],
   [/^imm8$/,            () => (cursor) => immediate(8, cursor.byte(), 0)],

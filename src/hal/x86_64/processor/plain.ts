@@ -23,6 +23,7 @@ import {
   type Flag,
   type FlagRule,
   flagPositions,
+  linearBits,
   type Machine,
   type Mode,
   type Operand,
@@ -238,6 +239,9 @@ class Plain implements Reading {
       ...vectors,
       get mode() {
         return plain.running.mode
+      },
+      get linearBits() {
+        return linearBits(plain.running.mode)
       },
       read(operand) {
         const decoded = operand as Decoded

@@ -5,7 +5,7 @@ import type { Bus } from "../../../devices/Bus.ts"
 import type { LocalApic } from "../../../devices/localApic.ts"
 import { PinBased } from "../../../types/x86_64/VmxControls.ts"
 import type { Clock } from "../Clock.ts"
-import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
+import { fault, inStack, isCanonical, raised, widest } from "../memory/Access.ts"
 import type { Mmu } from "../memory/Mmu.ts"
 import type { Rules } from "../memory/paging.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
@@ -22,10 +22,16 @@ import { CR0, CR4, EFER, nmi, RFLAGS, system, vector } from "./registers.ts"
 export interface Surroundings {
   /** How many processors there are. */
   readonly processors: number
+  /** Of random numbers. */
+  readonly seed: number
   /** The status flags, at their places in RFLAGS. */
   readonly status: () => number
   /** The gate instruction was executed: it is honoured, or #UD. */
   readonly gate: (number: number) => void
+  /** Stores to this physical page are watched from now on, for MWAIT; undefined: none are. */
+  readonly monitor: (page: number | undefined) => void
+  /** Nothing is done until a store to the watched page, or an interrupt: one that is masked too, if that is said. */
+  readonly wait: (breaksIfMasked: boolean) => void
   /** Go to the handler of this vector in place of the next instruction. */
   readonly interrupt: (vector: number, source: Source) => void
   /** Something has happened that a processor which waits goes on for. */
@@ -101,7 +107,17 @@ export class Core {
 
   /** #GP(0) unless the address is canonical. */
   checkCanonical(hi: number): void {
-    if (!isCanonical(hi)) this.raise(vector.GP)
+    if (!this.isCanonical(hi)) this.raise(vector.GP)
+  }
+
+  /** As linear addresses are now: with 57 bits if CR4.LA57 = 1. */
+  isCanonical(hi: number): boolean {
+    return isCanonical(hi, this.low(at.cr4) & CR4.LA57 ? 57 : 48)
+  }
+
+  /** The same of what may be loaded before CR4.LA57 is set: bases of segments and tables, and registers of the model. */
+  checkWidest(hi: number): void {
+    if (!isCanonical(hi, widest)) this.raise(vector.GP)
   }
 
   // ---- privilege
@@ -117,8 +133,10 @@ export class Core {
   }
 
   private noteMode(bits: Mode["bits"], privilege: Privilege): void {
-    if (bits === 64) this.i32[at.mode >> 2] = modeNumber({ bits, privilege })
-    else {
+    if (bits === 64) {
+      const isWide = (this.low(at.cr4) & CR4.LA57) !== 0
+      this.i32[at.mode >> 2] = modeNumber(isWide ? { bits, privilege, isWide } : { bits, privilege })
+    } else {
       for (let of = 0; of <= segments.gs; of++) setBounds(this.view, of)
       this.noteLegacyMode(bits, privilege)
     }
@@ -180,6 +198,7 @@ export class Core {
   /** Control registers or IA32_EFER say something else about paging. */
   rulesChanged(efer: number): void {
     this.mmu.setRules(this.rules(efer))
+    this.keysChanged()
     this.accessModeChanged()
   }
 
@@ -190,8 +209,15 @@ export class Core {
       WP: (cr0 & CR0.WP) !== 0,
       SMEP: (cr4 & CR4.SMEP) !== 0,
       SMAP: (cr4 & CR4.SMAP) !== 0,
-      NXE: (efer & EFER.NXE) !== 0
+      NXE: (efer & EFER.NXE) !== 0,
+      PKE: (cr4 & CR4.PKE) !== 0,
+      PKS: (cr4 & CR4.PKS) !== 0
     }
+  }
+
+  /** PKRU or IA32_PKRS says something else about protection keys. */
+  keysChanged(): void {
+    this.mmu.setKeys(this.low(at.pkru), this.low(msrAt.IA32_PKRS))
   }
 
   // ---- RFLAGS

@@ -2,7 +2,7 @@
  * Control and debug registers. SDM vol. 3A, "Control Registers"; vol. 2A and 2B, "MOV—Move to/from Control
  * Registers", "MOV—Move to/from Debug Registers".
  */
-import { type Format, fourLevel, noPaging, pae, thirtyTwoBit, thirtyTwoBitSmall } from "../memory/paging.ts"
+import { type Format, fiveLevel, fourLevel, noPaging, pae, thirtyTwoBit, thirtyTwoBitSmall } from "../memory/paging.ts"
 import { at, segments } from "../processor/State.ts"
 import { areCr0Bits, areCr4Bits } from "../vmx/fixedBits.ts"
 import { arm, BD, GD } from "./breakpoints.ts"
@@ -59,6 +59,8 @@ const writeCr0 = (core: Core, lo: number, hi: number): void => {
   const old = core.low(at.cr0)
   const changed = old ^ lo
   const value = (lo & writableCr0) | CR0.ET
+  // "If a MOV to CR0 would modify CR0.CD or CR0.NW with PAE paging, the PDPTEs are loaded."
+  if (!(changed & CR0.PG) && changed & (CR0.CD | CR0.NW) && usesPdptes(core)) loadPdptes(core, core.low(at.cr3))
   if (changed & CR0.PG) switchPaging(core, value)
   core.set(at.cr0, value, 0)
   if (changed & CR0.PG) useTables(core)
@@ -91,7 +93,7 @@ const longCode = 1 << 13
 export const formatOf = (core: Core): Format => {
   const cr4 = core.low(at.cr4)
   if (!(core.low(at.cr0) & CR0.PG)) return noPaging
-  if (core.low(msrAt.IA32_EFER) & EFER.LMA) return fourLevel
+  if (core.low(msrAt.IA32_EFER) & EFER.LMA) return cr4 & CR4.LA57 ? fiveLevel : fourLevel
   if (cr4 & CR4.PAE) return pae
   return cr4 & CR4.PSE ? thirtyTwoBit : thirtyTwoBitSmall
 }
@@ -145,7 +147,8 @@ const writeCr4 = (core: Core, lo: number, hi: number): void => {
   const changed = old ^ lo
   if (hi !== 0 || lo & ~writableCr4 || (core.vmx.isOn && !areCr4Bits(lo, hi))) core.raise(vector.GP)
   const isLongActive = (core.low(msrAt.IA32_EFER) & EFER.LMA) !== 0
-  if (!(lo & CR4.PAE) && isLongActive) core.raise(vector.GP)
+  // "CR4.LA57 ... cannot be modified while IA-32e mode is active."
+  if ((!(lo & CR4.PAE) || changed & CR4.LA57) && isLongActive) core.raise(vector.GP)
   // "CR4.PCIDE can be changed from 0 to 1 only if CR3[11:0] = 000H and IA32_EFER.LMA = 1."
   if (lo & changed & CR4.PCIDE && (core.low(at.cr3) & pcidBits || !(core.low(msrAt.IA32_EFER) & EFER.LMA)))
     core.raise(vector.GP)
@@ -154,7 +157,8 @@ const writeCr4 = (core: Core, lo: number, hi: number): void => {
     loadPdptes(core, core.low(at.cr3))
   core.set(at.cr4, lo, 0)
   if (changed & (CR4.PAE | CR4.PSE)) useTables(core)
-  if (changed & (CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP)) core.rulesChanged(core.low(msrAt.IA32_EFER))
+  if (changed & (CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.PKE | CR4.PKS))
+    core.rulesChanged(core.low(msrAt.IA32_EFER))
   if (changed & CR4.PCIDE) useRoot(core)
 }
 
@@ -213,6 +217,27 @@ export const resetDebug = (core: Core): void => {
   arm(core)
 }
 
+// ---- protection keys
+
+/** RDPKRU, WRPKRU: "#UD if CR4.PKE = 0. #GP(0) if ECX ≠ 0", and of WRPKRU, if EDX is not. */
+const checkKeys = (core: Core, ...zeros: readonly number[]): void => {
+  if (!(core.low(at.cr4) & CR4.PKE)) core.raise(vector.UD)
+  if (zeros.some((number) => core.low(at.general + number * 8) !== 0)) core.raise(vector.GP)
+}
+const [rax, rcx, rdx] = [0, 1, 2] as const
+
+export const readKeys = (core: Core): void => {
+  checkKeys(core, rcx)
+  core.setRegister(rax, 32, core.low(at.pkru), 0)
+  core.setRegister(rdx, 32, 0, 0)
+}
+
+export const writeKeys = (core: Core): void => {
+  checkKeys(core, rcx, rdx)
+  core.set(at.pkru, core.low(at.general + rax * 8), 0)
+  core.keysChanged()
+}
+
 // ---- translations
 
 /** INVPCID. SDM vol. 2A, "INVPCID", figure "INVPCID Descriptor". */
@@ -228,7 +253,7 @@ export const invalidateByPcid = (core: Core, typeLow: number, typeHigh: number, 
   }
   switch (typeLow) {
     case 0:
-      core.checkCanonical(addressHigh)
+      core.checkWidest(addressHigh)
       tlb.invalidate(pcid, addressLow, addressHigh)
       break
     case 1:

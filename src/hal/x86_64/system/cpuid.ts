@@ -1,9 +1,12 @@
 /**
  * CPUID: what this processor has, and nothing that it has not. SDM vol. 2A, "CPUID".
  */
+import { widest } from "../memory/Access.ts"
 import { physicalBits } from "../memory/PhysicalMemory.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
+import { hasMonitor } from "./msr.ts"
+import { CR4 } from "./registers.ts"
 
 interface Feature {
   readonly leaf: number
@@ -17,6 +20,7 @@ interface Feature {
 // biome-ignore format: a feature, a line
 export const features: readonly Feature[] = [
   { leaf: 1,           register: "ecx", bit: 0,  name: "SSE3",         instructions: ["addsubps", "lddqu"] },
+  { leaf: 1,           register: "ecx", bit: 3,  name: "MONITOR",      instructions: ["monitor", "mwait"] },
   { leaf: 1,           register: "ecx", bit: 1,  name: "PCLMULQDQ",    instructions: ["pclmulqdq"] },
   { leaf: 1,           register: "ecx", bit: 5,  name: "VMX",          instructions: ["vmxon", "vmlaunch", "vmread", "invept"] },
   { leaf: 1,           register: "ecx", bit: 9,  name: "SSSE3",        instructions: ["pshufb", "palignr"] },
@@ -29,12 +33,17 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "ecx", bit: 23, name: "POPCNT",       instructions: ["popcnt"] },
   { leaf: 1,           register: "ecx", bit: 24, name: "TSC-Deadline" },
   { leaf: 1,           register: "ecx", bit: 25, name: "AESNI",        instructions: ["aesenc", "aeskeygenassist"] },
+  { leaf: 1,           register: "ecx", bit: 30, name: "RDRAND",       instructions: ["rdrand"] },
   { leaf: 1,           register: "edx", bit: 0,  name: "FPU",          instructions: ["fninit", "fnstsw", "fadd", "fcmove", "fcomi"] },
   { leaf: 1,           register: "edx", bit: 2,  name: "DE" },
   { leaf: 1,           register: "edx", bit: 3,  name: "PSE" },
   { leaf: 1,           register: "edx", bit: 4,  name: "TSC",          instructions: ["rdtsc"] },
   { leaf: 1,           register: "edx", bit: 5,  name: "MSR",          instructions: ["rdmsr", "wrmsr"] },
   { leaf: 1,           register: "edx", bit: 6,  name: "PAE" },
+  { leaf: 1,           register: "edx", bit: 7,  name: "MCE" },
+  { leaf: 1,           register: "edx", bit: 12, name: "MTRR" },
+  { leaf: 1,           register: "edx", bit: 14, name: "MCA" },
+  { leaf: 1,           register: "edx", bit: 19, name: "CLFSH",        instructions: ["clflush"] },
   { leaf: 1,           register: "edx", bit: 8,  name: "CX8",          instructions: ["cmpxchg8b"] },
   { leaf: 1,           register: "edx", bit: 9,  name: "APIC" },
   { leaf: 1,           register: "edx", bit: 11, name: "SEP",          instructions: ["sysenter", "sysexit"] },
@@ -55,6 +64,19 @@ export const features: readonly Feature[] = [
   { leaf: 7,           register: "ebx", bit: 10, name: "INVPCID",      instructions: ["invpcid"] },
   { leaf: 7,           register: "ebx", bit: 13, name: "FCS and FDS deprecated" },
   { leaf: 7,           register: "ebx", bit: 19, name: "ADX",          instructions: ["adcx", "adox"] },
+  { leaf: 7,           register: "ebx", bit: 18, name: "RDSEED",       instructions: ["rdseed"] },
+  { leaf: 7,           register: "ebx", bit: 23, name: "CLFLUSHOPT",   instructions: ["clflushopt"] },
+  { leaf: 7,           register: "ebx", bit: 24, name: "CLWB",         instructions: ["clwb"] },
+  { leaf: 7,           register: "ecx", bit: 0,  name: "PREFETCHWT1",  instructions: ["prefetchwt1"] },
+  { leaf: 7,           register: "ecx", bit: 3,  name: "PKU",          instructions: ["rdpkru", "wrpkru"] },
+  { leaf: 7,           register: "ecx", bit: 16, name: "LA57" },
+  { leaf: 7,           register: "ecx", bit: 22, name: "RDPID",        instructions: ["rdpid"] },
+  { leaf: 7,           register: "ecx", bit: 31, name: "PKS" },
+  { leaf: 7,           register: "edx", bit: 26, name: "IBRS and IBPB" },
+  { leaf: 7,           register: "edx", bit: 27, name: "STIBP" },
+  { leaf: 7,           register: "edx", bit: 28, name: "L1D_FLUSH" },
+  { leaf: 7,           register: "edx", bit: 29, name: "IA32_ARCH_CAPABILITIES" },
+  { leaf: 7,           register: "edx", bit: 31, name: "SSBD" },
   { leaf: 7,           register: "ebx", bit: 20, name: "SMAP",         instructions: ["clac", "stac"] },
   { leaf: 7,           register: "ebx", bit: 29, name: "SHA",          instructions: ["sha1rnds4", "sha256rnds2"] },
   { leaf: 7,           register: "ecx", bit: 2,  name: "UMIP" },
@@ -65,7 +87,9 @@ export const features: readonly Feature[] = [
   { leaf: 0x8000_0001, register: "edx", bit: 26, name: "1-GByte pages" },
   { leaf: 0x8000_0001, register: "edx", bit: 27, name: "RDTSCP",       instructions: ["rdtscp"] },
   { leaf: 0x8000_0001, register: "edx", bit: 29, name: "Intel 64" },
-  { leaf: 0x8000_0007, register: "edx", bit: 8,  name: "Invariant TSC" }
+  { leaf: 0x8000_0001, register: "ecx", bit: 8,  name: "PREFETCHW",    instructions: ["prefetchw"] },
+  { leaf: 0x8000_0007, register: "edx", bit: 8,  name: "Invariant TSC" },
+  { leaf: 0x8000_0008, register: "ebx", bit: 9,  name: "WBNOINVD",     instructions: ["wbnoinvd"] }
 ]
 
 type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
@@ -83,12 +107,16 @@ const brandPart = (n: number): Answer => {
 /** Family 6, model 3AH, stepping 0. */
 export const signature = 0x3_06a0
 const TSC = 1_000_000_000
-const linearBits = 48
+/** Lines of 64 bytes, in units of 8. */
+const flushedLine = 8 << 8
+/** MONITOR: lines of 64 bytes at least and at most; interrupts break MWAIT even if they are masked; one kind of C1. */
+const monitor: Answer = [64, 64, 0b11, 1 << 4]
 
 // biome-ignore format: a leaf, a line
 const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x00,        vendor],
-  [0x01,        [signature, 0, 0, 0]],
+  [0x01,        [signature, flushedLine, 0, 0]],
+  [0x05,        monitor],
   [0x06,        [0, 0, 0, 0]],
   [0x07,        [0, 0, 0, 0]],
   // Core crystal clock: the time-stamp counter itself.
@@ -100,7 +128,7 @@ const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x8000_0003, brandPart(1)],
   [0x8000_0004, brandPart(2)],
   [0x8000_0007, [0, 0, 0, 0]],
-  [0x8000_0008, [(linearBits << 8) | physicalBits, 0, 0, 0]]
+  [0x8000_0008, [(widest << 8) | physicalBits, 0, 0, 0]]
 ])
 
 const order = ["eax", "ebx", "ecx", "edx"] as const
@@ -149,6 +177,14 @@ const answerAt = (place: Place, leaf: number, subleaf: number): Answer => {
   return [eax | own[0], ebx | own[1], ecx | own[2], edx | own[3]]
 }
 
+/** What software has switched on or off: OSPKE as CR4.PKE, MONITOR as IA32_MISC_ENABLE says. */
+const asItIs = (core: Core, leaf: number, [eax, ebx, ecx, edx]: Answer): Answer => {
+  if (leaf === 7 && core.low(at.general + 8) === 0)
+    return [eax, ebx, core.low(at.cr4) & CR4.PKE ? ecx | OSPKE : ecx, edx]
+  return leaf === 1 && !hasMonitor(core) ? [eax, ebx, ecx & ~MONITOR, edx] : [eax, ebx, ecx, edx]
+}
+const [MONITOR, OSPKE] = [1 << 3, 1 << 4] as const
+
 /**
  * "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is
  * returned."
@@ -158,7 +194,11 @@ export const cpuid = (core: Core): void => {
   const isBasic = asked < 0x8000_0000
   const known = isBasic ? asked <= highestBasic : asked <= 0x8000_0008
   const place = { apicId: core.apic.initialId, processors: core.surroundings.processors }
-  const [eax, ebx, ecx, edx] = answerAt(place, known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
+  const [eax, ebx, ecx, edx] = asItIs(
+    core,
+    asked,
+    answerAt(place, known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
+  )
   core.setRegister(0, 32, eax, 0)
   core.setRegister(3, 32, ebx, 0)
   core.setRegister(1, 32, ecx, 0)

@@ -252,7 +252,7 @@ const upperBase = (core: Core, selector: number): number => {
   const upper = fetch(core, (selector & ~7) + 8)
   if (upper.high & 0x1f00) core.raise(vector.GP, code(selector))
   const base = upper.low
-  core.checkCanonical(base)
+  core.checkWidest(base)
   Object.assign(found, lower)
   return base
 }
@@ -270,7 +270,7 @@ export const loadTableRegister = (
   const baseWidth = width === 64 ? 64 : 32
   const found = core.wordAt(core.read(lowOf(lo, 2), highOf(lo, hi, 2), baseWidth), baseWidth)
   const base = width === 16 ? ([found[0] & 0xff_ffff, 0] as const) : found
-  core.checkCanonical(base[1])
+  core.checkWidest(base[1])
   core.set(baseAt, ...base)
   core.set(limitAt, limit, 0)
 }

@@ -3,7 +3,7 @@
  *
  * SDM vol. 3A, "64-Bit Mode Exception and Interrupt Handling"; vol. 2A, "INT n", operation.
  */
-import { fault, inStack, isCanonical, raised } from "../memory/Access.ts"
+import { fault, inStack, raised } from "../memory/Access.ts"
 import { type AccessMode, mode, table } from "../memory/Tlb.ts"
 import { at, segments } from "../processor/State.ts"
 import {
@@ -138,7 +138,7 @@ const enter = (core: Core, { which, errorCode, source, flags }: Event): void => 
   const [rspLow, rspHigh] = sameStack
     ? [core.low(rsp), core.high(rsp)]
     : readTss(core, stack === 0 ? 4 + privilege * 8 : 0x1c + stack * 8, external)
-  if (!isCanonical(gate.upper)) core.raise(vector.GP, external)
+  if (!core.isCanonical(gate.upper)) core.raise(vector.GP, external)
   markAccessed(core, descriptor)
   const pushes = source === "fault" && pushesErrorCode(which)
   push(core, rspLow & ~15, rspHigh, flags, pushes ? errorCode : none, external)
@@ -171,7 +171,7 @@ const readGate = (core: Core, which: number, inIdt: number): typeof gateWords =>
 const readTss = (core: Core, offset: number, external: number): readonly [lo: number, hi: number] => {
   if (offset + 7 > core.segmentLimit(segments.tr)) core.raise(vector.TS, (core.selector(segments.tr) & ~3) | external)
   const top = core.wordAt(core.readTable(core.segmentBase(segments.tr), offset, 64), 64)
-  if (!isCanonical(top[1])) core.raise(vector.SS, external)
+  if (!core.isCanonical(top[1])) core.raise(vector.SS, external)
   return top
 }
 

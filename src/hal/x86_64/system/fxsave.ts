@@ -2,7 +2,6 @@
  * FXSAVE and FXRSTOR: the x87 FPU's state, MXCSR and the XMM registers, in 512 bytes of memory. SDM vol. 2A, "FXSAVE", table "Layout of the 64-Bit Mode
  * FXSAVE64 Map".
  */
-import { isCanonical } from "../memory/Access.ts"
 import { at, isLong, vectorBytes } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { vector } from "./registers.ts"
@@ -22,7 +21,7 @@ const vectorsIn = (core: Core): number => (isLong(core.low(at.mode)) ? 16 : 8)
 /** "#GP(0) if a memory operand is not aligned on a 16-byte boundary"; #NM. */
 const check = (core: Core, lo: number, hi: number): void => {
   checkAvailable(core)
-  if (!isCanonical(hi)) core.raise(isInStack(core) ? vector.SS : vector.GP)
+  if (!core.isCanonical(hi)) core.raise(isInStack(core) ? vector.SS : vector.GP)
   if (lo & 15) core.raise(vector.GP)
 }
 

@@ -16,7 +16,8 @@ import * as far from "./far.ts"
 import { fxrstor, fxsave } from "./fxsave.ts"
 import * as legacyFar from "./legacyFar.ts"
 import { gather, maskedLoad, maskedStore } from "./masked.ts"
-import { msrAt, readMsr, readOwnTsc, writeMsr } from "./msr.ts"
+import { monitor, mwait } from "./monitor.ts"
+import { readMsr, readOwnTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
 import { activity, CR4, RFLAGS, shadowOf, system, vector } from "./registers.ts"
 import { interruptReturn, poppableFlags } from "./return.ts"
@@ -84,7 +85,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   rdtscp: (core) => {
     checkTsc(core)
     edxEax(core, readOwnTsc(core))
-    core.setRegister(rcx, 32, core.low(msrAt.IA32_TSC_AUX), 0)
+    core.setRegister(rcx, 32, core.low(at.tscAux), 0)
   },
   rdmsr: (core) => edxEax(core, readMsr(core, ecx(core))),
   wrmsr: (core) => writeMsr(core, ecx(core), core.low(at.general + rax * 8), core.low(at.general + rdx * 8)),
@@ -237,7 +238,11 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   ...vmxInstructions,
   maskedLoad,
   maskedStore,
-  gather
+  gather,
+  rdpkru: control.readKeys,
+  wrpkru: control.writeKeys,
+  monitor: (core) => monitor(core, input(core, 0), inputHigh(core, 0)),
+  mwait
 }
 
 /** By the number that is in `at.detail`. */

@@ -35,8 +35,11 @@ export const system = {
   msrs:       at.system + 0x80
 } as const
 
-/** SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, HLT has stopped it, a guest's triple fault has, or it waits to be started. */
-export const activity = { active: 0, halted: 1, shutdown: 2, waitForSipi: 3 } as const
+/**
+ * SDM vol. 3C, "Guest Non-Register State": the processor executes instructions, HLT has stopped it, a guest's triple fault has, or it waits to
+ * be started; and, of this machine alone, MWAIT has stopped it.
+ */
+export const activity = { active: 0, halted: 1, shutdown: 2, waitForSipi: 3, mwait: 4 } as const
 
 /** From the delivery of an NMI to the next IRET; and of a guest's virtual NMI. SDM vol. 3A, "Handling Multiple NMIs"; vol. 3C, "NMI-Window Exiting". */
 export const nmi = { blocked: 1, virtualBlocked: 2 } as const
@@ -71,7 +74,8 @@ export const CR0 = {
 // biome-ignore format: a table
 export const CR4 = {
   TSD: 1 << 2, DE: 1 << 3, PSE: 1 << 4, PAE: 1 << 5, MCE: 1 << 6, PGE: 1 << 7, PCE: 1 << 8,
-  OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, VMXE: 1 << 13, FSGSBASE: 1 << 16, PCIDE: 1 << 17, OSXSAVE: 1 << 18, SMEP: 1 << 20, SMAP: 1 << 21
+  OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, LA57: 1 << 12, VMXE: 1 << 13, FSGSBASE: 1 << 16, PCIDE: 1 << 17, OSXSAVE: 1 << 18,
+  SMEP: 1 << 20, SMAP: 1 << 21, PKE: 1 << 22, PKS: 1 << 24
 } as const
 
 /** What software may set. */
@@ -86,11 +90,14 @@ export const writableCr4 =
   CR4.OSFXSR |
   CR4.OSXMMEXCPT |
   CR4.UMIP |
+  CR4.LA57 |
   CR4.VMXE |
   CR4.FSGSBASE |
   CR4.PCIDE |
   CR4.SMEP |
-  CR4.SMAP
+  CR4.SMAP |
+  CR4.PKE |
+  CR4.PKS
 
 // biome-ignore format: a table
 export const EFER = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const

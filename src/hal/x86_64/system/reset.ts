@@ -6,7 +6,7 @@ import type { Core } from "./Core.ts"
 import { resetDebug, useTables } from "./control.ts"
 import { signature } from "./cpuid.ts"
 import { setFlat } from "./descriptors.ts"
-import { msrAt, resetMsrs } from "./msr.ts"
+import { msrAt, resetMsrs, setMemoryTypes } from "./msr.ts"
 import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
 import { unitOf } from "./x87/operations.ts"
 
@@ -36,6 +36,7 @@ const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
   resetMsrs(core)
   unitOf(core).initialize()
   core.set(at.mxcsr, masked, 0)
+  core.set(at.random, core.surroundings.seed + core.apic.initialId, 0)
   begin(core, { cr0, cr4, efer })
 }
 
@@ -71,6 +72,7 @@ export const reset = (
   core.set(at.rip, start.entry | 0, Math.floor(start.entry / 2 ** 32))
   useTables(core)
   core.rulesChanged(efer)
+  setMemoryTypes(core)
 }
 
 /** In protected mode with flat segments of 32 bits, without paging: as the Multiboot specifications say, "Machine state". */
@@ -81,6 +83,7 @@ export const resetProtected = (core: Core, entry: number): void => {
   core.set(at.rip, entry | 0, 0)
   useTables(core)
   core.rulesChanged(0)
+  setMemoryTypes(core)
 }
 
 /**
@@ -98,7 +101,7 @@ const surviving: readonly Part[] = [
   [at.xcr0, at.system],
   [system.tscOffset, system.shadow],
   [system.msrs, system.pdptes],
-  [at.vectors, at.end]
+  [at.pkru, at.end]
 ]
 
 /**

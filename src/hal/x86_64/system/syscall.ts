@@ -1,7 +1,6 @@
 /**
  * SYSCALL, SYSRET and SWAPGS: the fast way into the kernel and back. SDM vol. 2B, their operation.
  */
-import { isCanonical } from "../memory/Access.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { setFlat } from "./descriptors.ts"
@@ -29,7 +28,7 @@ const restored = 0x3c_7fd7
 export const sysret = (core: Core, width: number): void => {
   if (!(core.low(msrAt.IA32_EFER) & EFER.SCE)) core.raise(vector.UD)
   const is64 = width === 64
-  if (is64 && !isCanonical(core.high(rcx))) core.raise(vector.GP)
+  if (is64 && !core.isCanonical(core.high(rcx))) core.raise(vector.GP)
   core.set(at.rip, core.low(rcx), is64 ? core.high(rcx) : 0)
   const base = core.high(msrAt.IA32_STAR) >>> 16
   setFlat(core, ((base + (is64 ? 16 : 0)) & 0xffff) | 3, ((base + 8) & 0xffff) | 3, 3, is64 ? 64 : 32)

@@ -1,7 +1,6 @@
 /**
  * SYSENTER and SYSEXIT: the fast way into the kernel and back that every mode but real-address mode has. SDM vol. 2B, their operation.
  */
-import { isCanonical } from "../memory/Access.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { setFlat } from "./descriptors.ts"
@@ -29,7 +28,7 @@ export const sysenter = (core: Core): void => {
 export const sysexit = (core: Core, width: number): void => {
   const code = selector(core)
   const is64 = width === 64
-  if (is64 && !(isCanonical(core.high(rcx)) && isCanonical(core.high(rdx)))) core.raise(vector.GP)
+  if (is64 && !(core.isCanonical(core.high(rcx)) && core.isCanonical(core.high(rdx)))) core.raise(vector.GP)
   core.set(rsp, core.low(rcx), is64 ? core.high(rcx) : 0)
   core.set(at.rip, core.low(rdx), is64 ? core.high(rdx) : 0)
   const first = code + (is64 ? 32 : 16)

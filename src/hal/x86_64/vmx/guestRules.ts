@@ -10,7 +10,7 @@ import {
   PinBased,
   Secondary
 } from "../../../types/x86_64/VmxControls.ts"
-import { isCanonical } from "../memory/Access.ts"
+import { isCanonical, widest } from "../memory/Access.ts"
 import { isPat } from "../system/msr.ts"
 import { CR0, CR4, EFER, RFLAGS, vector } from "../system/registers.ts"
 import { areCr0Bits, areCr4Bits, isCr0 } from "./fixedBits.ts"
@@ -27,7 +27,7 @@ const isLong = (vmcs: Vmcs): boolean => entry(vmcs, EntryControl.IA32E_MODE_GUES
 const isUnrestricted = (vmcs: Vmcs): boolean => hasSecondary(vmcs, Secondary.UNRESTRICTED_GUEST)
 const cr0 = (vmcs: Vmcs, bit: number): boolean => vmcs.has(place.GUEST_CR0, bit)
 const isVirtual8086 = (vmcs: Vmcs): boolean => vmcs.has(place.GUEST_RFLAGS, RFLAGS.VM)
-const isCanonicalAt = (vmcs: Vmcs, of: number): boolean => isCanonical(vmcs.high(of))
+const isCanonicalAt = (vmcs: Vmcs, of: number): boolean => isCanonical(vmcs.high(of), widest)
 const implies = (a: boolean, b: boolean): boolean => !a || b
 
 // ---- segments

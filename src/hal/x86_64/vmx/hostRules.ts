@@ -1,6 +1,6 @@
 /** SDM vol. 3C, "Checks on Host Control Registers, MSRs, and SSP", "Checks on Host Segment and Descriptor-Table Registers", "Checks Related to Address-Space Size": broken, error 8. */
 import { EntryControl, ExitControl } from "../../../types/x86_64/VmxControls.ts"
-import { isCanonical } from "../memory/Access.ts"
+import { isCanonical, widest } from "../memory/Access.ts"
 import { isPat } from "../system/msr.ts"
 import { CR4, EFER } from "../system/registers.ts"
 import { areCr0Bits, areCr4Bits } from "./fixedBits.ts"
@@ -9,7 +9,7 @@ import { place, type Vmcs } from "./Vmcs.ts"
 
 const exit = (vmcs: Vmcs, bit: number): boolean => vmcs.has(place.EXIT_CONTROLS, bit)
 const is64 = (vmcs: Vmcs): boolean => exit(vmcs, ExitControl.HOST_ADDRESS_SPACE_SIZE)
-const isCanonicalAt = (vmcs: Vmcs, of: number): boolean => isCanonical(vmcs.high(of))
+const isCanonicalAt = (vmcs: Vmcs, of: number): boolean => isCanonical(vmcs.high(of), widest)
 
 const selectors = [
   place.HOST_CS_SELECTOR,

@@ -5,7 +5,7 @@
  * VMfailValid.
  */
 import { ExitReason, VmInstructionError } from "../../../types/x86_64/ExitReason.ts"
-import { isCanonical } from "../memory/Access.ts"
+import { isCanonical, widest } from "../memory/Access.ts"
 import { isVirtual8086 } from "../processor/Meaning.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
@@ -121,7 +121,7 @@ export const invvpid = (core: Core, type: number, vpid: number, lo: number, hi: 
   const error = VmInstructionError.INVALID_OPERAND_TO_INVEPT_INVVPID
   if (type < 0 || type > 3) return fail(core, error)
   if (type !== invvpidType.all && vpid === 0) return fail(core, error)
-  if (type === invvpidType.address && !isCanonical(hi)) return fail(core, error)
+  if (type === invvpidType.address && !isCanonical(hi, widest)) return fail(core, error)
   switch (type) {
     case invvpidType.address:
       tlb.invalidateEverywhere(vpid, lo, hi)

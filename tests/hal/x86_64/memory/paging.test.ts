@@ -1,9 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { access, fourLevel, newWalk, type Rules, trace, walk } from "../../../../src/hal/x86_64/memory/paging.ts"
+import {
+  access,
+  fiveLevel,
+  fourLevel,
+  newWalk,
+  noRules,
+  type Rules,
+  trace,
+  walk
+} from "../../../../src/hal/x86_64/memory/paging.ts"
 import { Board, P, PS, pml4, RW, US, XD } from "../board.ts"
 
-const rules: Rules = { WP: true, SMEP: true, SMAP: true, NXE: true }
-const off: Rules = { WP: false, SMEP: false, SMAP: false, NXE: false }
+const rules: Rules = { WP: true, SMEP: true, SMAP: true, NXE: true, PKE: true, PKS: true }
+const off: Rules = noRules
+/** Key 1 may not be accessed, key 2 may not be written: of user pages; of supervisor pages keys 3 and 4. */
+const keys = { user: 0b1001_00, supervisor: 0b10_0100_0000 }
+const keyed = (key: bigint): bigint => key << 59n
 
 const read = 0
 const { write, user, fetch } = access
@@ -50,6 +62,22 @@ const cases: readonly Case[] = [
   { says: "a page with XD, read",                                     flags: P | XD,      kind: read,          code: -1 },
   { says: "a user page with XD, fetched by a program",                flags: P | US | XD, kind: fetch | user,  code: 0b1_0101 },
   { says: "XD where it is reserved, read",                            flags: P | XD,      kind: read, rules: { ...rules, NXE: false }, code: 0b0_1001 },
+  { says: "XD without NXE, fetched where SMEP alone forbids fetching", flags: P, kind: fetch | user, rules: { ...rules, NXE: false }, code: 0b1_0101 },
+  { says: "a user page whose key forbids all, read by a program",     flags: P | US | RW | keyed(1n), kind: read | user,  code: 0b10_0101 },
+  { says: "the same, fetched: keys are about data",                   flags: P | US | RW | keyed(1n), kind: fetch | user, code: -1 },
+  { says: "the same, read by the supervisor with AC",                 flags: P | US | RW | keyed(1n), kind: read, open: true, code: 0b10_0001 },
+  { says: "the same without PKE",                                     flags: P | US | RW | keyed(1n), kind: read | user, rules: { ...rules, PKE: false }, code: -1 },
+  { says: "a user page whose key forbids writing, read by a program", flags: P | US | RW | keyed(2n), kind: read | user,  code: -1 },
+  { says: "the same, written by a program",                           flags: P | US | RW | keyed(2n), kind: write | user, code: 0b10_0111 },
+  { says: "the same, written by a program without WP",                flags: P | US | RW | keyed(2n), kind: write | user, rules: { ...rules, WP: false }, code: 0b10_0111 },
+  { says: "the same, written by the supervisor without WP",           flags: P | US | RW | keyed(2n), kind: write, open: true, rules: { ...rules, WP: false }, code: -1 },
+  { says: "the same, written by the supervisor with WP",              flags: P | US | RW | keyed(2n), kind: write, open: true, code: 0b10_0011 },
+  { says: "a read-only page whose key forbids all, written",          flags: P | US | keyed(1n),      kind: write | user, code: 0b10_0111 },
+  { says: "a supervisor page whose key PKRU forbids",                 flags: P | RW | keyed(1n),      kind: write, code: -1 },
+  { says: "a supervisor page whose key IA32_PKRS forbids",            flags: P | RW | keyed(3n),      kind: read,  code: 0b10_0001 },
+  { says: "a supervisor page whose key forbids writing",              flags: P | RW | keyed(4n),      kind: write, code: 0b10_0011 },
+  { says: "the same, without PKS",                                    flags: P | RW | keyed(4n),      kind: write, rules: { ...rules, PKS: false }, code: -1 },
+  { says: "the same, written by a program, which is refused anyway",  flags: P | RW | keyed(4n),      kind: write | user, code: 0b10_0111 },
   { says: "an address above MAXPHYADDR",                              flags: P | (1n << 40n), kind: read,      code: 0b0_1001 },
   { says: "the same, written by a program",                           flags: P | US | RW | (1n << 51n), kind: write | user, code: 0b0_1111 }
 ]
@@ -57,7 +85,7 @@ const cases: readonly Case[] = [
 const aWalk = (board: Board, kind: number, asked = rules, open = false) => {
   const result = newWalk()
   const [lo, hi] = halves(address)
-  const space = { format: fourLevel, root: pml4, registers: new Int32Array(8), rules: asked }
+  const space = { format: fourLevel, root: pml4, registers: new Int32Array(8), rules: asked, keys }
   return walk(board.machine.memory, space, lo, hi, kind, open, result) ? { ...result, errorCode: -1 } : result
 }
 
@@ -117,6 +145,35 @@ describe("a walk", () => {
     board.entry(board.tableOf(address, shift), Number((address >> shift) & 511n), bit | P | US | PS)
 
     assert.strictEqual(aWalk(board, user).errorCode, 0b0_1101)
+  })
+
+  it("begins with a fifth table, by bits 56:48, where addresses have 57 bits", () => {
+    const board = new Board()
+    board.map(address, page, P | US)
+    const [wide, root] = [address | (0x0a5n << 48n), Number(board.newTable())]
+    board.entry(root, 0xa5, BigInt(pml4) | 7n)
+    const space = { format: fiveLevel, root, registers: new Int32Array(8), rules, keys }
+    const result = newWalk()
+
+    assert.isTrue(walk(board.machine.memory, space, ...halves(wide), user, false, result))
+    assert.strictEqual(result.page, page >> 12)
+    assert.isFalse(walk(board.machine.memory, space, ...halves(address), user, false, result))
+    assert.deepStrictEqual(
+      trace(board.machine.memory, fiveLevel, root, ...halves(wide)).map(({ entry }) => entry),
+      ["PML5E", "PML4E", "PDPTE", "PDE", "PTE"]
+    )
+  })
+
+  it("that only looks sets no flag, and says which there are", () => {
+    const board = new Board()
+    board.map(address, page, P | US | RW)
+    const before = board.machine.memoryHash()
+    const space = { format: fourLevel, root: pml4, registers: new Int32Array(8), rules, keys }
+    const result = newWalk()
+
+    assert.isTrue(walk(board.machine.memory, space, ...halves(address), user | write, false, result, false))
+    assert.deepInclude(result, { page: page >> 12, flags: 0 })
+    assert.strictEqual(board.machine.memoryHash(), before)
   })
 
   it("refuses PS in a PML4E", () => {

@@ -3,7 +3,7 @@ import { DecodedPages } from "../../../../src/hal/x86_64/memory/DecodedPages.ts"
 import { layout, makeMemory, pageSize } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
 import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
-import { bit } from "../../../../src/hal/x86_64/memory/paging.ts"
+import { bit, noRules } from "../../../../src/hal/x86_64/memory/paging.ts"
 import { mode } from "../../../../src/hal/x86_64/memory/Tlb.ts"
 import type { Mode } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import type { Reading, ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
@@ -41,7 +41,7 @@ export class Guest {
     })
     const watcher = { codeMapChanged: () => this.reading?.codeMapChanged(), globalsDropped: () => {} }
     this.mmu = new Mmu(this.physical, this.code, watcher, layout.translations)
-    this.mmu.setRules({ WP: true, SMEP: false, SMAP: false, NXE: true })
+    this.mmu.setRules({ ...noRules, WP: true, NXE: true })
     this.mmu.setRoot(root, 0)
     for (const page of pages) this.map(page)
     this.setPrivilege(0)

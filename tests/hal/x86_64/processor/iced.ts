@@ -68,7 +68,7 @@ export const common = (text: string): string =>
     .replace(/^(f(?:add|mul|subr?|divr?)p) st\(1\), st$/, "$1")
     .replace(/^fnstsw ax$/, "fnstsw")
     .replace(/^iret$/, "iretw")
-    .replace(/^wbnoinvd$/, "wbinvd")
+    .replace(/^(?:\ws )?monitor\b.*$/, "monitor")
     .replace(/^rep ret\b/, "ret")
     .replace(/^xchg (ax|rax), \1$/, "nop")
     .replace(/^(?:xchg (?:r8, rax|eax, r8d|ax, r8w)|pause)$/, "pause")

@@ -147,7 +147,18 @@ describe("the processor's", () => {
       ["IA32_STAR",           0xc000_0081, 0x0123_4567_89ab_cdefn, 0x0123_4567_89ab_cdefn],
       ["IA32_FS_BASE",        0xc000_0100, 0xffff_8000_0000_0000n, 0xffff_8000_0000_0000n],
       ["IA32_KERNEL_GS_BASE", 0xc000_0102, 1n,                     1n],
-      ["IA32_TSC_AUX",        0xc000_0103, 7n,                     7n]
+      ["IA32_TSC_AUX",        0xc000_0103, 7n,                     7n],
+      ["an LSTAR of 57 bits", 0xc000_0082, 0xff00_0000_0000_0000n, 0xff00_0000_0000_0000n],
+      ["IA32_MTRRCAP",        0xfe,        undefined,              0x508n],
+      ["IA32_MTRR_DEF_TYPE",  0x2ff,       undefined,              0xc06n],
+      ["IA32_MTRR_PHYSMASK7", 0x20f,       0xff_ffff_f800n,        0xff_ffff_f800n],
+      ["IA32_MTRR_FIX4K_F8000", 0x26f,     0x0001_0405_0606_0606n, 0x0001_0405_0606_0606n],
+      ["IA32_MCG_CAP",        0x179,       undefined,              4n],
+      ["IA32_MC3_CTL",        0x40c,       0xffff_ffff_ffff_ffffn, 0xffff_ffff_ffff_ffffn],
+      ["IA32_MC0_STATUS",     0x401,       0n,                     0n],
+      ["IA32_SPEC_CTRL",      0x48,        5n,                     5n],
+      ["IA32_PKRS",           0x6e1,       0xffff_ffffn,           0xffff_ffffn],
+      ["IA32_MISC_ENABLE",    0x1a0,       undefined,              0x4_1801n]
     ])("%s", (_name, number, value, expected) => {
       assert.strictEqual(read(accessed(number, value)), expected)
     })
@@ -157,10 +168,19 @@ describe("the processor's", () => {
       ["one that is not there",              0x1234,      undefined],
       ["a reserved bit of IA32_EFER",        0xc000_0080, 0x8000n],
       ["a change of LME while paging",       0xc000_0080, 1n],
-      ["an LSTAR that is not canonical",     0xc000_0082, 1n << 47n],
+      ["an LSTAR that is not canonical",     0xc000_0082, 1n << 56n],
+      ["an FS base of 57 bits whose sign is not extended", 0xc000_0100, 0xfe00_0000_0000_0000n],
       ["a base that is not canonical",       0xc000_0101, 1n << 63n],
       ["a memory type that does not exist",  0x277,       2n],
-      ["x2APIC registers outside that mode", 0x808,       undefined]
+      ["x2APIC registers outside that mode", 0x808,       undefined],
+      ["a memory type that MTRRs do not have", 0x2ff,     0x807n],
+      ["a range beyond the physical addresses", 0x200,    1n << 40n],
+      ["UC- in a fixed range",               0x250,       7n << 32n],
+      ["a change of what a processor has",   0xfe,        0x508n],
+      ["a machine check that software makes", 0x401,      1n],
+      ["a bit of IA32_SPEC_CTRL that is not there", 0x48, 8n],
+      ["a look at a command",                0x49,        undefined],
+      ["a command that is not there",        0x49,        2n]
     ])("refuse %s", (_what, number, value) => {
       const board = accessed(number, value)
       board.run(1)
@@ -293,7 +313,7 @@ describe("the processor's", () => {
     }
 
     it("says how wide addresses are, and how fast the clock runs", () => {
-      assert.strictEqual(cpuid(0x8000_0008)[0], 0x3028n)
+      assert.strictEqual(cpuid(0x8000_0008)[0], 0x3928n)
       assert.deepStrictEqual(cpuid(0x15), [1n, 1n, 1_000_000_000n, 0n])
     })
 

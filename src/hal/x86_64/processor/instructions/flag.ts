@@ -1,7 +1,7 @@
-/** CLC, STC, CMC, CLD, STD, LAHF, SAHF. SDM vol. 2, the pages of the same names. CLI and STI: system.ts. */
+/** CLC, STC, CMC, CLD, STD, LAHF, SAHF, SALC. SDM vol. 2, the pages of the same names. CLI and STI: system.ts. */
 import type { Form } from "../Form.ts"
 import { carryFlag, explicit } from "../flags.ts"
-import { ah } from "../Instruction.ts"
+import { ah, al } from "../Instruction.ts"
 import { flagPositions, type Meaning } from "../Meaning.ts"
 import { inst } from "../notation.ts"
 
@@ -23,6 +23,9 @@ const sahf: Meaning = (x) => {
   x.flags(explicit, 64, [x.or(x.and(x.read(ah), x.constant(inAh)), overflow)])
 }
 
+/** AL is all ones if CF is 1, else 0. */
+const salc: Meaning = (x) => x.write(al, x.choose(x.condition("B"), x.constant(0xffn), x.constant(0n)))
+
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
   inst("F8", "clc", [], carry(0n)),
@@ -31,5 +34,6 @@ export const forms: ReadonlyArray<Form> = [
   inst("FC", "cld", [], cld),
   inst("FD", "std", [], std),
   inst("9F", "lahf", [], lahf),
-  inst("9E", "sahf", [], sahf)
+  inst("9E", "sahf", [], sahf),
+  inst("D6", "salc", [], salc, { long: false })
 ]

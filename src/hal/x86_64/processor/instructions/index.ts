@@ -15,6 +15,7 @@ import { forms as move } from "./move.ts"
 import { forms as multiply } from "./multiply.ts"
 import { forms as nop } from "./nop.ts"
 import { forms as port } from "./port.ts"
+import { forms as random } from "./random.ts"
 import { forms as rotate } from "./rotate.ts"
 import { forms as segment } from "./segment.ts"
 import { forms as shift } from "./shift.ts"
@@ -41,6 +42,7 @@ export const forms: ReadonlyArray<Form> = [
   ...multiply,
   ...nop,
   ...port,
+  ...random,
   ...rotate,
   ...segment,
   ...shift,

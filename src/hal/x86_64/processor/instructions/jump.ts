@@ -6,9 +6,10 @@ import { inst } from "../notation.ts"
 import { conditionCodes, holding } from "./conditions.ts"
 import { popped, pushed } from "./stack.ts"
 
-/** An address that comes from a register or memory: #GP(0) if it is not canonical, its bits 63:47 not all equal. */
-export const canonical = <V, B>(x: Machine<V, B>, address: V): V => {
-  const places = x.constant(16n)
+/** An address that comes from a register or memory: #GP(0) if it is not canonical, its bits 63:47 (63:56 of 57 bits) not all equal. */
+export const canonical = <V, B>(x: Machine<V, B>, address: V, bits: number = x.linearBits): V => {
+  if (bits === 32) return address
+  const places = x.constant(BigInt(64 - bits))
   x.raise("#GP(0)", x.not(x.equal(x.sar(x.shl(address, places), places), address)))
   return address
 }

@@ -5,7 +5,7 @@
 import type { Form } from "../Form.ts"
 import type { Meaning } from "../Meaning.ts"
 import { inst, sized } from "../notation.ts"
-import { does } from "./operation.ts"
+import { does, privileged } from "./operation.ts"
 
 const nop: Meaning = () => {}
 
@@ -35,5 +35,6 @@ export const forms: ReadonlyArray<Form> = [
   ]),
   inst("NP 0F AE /7", "clflush", ["m8"], flush),
   inst("66 0F AE /7", "clflushopt", ["m8"], flush),
-  inst("66 0F AE /6", "clwb", ["m8"], flush)
+  inst("66 0F AE /6", "clwb", ["m8"], flush),
+  inst("F3 0F 09", "wbnoinvd", [], nop, privileged)
 ]

@@ -2,6 +2,7 @@
  * Segment registers and their bases: MOV, LSS, LFS, LGS, RDFSBASE and its like, SWAPGS, LAR, LSL, VERR, VERW, SLDT, STR. SDM vol. 2, the pages
  * of the same names. PUSH and POP of FS and GS: stack.ts.
  */
+import { widest } from "../../memory/Access.ts"
 import type { Form } from "../Form.ts"
 import { zeroFlag } from "../flags.ts"
 import type { Machine, Meaning } from "../Meaning.ts"
@@ -40,7 +41,7 @@ const wrBase =
   (word: "fsBase" | "gsBase"): Meaning =>
   (x, src) => {
     requireFsGsBase(x)
-    x.set(word, canonical(x, x.read(src)))
+    x.set(word, canonical(x, x.read(src), widest))
   }
 
 /** LAR, LSL: the register is one that they write or leave, as ZF says. */

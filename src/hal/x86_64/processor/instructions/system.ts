@@ -1,7 +1,7 @@
 /** Instructions for those who run the machine. SDM vol. 3A, "System Instruction Summary"; vol. 2, the pages of the same names. Segments: segment.ts. */
 import type { Form } from "../Form.ts"
 import type { Meaning, SystemName } from "../Meaning.ts"
-import { inst, type Remarks } from "../notation.ts"
+import { inst, type Remarks, sized } from "../notation.ts"
 import { anySize, does, number, privileged } from "./operation.ts"
 import { selectorForms, storeUnprotected } from "./selector.ts"
 
@@ -21,6 +21,13 @@ const tables = (opcode: string, name: SystemName, remarks: Remarks = {}): Readon
   inst(opcode, name, ["m16&32"], table(name, 16), { ...remarks, sizes: [16], long: false })
 ]
 
+/** "#UD if CPL is not 0", before its segment is asked. */
+const monitor: Meaning = (x, line) => {
+  x.raise("#UD", x.truth(x.mode.privilege !== 0))
+  x.reach(line, 1, false)
+  x.system("monitor", x.linear(line))
+}
+
 const invlpg: Meaning = (x, memory) => x.system("invlpg", x.linear(memory))
 const invpcid: Meaning = (x, type, descriptor) => {
   x.reach(descriptor, 16, false)
@@ -32,6 +39,8 @@ export const forms: ReadonlyArray<Form> = [
   // No instruction of the manual's: DESIGN, "Programs".
   inst("0F 04 ib", "gate", ["imm8"], does("gate")),
   inst("0F 0B", "ud2", [], ud),
+  ...sized("0F B9 /r", "ud1", ["r", "rm"], ud),
+  ...sized("0F FF /r", "ud0", ["r", "rm"], ud),
 
   inst("F4", "hlt", [], does("hlt"), privileged),
   inst("FA", "cli", [], does("cli")),
@@ -57,6 +66,10 @@ export const forms: ReadonlyArray<Form> = [
   inst("0F 21 /r", "mov", ["R32#", "dr#"], does("movFromDebug"), { ...privileged, long: false }),
   inst("0F 23 /r", "mov", ["dr#", "R32"], does("movToDebug"), { ...privileged, long: false }),
   inst("0F 06", "clts", [], does("clts"), privileged),
+  inst("NP 0F 01 EE", "rdpkru", [], does("rdpkru")),
+  inst("NP 0F 01 EF", "wrpkru", [], does("wrpkru")),
+  inst("NP 0F 01 C8", "monitor", ["m8@rax"], monitor),
+  inst("NP 0F 01 C9", "mwait", [], does("mwait")),
   inst("0F 01 /6", "lmsw", ["rm16"], does("lmsw"), { ...privileged, ...anySize }),
   ...selectorForms("0F 01 /4", "smsw", [], storeUnprotected("cr0")),
 

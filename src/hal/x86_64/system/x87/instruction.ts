@@ -1,5 +1,5 @@
 /** The instruction that an operation belongs to, once more: for what it seldom needs to know of it. */
-import { fault, isCanonical, raised } from "../../memory/Access.ts"
+import { fault, raised } from "../../memory/Access.ts"
 import { pageSize } from "../../memory/layout.ts"
 import { decode } from "../../processor/decode.ts"
 import type { Instruction } from "../../processor/Instruction.ts"
@@ -31,7 +31,7 @@ export const withStack = (core: Core, operation: () => void): void => {
     if (
       reason === raised &&
       core.low(at.vector) === vector.GP &&
-      !isCanonical(core.high(at.faultAddress)) &&
+      !core.isCanonical(core.high(at.faultAddress)) &&
       isInStack(core)
     )
       core.raise(vector.SS)
