@@ -2,7 +2,7 @@
 import type { Form } from "../Form.ts"
 import type { Meaning, SystemName } from "../Meaning.ts"
 import { inst } from "../notation.ts"
-import { does } from "./operation.ts"
+import { anySize, does } from "./operation.ts"
 
 /** The address of a region is in memory at the operand. */
 const region =
@@ -41,10 +41,10 @@ export const forms: ReadonlyArray<Form> = [
   inst("NP 0F 01 C2", "vmlaunch", [], does("vmlaunch")),
   inst("NP 0F 01 C3", "vmresume", [], does("vmresume")),
   inst("NP 0F 01 C4", "vmxoff", [], does("vmxoff")),
-  inst("F3 0F C7 /6", "vmxon", ["m64"], region("vmxon")),
-  inst("66 0F C7 /6", "vmclear", ["m64"], region("vmclear")),
-  inst("NP 0F C7 /6", "vmptrld", ["m64"], region("vmptrld")),
-  inst("NP 0F C7 /7", "vmptrst", ["m64"], region("vmptrst")),
+  inst("F3 0F C7 /6", "vmxon", ["m64"], region("vmxon"), anySize),
+  inst("66 0F C7 /6", "vmclear", ["m64"], region("vmclear"), anySize),
+  inst("NP 0F C7 /6", "vmptrld", ["m64"], region("vmptrld"), anySize),
+  inst("NP 0F C7 /7", "vmptrst", ["m64"], region("vmptrst"), anySize),
 
   inst("NP 0F 78 /r", "vmread", ["X64#", "r64"], read, f64),
   inst("NP 0F 78 /r", "vmread", ["m64", "r64"], readToMemory, f64),
