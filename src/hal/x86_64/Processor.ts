@@ -9,7 +9,7 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
-import { atInstruction, BS, hasInstructionBreakpoints } from "./system/breakpoints.ts"
+import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { operationOf } from "./system/operations.ts"
@@ -207,6 +207,7 @@ export class Processor {
   private trap(stepped: number): void {
     const why = stepped | this.core.mmu.touched
     if (why === 0) return
+    this.core.mmu.touched = 0
     this.go(vector.DB, why, "trap")
   }
 
@@ -292,6 +293,10 @@ export class Processor {
     if (isSoftware(source)) core.clock.charge(-1)
     core.surroundings.delivered?.(which, errorCode, source)
     if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })
+    else if (core.mmu.touched & BT) {
+      core.mmu.touched = 0
+      this.go(vector.DB, BT, "trap")
+    }
   }
 }
 

@@ -342,6 +342,11 @@ export class Core {
     this.accessible(this.mmu.writeAs(mode.supervisor, lowOf(lo, by), highOf(lo, this.high(base), by), width))
   }
 
+  /** The bytes in `at.bounce` are written, as `from` may. @throws `raised` */
+  writeAs(from: AccessMode, lo: number, hi: number, width: number): void {
+    this.accessible(this.mmu.writeAs(from, lo, hi, width))
+  }
+
   /** The word `by` bytes above the address in a general register that points into the stack. @throws `raised` */
   readStack(register: number, by: number, width: number): number {
     const lo = this.low(register)

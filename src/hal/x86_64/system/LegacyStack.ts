@@ -84,13 +84,13 @@ export class LegacyStack {
 }
 
 /** SS:ESP as they are. */
-export const stackInForce = (core: Core): LegacyStack => {
+export const stackInForce = (core: Core, errorCode = 0): LegacyStack => {
   const extent = {
     base: core.low(at.segment + segments.ss * segment.bytes + segment.base),
     limit: core.segmentLimit(segments.ss),
     access: core.segmentAccess(segments.ss)
   }
-  return new LegacyStack(core, extent, core.low(at.general + 4 * 8), core.accessMode, 0)
+  return new LegacyStack(core, extent, core.low(at.general + 4 * 8), core.accessMode, errorCode)
 }
 
 /** A stack of an inner ring, that a TSS names. */

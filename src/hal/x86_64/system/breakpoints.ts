@@ -60,8 +60,10 @@ export const touchPorts = (core: Core, port: number, bytes: number): void => {
 
 const bitsOf = (points: readonly Breakpoint[]): number => points.reduce((bits, { number }) => bits | (1 << number), 0)
 
-/** DR6 says why there is a #DB: breakpoints by their numbers, BS for a single step, and BD for an access that DR7.GD forbids, once. */
+/** DR6 says why there is a #DB: breakpoints by their numbers, BS for a single step, BT for a task switch, and BD for an access that DR7.GD forbids, once. */
 export const BS = 1 << 14
+/** A task was switched to whose TSS asks for it. */
+export const BT = 1 << 15
 export const BD = 1 << 13
 export const GD = 1 << 13
 export const note = (core: Core, bits: number): void => {

@@ -135,6 +135,9 @@ const writeCr3 = (core: Core, lo: number, hi: number): void => {
   useRoot(core)
 }
 
+/** What a task switch loads, while paging is on. */
+export const loadRoot = (core: Core, root: number): void => writeCr3(core, root, 0)
+
 /** The tables that CR3 names are in force. */
 export const useRoot = (core: Core): void => {
   const [lo, hi] = [core.low(at.cr3), core.high(at.cr3)]

@@ -35,6 +35,7 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "ecx", bit: 25, name: "AESNI",        instructions: ["aesenc", "aeskeygenassist"] },
   { leaf: 1,           register: "ecx", bit: 30, name: "RDRAND",       instructions: ["rdrand"] },
   { leaf: 1,           register: "edx", bit: 0,  name: "FPU",          instructions: ["fninit", "fnstsw", "fadd", "fcmove", "fcomi"] },
+  { leaf: 1,           register: "edx", bit: 1,  name: "VME" },
   { leaf: 1,           register: "edx", bit: 2,  name: "DE" },
   { leaf: 1,           register: "edx", bit: 3,  name: "PSE" },
   { leaf: 1,           register: "edx", bit: 4,  name: "TSC",          instructions: ["rdtsc"] },

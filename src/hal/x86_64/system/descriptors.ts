@@ -40,7 +40,8 @@ export const typeOf = (high: number): number => (high >>> 8) & 15
 export const isCode = (high: number): boolean => (high & (bits.S | bits.code)) === (bits.S | bits.code)
 export const isWritableData = (high: number): boolean =>
   (high & (bits.S | bits.code | bits.permits)) === (bits.S | bits.permits)
-const isReadable = (high: number): boolean => (high & bits.S) !== 0 && (high & (bits.code | bits.permits)) !== bits.code
+export const isReadable = (high: number): boolean =>
+  (high & bits.S) !== 0 && (high & (bits.code | bits.permits)) !== bits.code
 export const isConforming = (high: number): boolean =>
   (high & (bits.code | bits.conforming)) === (bits.code | bits.conforming)
 
@@ -109,6 +110,17 @@ const writeHigh = (core: Core, { high, base, offset }: Descriptor): void => {
 
 const setFrom = (core: Core, of: number, selector: number, { low, high }: Descriptor, baseHigh = 0): void =>
   core.setSegment(of, selector, accessOf(high), limitOf(low, high), baseOf(low, high), baseHigh)
+
+/** A segment register, from a descriptor that was checked and marked. */
+export const setData = (core: Core, of: number, selector: number, descriptor: Descriptor): void =>
+  setFrom(core, of, selector, descriptor)
+
+/** The busy flag of a TSS, in its descriptor in the GDT. */
+export const setBusy = (core: Core, selector: number, isBusy: boolean): void => {
+  const descriptor = fetch(core, code(selector))
+  descriptor.high = isBusy ? descriptor.high | bits.busy : descriptor.high & ~bits.busy
+  writeHigh(core, descriptor)
+}
 
 export const makeNull = (core: Core, of: number, selector: number): void =>
   core.setSegment(of, selector, unusable, 0, 0, 0)

@@ -112,7 +112,13 @@ const enter = (core: Core, { which, errorCode, source, flags }: Event): void => 
   if (!core.isLongActive) {
     // Real-address mode has no error codes: nothing looks at them there.
     const pushes = source === "fault" && pushesErrorCode(which)
-    enterLegacy(core, { which, errorCode: pushes ? errorCode : undefined, flags, isSoftware: isSoftware(source) })
+    enterLegacy(core, {
+      which,
+      errorCode: pushes ? errorCode : undefined,
+      flags,
+      isSoftware: isSoftware(source),
+      isIntN: source === "software"
+    })
     return
   }
   // "EXT: the exception occurred during delivery of an event external to the program, such as an interrupt or an
@@ -168,7 +174,7 @@ const readGate = (core: Core, which: number, inIdt: number): typeof gateWords =>
 }
 
 /** A stack pointer in the TSS. Figure "64-Bit TSS Format". */
-const readTss = (core: Core, offset: number, external: number): readonly [lo: number, hi: number] => {
+export const readTss = (core: Core, offset: number, external: number): readonly [lo: number, hi: number] => {
   if (offset + 7 > core.segmentLimit(segments.tr)) core.raise(vector.TS, (core.selector(segments.tr) & ~3) | external)
   const top = core.wordAt(core.readTable(core.segmentBase(segments.tr), offset, 64), 64)
   if (!core.isCanonical(top[1])) core.raise(vector.SS, external)

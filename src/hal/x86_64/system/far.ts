@@ -2,11 +2,12 @@
  * Far transfers within 64-bit mode, and ENTER. SDM vol. 2A, "CALL", "JMP", "ENTER"; vol. 2B, "RET": operation of far
  * transfers in IA-32e mode.
  *
- * Through call gates nothing goes: a selector that names no code segment is #GP.
+ * A selector that names a system descriptor names a call gate (callGate.ts).
  */
 import { inStack } from "../memory/Access.ts"
 import { at, segments } from "../processor/State.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
+import { callGateAt, callThrough, jumpThrough } from "./callGate.ts"
 import {
   bits,
   checkPresent,
@@ -48,10 +49,18 @@ const go = (core: Core, selector: number, descriptor: Descriptor, lo: number, hi
   core.set(at.rip, lo, hi)
 }
 
-export const jump = (core: Core, selector: number, lo: number, hi: number): void =>
-  go(core, selector, check(core, selector, hi), lo, hi)
+export const jump = (core: Core, selector: number, lo: number, hi: number): void => {
+  const gate = callGateAt(core, selector)
+  if (gate === undefined) go(core, selector, check(core, selector, hi), lo, hi)
+  else jumpThrough(core, gate)
+}
 
 export const call = (core: Core, selector: number, lo: number, hi: number, width: number): void => {
+  const gate = callGateAt(core, selector)
+  if (gate !== undefined) {
+    callThrough(core, gate)
+    return
+  }
   const step = width / 8
   const descriptor = check(core, selector, hi)
   // The return address is below the stack pointer until all of it is there: only then the pointer moves.

@@ -3,6 +3,7 @@
  */
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
+import { callGateAt, callThrough as callThroughLong, jumpThrough } from "./callGate.ts"
 import {
   bits,
   checkPresent,
@@ -28,6 +29,7 @@ import {
 import { innerStack, stackInForce } from "./LegacyStack.ts"
 import { vector } from "./registers.ts"
 import { innerPointer } from "./taskState.ts"
+import { isTss, pushErrorCode, taskGate, throughTaskGate, toTask } from "./taskSwitch.ts"
 
 type Size = 16 | 32
 
@@ -65,7 +67,8 @@ export const jump = (core: Core, selector: number, offset: number): void => {
     goReal(core, selector, offset)
     return
   }
-  const found = target(core, selector)
+  const found = target(core, selector, "jump")
+  if (found === undefined) return
   if ("gate" in found) {
     const descriptor = { ...fetchCode(core, found.selector) }
     check(core, found.selector, descriptor, 0)
@@ -85,7 +88,8 @@ export const call = (core: Core, selector: number, offset: number, size: Size): 
     goReal(core, selector, offset)
     return
   }
-  const found = target(core, selector)
+  const found = target(core, selector, "call")
+  if (found === undefined) return
   if ("gate" in found) {
     callThrough(core, found)
     return
@@ -116,17 +120,31 @@ interface Gate {
 
 const [gate16, gate32] = [4, 12] as const
 
-/** What a far pointer's selector leads to: code, or a call gate. */
-const target = (core: Core, selector: number): Descriptor | Gate => {
+/** What a far pointer's selector leads to: code, or a call gate. Undefined: to a task, or 64-bit code, and the processor is there. */
+const target = (core: Core, selector: number, reason: "jump" | "call"): Descriptor | Gate | undefined => {
   if (isNull(selector)) core.raise(vector.GP)
   const descriptor = { ...fetch(core, selector) }
   const { low, high } = descriptor
   if (high & bits.S) return descriptor
+  if (core.isLongActive) {
+    const gate = callGateAt(core, selector)!
+    if (reason === "jump") jumpThrough(core, gate)
+    else callThroughLong(core, gate)
+    return undefined
+  }
   const type = typeOf(high)
-  // The gates of IA-32e mode have 16 bytes and lead to 64-bit code; task switches are none of this machine's.
-  if (core.isLongActive || (type !== gate16 && type !== gate32)) core.raise(vector.GP, code(selector))
+  if (type !== gate16 && type !== gate32 && type !== taskGate && !isTss(type)) core.raise(vector.GP, code(selector))
   if (dplOf(high) < core.privilege || dplOf(high) < rplOf(selector)) core.raise(vector.GP, code(selector))
+  if (isTss(type)) {
+    toTask(core, selector, descriptor, reason)
+    return undefined
+  }
   checkPresent(core, high, selector)
+  if (type === taskGate) {
+    throughTaskGate(core, descriptor, reason, core.rflags(), 0)
+    pushErrorCode(core, undefined, 0)
+    return undefined
+  }
   return {
     gate: true,
     selector: low >>> 16,

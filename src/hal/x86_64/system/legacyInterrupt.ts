@@ -3,10 +3,13 @@
  *
  * SDM vol. 2A, "INT n/INTO/INT3/INT1", operation; vol. 3A, "Interrupt and Exception Handling in Real-Address Mode".
  */
+import { fault, raised } from "../memory/Access.ts"
+import { mode } from "../memory/Tlb.ts"
 import { isVirtual8086 } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import {
+  bits,
   checkPresent,
   code,
   dplOf,
@@ -21,8 +24,9 @@ import {
   setStack
 } from "./descriptors.ts"
 import { innerStack, type LegacyStack, stackInForce } from "./LegacyStack.ts"
-import { RFLAGS, system, vector } from "./registers.ts"
+import { CR4, RFLAGS, system, vector } from "./registers.ts"
 import { innerPointer } from "./taskState.ts"
+import { pushErrorCode, taskGate, throughTaskGate } from "./taskSwitch.ts"
 
 /** What is delivered: `errorCode` is undefined if none is pushed. */
 export interface Delivery {
@@ -30,6 +34,8 @@ export interface Delivery {
   readonly errorCode: number | undefined
   readonly flags: number
   readonly isSoftware: boolean
+  /** It is INT n, and neither INT3 nor INTO. */
+  readonly isIntN: boolean
 }
 
 export const enterLegacy = (core: Core, delivery: Delivery): void =>
@@ -54,22 +60,63 @@ const enterReal = (core: Core, { which, flags }: Delivery): void => {
   core.accessModeChanged()
 }
 
+/**
+ * INT n in virtual-8086 mode: with CR4.VME, the bit map in the TSS says whether it goes to the program's own handler, or as in protected mode,
+ * which is only for IOPL = 3. Table "Software Interrupt Handling Methods While in Virtual-8086 Mode".
+ */
+const redirects = (core: Core, which: number, flags: number): boolean => {
+  const isLimited = (flags & RFLAGS.IOPL) !== RFLAGS.IOPL
+  const isRedirected = (core.low(at.cr4) & CR4.VME) !== 0 && isInBitMap(core, which)
+  if (isRedirected) enterProgram(core, which, flags, isLimited)
+  else if (isLimited) core.raise(vector.GP)
+  return isRedirected
+}
+
+/** "The software interrupt redirection bit map": the 32 bytes below the I/O bit map; a bit is 0 for what the program handles. */
+const isInBitMap = (core: Core, which: number): boolean => {
+  const tr = core.segmentBase(segments.tr)
+  const [map] = core.wordAt(core.readTable(tr, 102, 16), 16)
+  const offset = map - 32 + (which >>> 3)
+  if (offset < 0 || offset > core.segmentLimit(segments.tr)) core.raise(vector.GP)
+  return ((core.view.getUint8(core.readTable(tr, offset, 8)) >>> (which & 7)) & 1) === 0
+}
+
+/** The program's table is at linear address 0. With IOPL < 3, VIF is its IF. */
+const enterProgram = (core: Core, which: number, flags: number, isLimited: boolean): void => {
+  const host = core.mmu.readAs(mode.supervisor, which * 4, 0, 32)
+  if (host === fault) throw raised
+  const [pointer] = core.wordAt(host, 32)
+  const virtual = (flags & ~RFLAGS.IF) | RFLAGS.IOPL | (flags & RFLAGS.VIF ? RFLAGS.IF : 0)
+  const stack = stackInForce(core)
+  stack.push(isLimited ? virtual : flags, 16)
+  stack.push(core.selector(segments.cs), 16)
+  stack.push(core.low(at.rip), 16)
+  loadReal(core, segments.cs, pointer >>> 16)
+  core.set(at.rip, pointer & 0xffff, 0)
+  stack.settle()
+  clear(core, RFLAGS.TF | (isLimited ? RFLAGS.VIF : RFLAGS.IF))
+}
+
 /** Types of gates. */
 const [interrupt16, trap16, interrupt32, trap32] = [6, 7, 14, 15] as const
 
-const enterProtected = (core: Core, { which, errorCode, flags, isSoftware }: Delivery): void => {
+const enterProtected = (core: Core, { which, errorCode, flags, isSoftware, isIntN }: Delivery): void => {
   const external = isSoftware ? 0 : 1
   const inIdt = (which << 3) | 2 | external
   const isVirtual = isVirtual8086(core.mode)
-  // "IF VM = 1 and IOPL < 3 and INT n": the monitor's business.
-  if (isSoftware && isVirtual && which !== vector.BP && (flags & RFLAGS.IOPL) !== RFLAGS.IOPL) core.raise(vector.GP)
+  if (isIntN && isVirtual && redirects(core, which, flags)) return
   if (which * 8 + 7 > core.low(system.idtrLimit)) core.raise(vector.GP, inIdt)
   const host = core.readTable(system.idtrBase, which * 8, 64)
   const [low, high] = [core.view.getInt32(host, true), core.view.getInt32(host + 4, true)]
   const type = (high >>> 8) & 31
-  if (type !== interrupt16 && type !== trap16 && type !== interrupt32 && type !== trap32) core.raise(vector.GP, inIdt)
+  if (![interrupt16, trap16, interrupt32, trap32, taskGate].includes(type)) core.raise(vector.GP, inIdt)
   if (isSoftware && dplOf(high) < core.privilege) core.raise(vector.GP, inIdt)
-  if (!(high & 0x8000)) core.raise(vector.NP, inIdt)
+  if (!(high & bits.P)) core.raise(vector.NP, inIdt)
+  if (type === taskGate) {
+    throughTaskGate(core, { low, high, base: 0, offset: 0 }, "interrupt", flags, external)
+    pushErrorCode(core, errorCode, external)
+    return
+  }
 
   const selector = low >>> 16
   const target = { ...fetchCode(core, selector, external) }

@@ -5,26 +5,36 @@ import type { Core } from "./Core.ts"
 import { bits, isProtected, limitOf, loadReal, markAccessed, rplOf, setCode } from "./descriptors.ts"
 import { stackInForce } from "./LegacyStack.ts"
 import { returnCode, returnOuter } from "./legacyFar.ts"
-import { RFLAGS, vector } from "./registers.ts"
+import { CR4, RFLAGS, vector } from "./registers.ts"
+import { popVirtualFlags } from "./return.ts"
+import { returnToTask } from "./taskSwitch.ts"
 
 export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): void => {
-  if (isVirtual8086(core.mode) && (core.low(at.rflags) & RFLAGS.IOPL) !== RFLAGS.IOPL) core.raise(vector.GP)
+  const isLimited = isVirtual8086(core.mode) && (core.low(at.rflags) & RFLAGS.IOPL) !== RFLAGS.IOPL
+  if (isLimited && !(core.low(at.cr4) & CR4.VME && size === 16)) core.raise(vector.GP)
   const stack = stackInForce(core)
   const old = core.rflags()
   const setFlags = (flags: number): void => {
     core.setRflags((old & ~changeable & ~RFLAGS.RF) | (flags & changeable))
     core.unblockNmis()
   }
-  if (isProtected(core.mode) && old & RFLAGS.NT) core.raise(vector.GP)
+  if (isProtected(core.mode) && old & RFLAGS.NT) {
+    // "IF IA32_EFER.LMA = 1 and NT = 1: #GP(0)"
+    if (core.isLongActive) core.raise(vector.GP)
+    returnToTask(core)
+    return
+  }
   const offset = stack.pop(size)
   const selector = stack.pop(size) & 0xffff
   const flags = stack.pop(size)
   if (!isProtected(core.mode)) {
     if (offset > core.segmentLimit(segments.cs)) core.raise(vector.GP)
+    if (isLimited) popVirtualFlags(core, flags)
+    else setFlags(flags)
     loadReal(core, segments.cs, selector)
     core.set(at.rip, offset | 0, 0)
     stack.settle()
-    setFlags(flags)
+    core.unblockNmis()
     return
   }
   if (size === 32 && flags & RFLAGS.VM && core.privilege === 0 && !core.isLongActive) {

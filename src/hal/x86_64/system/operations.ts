@@ -5,7 +5,7 @@
  * The instruction is counted and RIP is behind it. An operation that refuses raises (`raised`): the loop then puts
  * RIP and the count back.
  */
-import { type SystemName, systemNames } from "../processor/Meaning.ts"
+import { isVirtual8086, type SystemName, systemNames } from "../processor/Meaning.ts"
 import { at, segments } from "../processor/State.ts"
 import { vmxInstructions } from "../vmx/instructions.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
@@ -20,7 +20,7 @@ import { monitor, mwait } from "./monitor.ts"
 import { readMsr, readOwnTsc, writeMsr } from "./msr.ts"
 import * as ports from "./ports.ts"
 import { activity, CR4, RFLAGS, shadowOf, system, vector } from "./registers.ts"
-import { interruptReturn, poppableFlags } from "./return.ts"
+import { interruptReturn, poppableFlags, popVirtualFlags } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
 import { sysenter, sysexit } from "./sysenter.ts"
 import { x87 } from "./x87/operations.ts"
@@ -48,9 +48,16 @@ const setFlag = (core: Core, flag: number, value: boolean): void => {
   core.i32[at.rflags >> 2] = value ? old | flag : old & ~flag
 }
 
-/** CLI, STI: "CPL > IOPL: #GP(0)". */
-const checkIopl = (core: Core): void => {
-  if (core.privilege > (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) core.raise(vector.GP)
+/**
+ * CLI, STI: with CPL > IOPL "#GP(0)", unless it is VIF that they change: in virtual-8086 mode with CR4.VME, in ring 3 of protected mode with
+ * CR4.PVI. SDM vol. 3A, "Protected-Mode Virtual Interrupts", "Class 2—Maskable Hardware Interrupt Handling in Virtual-8086 Mode Using the Virtual
+ * Interrupt Mechanism".
+ */
+const flagOfInterrupts = (core: Core): number => {
+  const flags = core.low(at.rflags)
+  if (core.privilege <= (flags & RFLAGS.IOPL) >>> 12) return RFLAGS.IF
+  const allows = flags & RFLAGS.VM ? CR4.VME : CR4.PVI
+  return core.privilege === 3 && core.low(at.cr4) & allows ? RFLAGS.VIF : core.raise(vector.GP)
 }
 
 const setAc = (core: Core, value: boolean): void => {
@@ -109,16 +116,19 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   hlt: (core) => {
     core.i32[system.activity >> 2] = activity.halted
   },
-  cli: (core) => {
-    checkIopl(core)
-    setFlag(core, RFLAGS.IF, false)
-  },
+  cli: (core) => setFlag(core, flagOfInterrupts(core), false),
   sti: (core) => {
-    checkIopl(core)
-    if (!(core.low(at.rflags) & RFLAGS.IF)) core.castShadow(shadowOf.sti)
-    setFlag(core, RFLAGS.IF, true)
+    const flag = flagOfInterrupts(core)
+    const old = core.low(at.rflags)
+    if (flag === RFLAGS.VIF && old & RFLAGS.VIP) core.raise(vector.GP)
+    if (flag === RFLAGS.IF && !(old & RFLAGS.IF)) core.castShadow(shadowOf.sti)
+    setFlag(core, flag, true)
   },
   popf: (core) => {
+    if (isVirtual8086(core.mode) && (core.low(at.rflags) & RFLAGS.IOPL) !== RFLAGS.IOPL) {
+      popVirtualFlags(core, input(core, 0))
+      return
+    }
     const changes = poppableFlags(core, input(core, 1))
     core.setRflags((core.rflags() & ~changes & ~RFLAGS.RF) | (input(core, 0) & changes))
   },

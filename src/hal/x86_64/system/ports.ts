@@ -63,6 +63,7 @@ export const inputString = (
   if (core.mmu.modify(lo, hi, width) === -1) core.write(lo, hi, width)
   core.set(at.bounce, core.bus.readPort(port, width as PortWidth), 0)
   core.write(lo, hi, width)
+  touchPorts(core, port, width / 8)
   advance(core, rdi, width, addressWidth, repeat)
 }
 
@@ -84,6 +85,7 @@ export const outputString = (
         ? core.view.getUint16(host, true)
         : core.view.getUint8(host)
   core.bus.writePort(port, width as PortWidth, value)
+  touchPorts(core, port, width / 8)
   advance(core, rsi, width, addressWidth, repeat)
 }
 

@@ -73,13 +73,15 @@ export const CR0 = {
 
 // biome-ignore format: a table
 export const CR4 = {
-  TSD: 1 << 2, DE: 1 << 3, PSE: 1 << 4, PAE: 1 << 5, MCE: 1 << 6, PGE: 1 << 7, PCE: 1 << 8,
+  VME: 1 << 0, PVI: 1 << 1, TSD: 1 << 2, DE: 1 << 3, PSE: 1 << 4, PAE: 1 << 5, MCE: 1 << 6, PGE: 1 << 7, PCE: 1 << 8,
   OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, LA57: 1 << 12, VMXE: 1 << 13, FSGSBASE: 1 << 16, PCIDE: 1 << 17, OSXSAVE: 1 << 18,
   SMEP: 1 << 20, SMAP: 1 << 21, PKE: 1 << 22, PKS: 1 << 24
 } as const
 
 /** What software may set. */
 export const writableCr4 =
+  CR4.VME |
+  CR4.PVI |
   CR4.TSD |
   CR4.DE |
   CR4.PSE |

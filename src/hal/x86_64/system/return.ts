@@ -65,6 +65,18 @@ export const interruptReturn = (core: Core, width: number): void => {
   if (isOuter) dropPrivileged(core)
 }
 
+/**
+ * POPF and IRET of 16 bits in virtual-8086 mode with CR4.VME and IOPL < 3: what would be IF is VIF. "#GP(0) if VIP is 1 and IF is to be, or TF is
+ * to be 1".
+ */
+export const popVirtualFlags = (core: Core, value: number): void => {
+  const old = core.rflags()
+  const setsIf = (value & RFLAGS.IF) !== 0
+  if (value & RFLAGS.TF || (setsIf && old & RFLAGS.VIP)) core.raise(vector.GP)
+  const changes = RFLAGS.status | RFLAGS.DF | RFLAGS.NT | RFLAGS.TF
+  core.setRflags((old & ~changes & ~RFLAGS.VIF & ~RFLAGS.RF) | (value & changes) | (setsIf ? RFLAGS.VIF : 0))
+}
+
 /** The flags that a privilege may change, by POPF and IRET. IRET has RF as well. */
 export const poppableFlags = (core: Core, width: number): number => {
   const privilege = core.privilege

@@ -56,24 +56,38 @@ const leave =
     x.write(implied("rbp", width), old)
   }
 
-/** In virtual-8086 mode, with IOPL less than 3, PUSHF and POPF are #GP(0). */
-const requireIopl = <V, B>(x: Machine<V, B>): void => {
+const [IF, IOPL, VIF] = [0x200n, 0x3000n, 0x8_0000n] as const
+
+/** IOPL is less than 3. */
+const isLimited = <V, B>(x: Machine<V, B>): B =>
+  x.not(x.equal(x.and(x.get("rflags"), x.constant(IOPL)), x.constant(IOPL)))
+
+/** In virtual-8086 mode, with IOPL less than 3, PUSHF and POPF are #GP(0); those of 16 bits are not if CR4.VME is 1. */
+const requireIopl = <V, B>(x: Machine<V, B>, width: 16 | 32): void => {
   if (!isVirtual8086(x.mode)) return
-  const iopl = x.and(x.get("rflags"), x.constant(0x3000n))
-  x.raise("#GP(0)", x.not(x.equal(iopl, x.constant(0x3000n))))
+  const refused = isLimited(x)
+  x.raise("#GP(0)", width === 16 ? x.both(refused, x.not(x.bit(x.get("cr4"), 0))) : refused)
+}
+
+/** What PUSHF of 16 bits pushes then: IOPL as 3, and VIF in the place of IF. */
+const virtualFlags = <V, B>(x: Machine<V, B>, flags: V): V => {
+  const virtual = x.shr(x.and(flags, x.constant(VIF)), x.constant(10n))
+  return x.or(x.or(x.and(flags, x.constant(~IF)), x.constant(IOPL)), virtual)
 }
 
 /** "The RF and VM flags are cleared in the image." */
 const pushf =
   (width: 16 | 32 | 64): Meaning =>
   (x) => {
-    if (width !== 64) requireIopl(x)
-    pushed(x, width, x.and(x.or(x.get("rflags"), x.status()), x.constant(0xfcffffn)))
+    if (width !== 64) requireIopl(x, width)
+    const flags = x.and(x.or(x.get("rflags"), x.status()), x.constant(0xfcffffn))
+    const isVirtual = width === 16 && isVirtual8086(x.mode)
+    pushed(x, width, isVirtual ? x.choose(isLimited(x), virtualFlags(x, flags), flags) : flags)
   }
 const popf =
   (width: 16 | 32 | 64): Meaning =>
   (x) => {
-    if (width !== 64) requireIopl(x)
+    if (width !== 64) requireIopl(x, width)
     x.system("popf", popped(x, width), x.constant(BigInt(width)))
   }
 
