@@ -5,8 +5,8 @@ import type { Core } from "./Core.ts"
 import { bits, isProtected, limitOf, loadReal, markAccessed, rplOf, setCode } from "./descriptors.ts"
 import { stackInForce } from "./LegacyStack.ts"
 import { returnCode, returnOuter } from "./legacyFar.ts"
+import { popVirtualFlags } from "./poppedFlags.ts"
 import { CR4, RFLAGS, vector } from "./registers.ts"
-import { popVirtualFlags } from "./return.ts"
 import { returnToTask } from "./taskSwitch.ts"
 
 export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): void => {
