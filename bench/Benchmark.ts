@@ -8,5 +8,5 @@ export interface Figure {
 
 export interface Benchmark {
   readonly name: string
-  readonly run: () => ReadonlyArray<Figure>
+  readonly run: () => ReadonlyArray<Figure> | Promise<ReadonlyArray<Figure>>
 }

@@ -5,12 +5,19 @@
  *     npm run bench -- ipc
  */
 import type { Benchmark } from "./Benchmark.ts"
+import * as boot from "./boot.ts"
 import { checking } from "./checking.ts"
 import * as ipc from "./ipc.ts"
 import * as kernel from "./kernel.ts"
 import * as readings from "./readings.ts"
 
-const benchmarks: ReadonlyArray<Benchmark> = [...ipc.benchmarks, ...kernel.benchmarks, ...readings.benchmarks, checking]
+const benchmarks: ReadonlyArray<Benchmark> = [
+  ...ipc.benchmarks,
+  ...kernel.benchmarks,
+  ...readings.benchmarks,
+  checking,
+  boot.benchmark
+]
 
 const words = process.argv.slice(2).map((word) => word.toLowerCase())
 const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
@@ -20,5 +27,5 @@ const number = (value: number): string =>
 
 for (const { name, run } of asked) {
   console.log(name)
-  for (const figure of run()) console.log(`${number(figure.value)}  ${figure.name}`)
+  for (const figure of await run()) console.log(`${number(figure.value)}  ${figure.name}`)
 }

@@ -117,9 +117,10 @@ export class Connection {
   private readonly timer: string
   private isOpen = false
   private isClosed = false
-  // What is sent: sequence numbers from `first`, those from `unacknowledged` on may be sent again.
+  // What is sent: from `unacknowledged` on it may have to be sent again; up to `sent` it was sent once at least.
   private unacknowledged: number
   private next: number
+  private sent: number
   private waitingBytes: Uint8Array = nothing
   private isEnding = false
   private isEndAcknowledged = false
@@ -139,6 +140,7 @@ export class Connection {
     this.application = application
     this.unacknowledged = initial
     this.next = initial
+    this.sent = initial
     this.timer = `TCP ${ends.local}:${ends.localPort} ${ends.remote}:${ends.remotePort}`
   }
 
@@ -154,8 +156,13 @@ export class Connection {
   /** Ask for the connection, or agree to it. */
   open(): void {
     this.transmit(this.isAsked ? flag.SYN | flag.ACK : flag.SYN, this.unacknowledged, nothing)
-    this.next = (this.unacknowledged + 1) >>> 0
+    this.advance(distance(this.unacknowledged, this.next) + 1)
     this.wait()
+  }
+
+  private advance(count: number): void {
+    this.next = (this.next + count) >>> 0
+    if (distance(this.next, this.sent) > 0) this.sent = this.next
   }
 
   /** Bytes that are not acknowledged. */
@@ -218,15 +225,16 @@ export class Connection {
     if (!(flags & flag.ACK)) return
     this.window = window
     const count = distance(acknowledged, this.unacknowledged)
-    const sent = distance(this.next, this.unacknowledged)
-    if (count <= 0 || count > sent) return
+    if (count <= 0 || count > distance(this.sent, this.unacknowledged)) return
     const data = Math.min(count, this.waitingBytes.length)
     this.waitingBytes = this.waitingBytes.slice(data)
     this.isEndAcknowledged ||= count > data
     this.unacknowledged = acknowledged
+    // What was to be sent again has arrived after all.
+    if (distance(acknowledged, this.next) > 0) this.next = acknowledged
     this.tries = 0
     this.timers.cancel(this.timer)
-    if (count < sent) this.wait()
+    if (this.next !== acknowledged) this.wait()
     if (data > 0) this.application.drained()
   }
 
@@ -259,11 +267,11 @@ export class Connection {
       const part = this.waitingBytes.subarray(sent, sent + Math.min(this.most, Math.max(0, this.window - sent)))
       if (part.length === 0) break
       this.transmit(flag.ACK | flag.PSH, this.next, part)
-      this.next = (this.next + part.length) >>> 0
+      this.advance(part.length)
     }
     if (this.isEnding && distance(this.next, this.unacknowledged) === this.waitingBytes.length) {
       this.transmit(flag.ACK | flag.FIN, this.next, nothing)
-      this.next = (this.next + 1) >>> 0
+      this.advance(1)
     }
     if (this.next !== this.unacknowledged || this.waitingBytes.length > 0) this.wait()
   }
@@ -292,7 +300,7 @@ export class Connection {
       this.next = this.unacknowledged
       if (this.window === 0 && this.waitingBytes.length > 0) {
         this.transmit(flag.ACK, this.next, this.waitingBytes.subarray(0, 1))
-        this.next = (this.next + 1) >>> 0
+        this.advance(1)
         this.wait()
       } else this.push()
     }
