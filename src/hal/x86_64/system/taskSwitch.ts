@@ -147,8 +147,8 @@ const switchTask = (
   probe(core, oldBase + old.ip, oldBase + old.selectors.at(-1)! + 1, table.write)
   probe(core, base, base + format.leastLimit, table.read)
   if (nests) probe(core, base, base + 1, table.write)
-  for (const of of [selector, oldSelector]) {
-    const row = core.low(system.gdtrBase) + code(of)
+  for (const task of [selector, oldSelector]) {
+    const row = core.low(system.gdtrBase) + code(task)
     probe(core, row, row + 7, table.write)
   }
 
@@ -263,8 +263,8 @@ const loadSegments = (core: Core, { selectors, flags, ldt }: Image, external: nu
   markAccessed(core, ofStack)
   setData(core, segments.ss, ss, ofStack)
 
-  for (const of of [segments.ds, segments.es, segments.fs, segments.gs]) {
-    const selector = selectors[of]!
+  for (const register of [segments.ds, segments.es, segments.fs, segments.gs]) {
+    const selector = selectors[register]!
     if (isNull(selector)) continue
     const found = segment(selector)
     const requested = Math.max(rplOf(selector), privilege)
@@ -272,7 +272,7 @@ const loadSegments = (core: Core, { selectors, flags, ldt }: Image, external: nu
       refuse(vector.TS, selector)
     if (!(found.high & bits.P)) refuse(vector.NP, selector)
     markAccessed(core, found)
-    setData(core, of, selector, found)
+    setData(core, register, selector, found)
   }
 }
 
