@@ -342,6 +342,12 @@ export const systemInputs = {
   vmwriteFromMemory: ["encoding", "address"],
   invept:          ["type", "address"],
   invvpid:         ["type", "address"],
+  xsave:           ["address", "width"],
+  xsaveopt:        ["address", "width"],
+  xsavec:          ["address", "width"],
+  xsaves:          ["address", "width"],
+  xrstor:          ["address", "width"],
+  xrstors:         ["address", "width"],
   /** VMASKMOV: lanes of `width` bits, of vectors of `length` bits, where memory is and which offset that is. */
   maskedLoad:      ["address", "offset", "width", "length"],
   maskedStore:     ["address", "offset", "width", "length"],

@@ -7,6 +7,7 @@ import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { hasMonitor } from "./msr.ts"
 import { CR4 } from "./registers.ts"
+import { extendedState } from "./xsave.ts"
 
 interface Feature {
   readonly leaf: number
@@ -33,6 +34,10 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "ecx", bit: 23, name: "POPCNT",       instructions: ["popcnt"] },
   { leaf: 1,           register: "ecx", bit: 24, name: "TSC-Deadline" },
   { leaf: 1,           register: "ecx", bit: 25, name: "AESNI",        instructions: ["aesenc", "aeskeygenassist"] },
+  { leaf: 1,           register: "ecx", bit: 12, name: "FMA",          instructions: ["vfmadd132ps", "vfnmsub231sd"] },
+  { leaf: 1,           register: "ecx", bit: 26, name: "XSAVE",        instructions: ["xsave", "xrstor", "xgetbv", "xsetbv"] },
+  { leaf: 1,           register: "ecx", bit: 28, name: "AVX",          instructions: ["vaddps", "vperm2f128", "vzeroupper"] },
+  { leaf: 1,           register: "ecx", bit: 29, name: "F16C",         instructions: ["vcvtph2ps", "vcvtps2ph"] },
   { leaf: 1,           register: "ecx", bit: 30, name: "RDRAND",       instructions: ["rdrand"] },
   { leaf: 1,           register: "edx", bit: 0,  name: "FPU",          instructions: ["fninit", "fnstsw", "fadd", "fcmove", "fcomi"] },
   { leaf: 1,           register: "edx", bit: 1,  name: "VME" },
@@ -59,6 +64,7 @@ export const features: readonly Feature[] = [
   { leaf: 7,           register: "ebx", bit: 0,  name: "FSGSBASE",     instructions: ["rdfsbase", "wrfsbase"] },
   { leaf: 7,           register: "ebx", bit: 1,  name: "IA32_TSC_ADJUST" },
   { leaf: 7,           register: "ebx", bit: 3,  name: "BMI1",         instructions: ["andn", "bextr", "blsi", "blsmsk", "blsr", "tzcnt"] },
+  { leaf: 7,           register: "ebx", bit: 5,  name: "AVX2",         instructions: ["vpermd", "vpgatherdd", "vpsllvd"] },
   { leaf: 7,           register: "ebx", bit: 7,  name: "SMEP" },
   { leaf: 7,           register: "ebx", bit: 8,  name: "BMI2",         instructions: ["bzhi", "mulx", "pdep", "pext", "rorx", "sarx", "shlx", "shrx"] },
   { leaf: 7,           register: "ebx", bit: 9,  name: "ERMS" },
@@ -120,6 +126,7 @@ const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x05,        monitor],
   [0x06,        [0, 0, 0, 0]],
   [0x07,        [0, 0, 0, 0]],
+  [0x0d,        [0, 0, 0, 0]],
   // Core crystal clock: the time-stamp counter itself.
   [0x15,        [1, 1, TSC, 0]],
   [0x16,        [1000, 1000, 1000, 0]],
@@ -170,19 +177,25 @@ const level = (place: Place, subleaf: number): Answer => {
   return [0, 0, subleaf & 0xff, place.apicId]
 }
 
-const answerAt = (place: Place, leaf: number, subleaf: number): Answer => {
+/** Bit of ECX of leaf 1: what CR4.OSXSAVE is. */
+const OSXSAVE = 1 << 27
+
+const answerAt = (core: Core, place: Place, leaf: number, subleaf: number): Answer => {
   if (leaf === 0x0b) return level(place, subleaf)
+  if (leaf === 0x0d) return extendedState(core, subleaf)
   const [eax, ebx, ecx, edx] = answer(leaf, subleaf)
   if (leaf !== 1) return [eax, ebx, ecx, edx]
   const own = inPackage(place)
   return [eax | own[0], ebx | own[1], ecx | own[2], edx | own[3]]
 }
 
-/** What software has switched on or off: OSPKE as CR4.PKE, MONITOR as IA32_MISC_ENABLE says. */
+/** What software has switched on or off: OSPKE and OSXSAVE as CR4, MONITOR as IA32_MISC_ENABLE says. */
 const asItIs = (core: Core, leaf: number, [eax, ebx, ecx, edx]: Answer): Answer => {
   if (leaf === 7 && core.low(at.general + 8) === 0)
     return [eax, ebx, core.low(at.cr4) & CR4.PKE ? ecx | OSPKE : ecx, edx]
-  return leaf === 1 && !hasMonitor(core) ? [eax, ebx, ecx & ~MONITOR, edx] : [eax, ebx, ecx, edx]
+  if (leaf !== 1) return [eax, ebx, ecx, edx]
+  const withSaving = core.low(at.cr4) & CR4.OSXSAVE ? ecx | OSXSAVE : ecx
+  return [eax, ebx, hasMonitor(core) ? withSaving : withSaving & ~MONITOR, edx]
 }
 const [MONITOR, OSPKE] = [1 << 3, 1 << 4] as const
 
@@ -198,7 +211,7 @@ export const cpuid = (core: Core): void => {
   const [eax, ebx, ecx, edx] = asItIs(
     core,
     asked,
-    answerAt(place, known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
+    answerAt(core, place, known ? asked : highestBasic, core.low(at.general + 8) >>> 0)
   )
   core.setRegister(0, 32, eax, 0)
   core.setRegister(3, 32, ebx, 0)

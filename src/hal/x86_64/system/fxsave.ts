@@ -13,7 +13,7 @@ const place = { mxcsr: 24, mask: 28, vectors: 160 } as const
 /** All of it must be there, although what follows the registers is reserved, or software's. */
 const imageBytes = 512
 /** The bits that MXCSR has. "MXCSR_MASK". */
-const mxcsrMask = 0xffff
+export const mxcsrMask = 0xffff
 
 /** Outside of 64-bit mode there are eight. */
 const vectorsIn = (core: Core): number => (isLong(core.low(at.mode)) ? 16 : 8)

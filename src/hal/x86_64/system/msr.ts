@@ -111,6 +111,7 @@ const named = [
   { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, miscEnable.reset],       write: { mask: [0, miscEnable.writable | miscEnable.fixed] }, effect: writeMiscEnable },
   { number: 0x0277,      name: "IA32_PAT",            reset: [0x0007_0406, 0x0007_0406],  write: "pat" },
   { number: 0x06e1,      name: "IA32_PKRS",           reset: zero,                        write: { mask: [0, -1] }, effect: writePkrs },
+  { number: 0x0da0,      name: "IA32_XSS",            reset: zero,                        write: "nothing" },
   { number: 0xc000_0080, name: "IA32_EFER",           reset: zero,                        write: { mask: [0, EFER.SCE | EFER.LME | EFER.LMA | EFER.NXE] }, effect: writeEfer },
   { number: 0xc000_0081, name: "IA32_STAR",           reset: zero,                        write: "any" },
   { number: 0xc000_0082, name: "IA32_LSTAR",          reset: zero,                        write: "canonical" },

@@ -25,6 +25,7 @@ import { interruptReturn } from "./return.ts"
 import { swapgs, syscall, sysret } from "./syscall.ts"
 import { sysenter, sysexit } from "./sysenter.ts"
 import { x87 } from "./x87/operations.ts"
+import { xgetbv, xrstor, xrstors, xsave, xsavec, xsaveopt, xsaves, xsetbv } from "./xsave.ts"
 
 export type Operation = (core: Core) => void
 
@@ -79,8 +80,6 @@ const movToSegment = (core: Core, of: number, selector: number): void => {
   // "Loading the SS register ... inhibits all interrupts until after the execution of the next instruction."
   if (of === segments.ss) core.castShadow(shadowOf.movSs)
 }
-
-const undefinedHere = (core: Core): void => core.raise(vector.UD)
 
 export const operations: Readonly<Record<SystemName, Operation>> = {
   gate: (core) => core.surroundings.gate(input(core, 0)),
@@ -240,13 +239,18 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   wbinvd: () => {},
   invd: () => {},
   pause: () => {},
-  /** "#UD if CR4.OSXSAVE = 0": it is never 1. */
-  xgetbv: undefinedHere,
-  xsetbv: undefinedHere,
+  xgetbv,
+  xsetbv,
   x87,
   fxsave: (core) => fxsave(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
   fxrstor: (core) => fxrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
   ...vmxInstructions,
+  xsave: (core) => xsave(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  xsaveopt: (core) => xsaveopt(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  xsavec: (core) => xsavec(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  xsaves: (core) => xsaves(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  xrstor: (core) => xrstor(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
+  xrstors: (core) => xrstors(core, input(core, 0), inputHigh(core, 0), input(core, 1)),
   maskedLoad,
   maskedStore,
   gather,

@@ -78,6 +78,9 @@ export const CR4 = {
   SMEP: 1 << 20, SMAP: 1 << 21, PKE: 1 << 22, PKS: 1 << 24
 } as const
 
+/** MXCSR after reset: every exception is masked. */
+export const initialMxcsr = 0x1f80
+
 /** What software may set. */
 export const writableCr4 =
   CR4.VME |
@@ -96,6 +99,7 @@ export const writableCr4 =
   CR4.VMXE |
   CR4.FSGSBASE |
   CR4.PCIDE |
+  CR4.OSXSAVE |
   CR4.SMEP |
   CR4.SMAP |
   CR4.PKE |

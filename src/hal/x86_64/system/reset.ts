@@ -7,14 +7,12 @@ import { resetDebug, useTables } from "./control.ts"
 import { signature } from "./cpuid.ts"
 import { setFlat } from "./descriptors.ts"
 import { msrAt, resetMsrs, setMemoryTypes } from "./msr.ts"
-import { activity, CR0, CR4, EFER, RFLAGS, system } from "./registers.ts"
+import { activity, CR0, CR4, EFER, initialMxcsr, RFLAGS, system } from "./registers.ts"
 import { unitOf } from "./x87/operations.ts"
+import { component } from "./xsave.ts"
 
 /** The selectors that a loader had; no GDT is behind them. */
 const [loaderCode, loaderData] = [0x08, 0x10]
-
-/** MXCSR with every exception masked. */
-const masked = 0x1f80
 
 const dataSegments = [segments.es, segments.ds, segments.fs, segments.gs] as const
 
@@ -35,7 +33,8 @@ const clear = (core: Core, { cr0, cr4, efer }: Mode): void => {
   keeping(core, [time], () => core.i32.fill(0, at.general >> 2, at.end >> 2))
   resetMsrs(core)
   unitOf(core).initialize()
-  core.set(at.mxcsr, masked, 0)
+  core.set(at.mxcsr, initialMxcsr, 0)
+  core.set(at.xcr0, component.x87, 0)
   core.set(at.random, core.surroundings.seed + core.apic.initialId, 0)
   begin(core, { cr0, cr4, efer })
 }

@@ -9,7 +9,7 @@ import { makeOperationCase, operationForms, withFrames } from "./operations.ts"
 import { differences, type Outcome, show } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { reader } from "./read.ts"
-import { makeX87Case, withNumbers, x87Forms } from "./x87Cases.ts"
+import { makeX87Case, withAreas, withNumbers, x87Forms } from "./x87Cases.ts"
 
 export interface Comparison {
   readonly cases: number
@@ -49,7 +49,7 @@ const makeAnyCase = (form: Form, random: Random): Case =>
 /** The same for the instructions of the x87 FPU. */
 export const compareX87 = (seed: number, casesOfEach: number, only = (_name: string) => true): Comparison => {
   const random = new Random(seed)
-  const data = withNumbers(initialData(random), random)
+  const data = withAreas(withNumbers(initialData(random), random), random)
   const cases = casesOf(
     x87Forms.filter(({ name }) => only(name)),
     makeX87Case,

@@ -53,6 +53,11 @@ export const liberties: ReadonlyArray<Liberty> = [
     covers: (test, native, ours) => test.instruction.form.name === "call" && both(native, ours)
   },
   {
+    reason: "XRSTOR looks at its header before it accesses the rest of its area, or after",
+    of: /^(?:vector|error code|address)$/,
+    covers: (test, native, ours) => named(/^xrstor/)(test) && both(native, ours)
+  },
+  {
     reason: "an MMX instruction that ends in an exception has made the transition from x87 state, or not",
     of: /^(?:fsw|ftw|st\d)$/,
     covers: ({ instruction }, native, ours) =>

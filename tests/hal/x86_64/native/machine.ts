@@ -7,14 +7,14 @@ import type { Core } from "../../../../src/hal/x86_64/system/Core.ts"
 import { loadTask, setFlat } from "../../../../src/hal/x86_64/system/descriptors.ts"
 import { writeMsr } from "../../../../src/hal/x86_64/system/msr.ts"
 import { operationOf } from "../../../../src/hal/x86_64/system/operations.ts"
-import { EFER, system } from "../../../../src/hal/x86_64/system/registers.ts"
+import { CR4, EFER, system } from "../../../../src/hal/x86_64/system/registers.ts"
 import { putImage, takeImage } from "../../../../src/hal/x86_64/system/x87/environment.ts"
 import { unitOf } from "../../../../src/hal/x86_64/system/x87/operations.ts"
 import { Board, gdt, P, pml4, RW, tss, US, XD } from "../board.ts"
 import { type Case, gsBase, place } from "./cases.ts"
 import { descriptors, userCode, userData } from "./operations.ts"
 import { comparedFlags, type Outcome } from "./outcome.ts"
-import { setVectorState, vectorState } from "./vectors.ts"
+import { allState, setVectorState, vectorState } from "./vectors.ts"
 import { imageBytes, viewOf } from "./x87.ts"
 
 const [dataAt, codeAt] = [0x20_0000, 0x21_0000] as const
@@ -32,6 +32,8 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
   })
   const { core, memory } = board.machine
   board.machine.start(place.start, pml4)
+  core.set(at.cr4, CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE, 0)
+  core.set(at.xcr0, Number(allState), 0)
   writeMsr(core, IA32_EFER, EFER.LME | EFER.LMA | EFER.NXE, 0)
   for (let offset = 0; offset < place.readable; offset += 0x1000)
     board.map(BigInt(place.data + offset), dataAt + offset, P | US | XD | (offset < place.writable ? RW : 0n))

@@ -66,12 +66,14 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
 
 /** The bytes of an environment are not accessed in their order. */
 const isManyBytes = ({ instruction }: Case): boolean =>
-  /^(?:fldenv|fnstenv|frstor|fnsave|fxsave(?:64)?|fxrstor(?:64)?)$/.test(instruction.form.name)
+  /^(?:fldenv|fnstenv|frstor|fnsave|fx(?:save|rstor)(?:64)?|xsave(?:c|opt)?(?:64)?|xrstor(?:64)?)$/.test(
+    instruction.form.name
+  )
 
-/** Where FXSAVE says that MXCSR has a bit 17, which some processors have: the offset in the data. */
+/** Where FXSAVE and XSAVE say that MXCSR has a bit 17, which some processors have: the offset in the data. */
 const maskByte = ({ instruction, registers }: Case): number | undefined => {
   const [memory] = instruction.operands
-  if (!instruction.form.name.startsWith("fxsave") || memory?.kind !== "mem") return undefined
+  if (!/^f?xsave/.test(instruction.form.name) || memory?.kind !== "mem") return undefined
   return Number(addressOf(memory, instruction.length, registers)) - place.data + 30
 }
 

@@ -78,8 +78,44 @@ const interestingImage = (random: Random): Uint8Array => {
 export const makeX87Case = (form: Form, random: Random): Case => {
   for (;;) {
     const test = { ...makeCase(form, random), x87: interestingImage(random) }
-    if (isDefined(test)) return form.name.startsWith("fx") && random.oneIn(4) ? atPageEnd(test, random) : test
+    if (!isDefined(test)) continue
+    if (form.name.startsWith("x")) return withArea(test, random)
+    return form.name.startsWith("fx") && random.oneIn(4) ? atPageEnd(test, random) : test
   }
+}
+
+// ---- XSAVE's areas
+
+const areas = [0x400, 0x800, 0xc00, 0x1400, 0x1800].map((offset) => place.data + offset)
+
+/** Components that EDX:EAX asks for: of those that every processor with AVX has. Areas that are aligned, mostly, and may end in the next page. */
+const withArea = (test: Case, random: Random): Case => {
+  const registers = [...test.registers]
+  registers[0] = BigInt(random.oneIn(2) ? 7 : random.below(8))
+  registers[2] = 0n
+  const end = place.data + random.of([0x1000, place.writable, place.readable])
+  const anywhere = random.oneIn(8) ? end - 16 * random.below(60) : (end - 64 * random.below(14)) & ~63
+  const at = random.oneIn(3) ? anywhere : random.of(areas)
+  for (const operand of test.instruction.operands)
+    if (operand.kind === "mem" && operand.base !== 0 && operand.base !== 16)
+      point(operand, registers, random, BigInt(at))
+  return { ...test, registers }
+}
+
+/** Data with areas whose headers XRSTOR accepts, or nearly: in the standard format, and compacted. */
+export const withAreas = (data: Uint8Array, random: Random): Uint8Array => {
+  const changed = data.slice()
+  const view = viewOf(changed)
+  for (const [n, area] of areas.entries()) {
+    const from = area - place.data
+    const compacts = random.below(8)
+    view.setUint32(from + 24, 0x1f80 | (random.below(4) << 13), true)
+    changed.fill(0, from + 512, from + 576)
+    view.setUint32(from + 512, random.below(8) & (n % 2 === 0 ? 7 : compacts | random.below(2)), true)
+    if (n % 2 === 1) view.setBigUint64(from + 520, (1n << 63n) | BigInt(compacts), true)
+    if (random.oneIn(8)) changed[from + 512 + random.below(64)] = random.below(256)
+  }
+  return changed
 }
 
 /** An image of 512 bytes that may end in the next page. */

@@ -77,7 +77,7 @@ export const common = (text: string): string =>
 
 /** Extensions of which nothing is here. */
 const otherFeatures =
-  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$|MMX$|SSE(?!4A)|SSSE3$|AES$|PCLMULQDQ$|SHA$|FXSR$|AVX2?$|FMA$|F16C$)/
+  /^(?!INTEL|FPU|X64$|CMOV$|CX8$|CMPXCHG16B$|BMI1$|BMI2$|ADX$|LZCNT$|POPCNT$|MOVBE$|FSGSBASE$|SYSCALL$|MSR$|TSC$|CPUID$|RDTSCP$|SMAP$|INVPCID$|MMX$|SSE(?!4A)|SSSE3$|AES$|PCLMULQDQ$|SHA$|FXSR$|XSAVE|AVX2?$|FMA$|F16C$)/
 /** UD0 and UD1 are #UD, as all that is not decoded; so is RSM outside of system management mode. */
 export const undecoded = /^(?:ud[01]|rsm)\b/
 
