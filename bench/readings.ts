@@ -1,5 +1,5 @@
 /**
- * How fast the readings run compiled C: a Collatz loop, arithmetic and branches, and a sieve, stores and loads.
+ * How fast the readings run compiled C: a Collatz loop, arithmetic and branches; a sieve, stores and loads; Mandelbrot's set, floating point.
  *
  * On the whole machine: 4-KiB pages, exact counts, and every millisecond of its time it is asked whether something is due.
  */
@@ -13,6 +13,7 @@ import { makePlain } from "../src/hal/x86_64/processor/plain.ts"
 import type { MakeReading } from "../src/hal/x86_64/processor/Reading.ts"
 import { at, type RegisterName, registerNames } from "../src/hal/x86_64/processor/State.ts"
 import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
+import { CR4 } from "../src/hal/x86_64/system/registers.ts"
 import type { Benchmark, Figure } from "./Benchmark.ts"
 
 const pageBytes = 0x1000
@@ -40,6 +41,10 @@ const collatzResults = new Map([
   [30, 22_345n],
   [3_000_000, 365_896_456_949n]
 ])
+const mandelbrotResults = new Map([
+  [4, 8n],
+  [400, 41_965n]
+])
 
 export const loops: ReadonlyArray<Loop> = [
   {
@@ -55,6 +60,13 @@ export const loops: ReadonlyArray<Loop> = [
     inputs: (rounds) => ({ rdi: heap, rsi: rounds < 1 ? 1000 : 4 * MiB, rdx: Math.ceil(rounds) }),
     rounds: { plain: 0.1, fast: 12 },
     result: (rounds) => (rounds < 1 ? 168n : 295_947n * BigInt(rounds))
+  },
+  {
+    name: "Mandelbrot's set",
+    file: "mandelbrot.bin",
+    inputs: (side) => ({ rdi: side }),
+    rounds: { plain: 4, fast: 400 },
+    result: (side) => mandelbrotResults.get(side)!
   }
 ]
 
@@ -77,6 +89,7 @@ export const machineFor = (reading: MakeReading, { file, inputs }: Loop, rounds:
   memory.ram(code, program.length).set(program)
   memory.ram(halt, 1).set([0xf4])
   machine.start(code, tables)
+  memory.view.setInt32(at.cr4, CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT, true)
   memory.store32(stack, halt)
   for (const [name, value] of Object.entries({ ...inputs(rounds), rsp: stack }))
     memory.view.setBigUint64(at.general + 8 * registerNames.indexOf(name as RegisterName), BigInt(value), true)

@@ -7,6 +7,9 @@ import type { Vectors } from "./Vectors.ts"
 export class VectorGraph extends Graph implements Vectors<Value, Truth, Vector> {
   private readonly constants = new Map<bigint, Vector>()
 
+  localVector(index: number): Vector {
+    return this.node("local", "v128", [], index, 128) as Vector
+  }
   boundVector(): Vector {
     return this.make("bound", "v128", [], 0, 128) as Vector
   }
@@ -23,13 +26,13 @@ export class VectorGraph extends Graph implements Vectors<Value, Truth, Vector> 
     return made
   }
   lanes(name: LaneOperation, ...inputs: ReadonlyArray<Vector>): Vector {
-    return this.vectorNode(name, inputs)
+    return this.vectorOf(name, inputs)
   }
   shiftLanes(name: LaneShift, a: Vector, count: Value): Vector {
-    return this.vectorNode(name, [a, this.wrap(count)])
+    return this.vectorOf(name, [a, this.wrap(count)])
   }
   splat(lane: Lane, value: Value): Vector {
-    return this.vectorNode(`${lane}.splat`, [this.ofLane(lane, value)])
+    return this.vectorOf(`${lane}.splat`, [this.ofLane(lane, value)])
   }
   lane(lane: Lane, a: Vector, index: number): Value {
     if (lane === "i64x2") return this.node("i64x2.extract_lane", "i64", [a], index) as Value
@@ -53,7 +56,8 @@ export class VectorGraph extends Graph implements Vectors<Value, Truth, Vector> 
     return this.node("select", "v128", [then, otherwise, when], 0, 128) as Vector
   }
 
-  private vectorNode(name: Simd, inputs: ReadonlyArray<Node>): Vector {
+  /** An instruction from vectors to a vector. */
+  vectorOf(name: Simd, inputs: ReadonlyArray<Node>): Vector {
     return this.node(name, "v128", inputs, 0, 128) as Vector
   }
   private ofLane(lane: Lane, value: Value): Node {

@@ -42,6 +42,17 @@ export const laneOperations = {
   "i64x2.extmul_low_i32x4_s": 220, "i64x2.extmul_low_i32x4_u": 222
 } as const
 
+/** Of floating-point numbers, from vectors to a vector: for native arithmetic (processor/nativeFloat.ts). */
+// biome-ignore format: a table
+export const floatOperations = {
+  "f32x4.eq":       65, "f32x4.ne":       66, "f32x4.lt":      67, "f32x4.gt":      68, "f32x4.le":      69, "f32x4.ge":      70,
+  "f64x2.eq":       71, "f64x2.ne":       72, "f64x2.lt":      73, "f64x2.gt":      74, "f64x2.le":      75, "f64x2.ge":      76,
+  "f32x4.abs":     224, "f32x4.sqrt":    227, "f32x4.add":    228, "f32x4.sub":    229, "f32x4.mul":    230, "f32x4.div":    231,
+  "f64x2.abs":     236, "f64x2.sqrt":    239, "f64x2.add":    240, "f64x2.sub":    241, "f64x2.mul":    242, "f64x2.div":    243,
+  "f32x4.demote_f64x2_zero": 94, "f64x2.promote_low_f32x4": 95, "f64x2.trunc": 122,
+  "i32x4.trunc_sat_f64x2_s_zero": 252, "f64x2.convert_low_i32x4_s": 254
+} as const
+
 /** From a vector and a count (i32, modulo the lanes' width) to a vector. */
 // biome-ignore format: a table
 export const laneShifts = {
@@ -67,7 +78,14 @@ export const laneTests = {
 
 export const shuffle = { "i8x16.shuffle": 13 } as const
 
-export const simd = { ...laneOperations, ...laneShifts, ...laneMoves, ...laneTests, ...shuffle } as const
+export const simd = {
+  ...laneOperations,
+  ...floatOperations,
+  ...laneShifts,
+  ...laneMoves,
+  ...laneTests,
+  ...shuffle
+} as const
 export const vectorMemory = { "v128.load": 0, "v128.store": 11, "v128.const": 12 } as const
 
 export type LaneOperation = keyof typeof laneOperations

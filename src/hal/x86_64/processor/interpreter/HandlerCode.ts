@@ -6,7 +6,7 @@ import type { Node, Value, Vector } from "../Graph.ts"
 import type { Compute, Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
 import { systemNames } from "../Meaning.ts"
 import { at, exceptions, segments, stateWords, vectorBytes } from "../State.ts"
-import { inputAt, resultAt, vectorFunctionNames } from "../vectorFunctions.ts"
+import { inputAt, resultAt, type VectorFunction, vectorFunctionNames } from "../vectorFunctions.ts"
 import { type AccessName, functionIndex, label, locals, reason } from "./frame.ts"
 import { type Handler, type KnownFlags, withinPlace } from "./Handler.ts"
 import { field, microOperationBytes, slot } from "./MicroOperation.ts"
@@ -22,6 +22,9 @@ export interface Wanted {
   readonly jump: Shape | undefined
 }
 
+/** The index of the function that does a function of vectors in native arithmetic, of so many parts and inputs of each, if there is one. */
+export type Natives = (name: VectorFunction, parts: number, inputs: number) => number | undefined
+
 /**
  * A handler's code: first the steps that may stop it; then, with every value worked out, what it writes; then the way on.
  *
@@ -33,10 +36,12 @@ export class HandlerCode {
   private readonly code: Code
   private readonly number: number
   private readonly flags: NewFlags | undefined
+  private readonly natives: Natives
   /** Blocks that this code has open itself. */
   private open = 0
 
-  constructor(handler: Handler, emitter: Emitter, number: number, setsFlags: boolean) {
+  constructor(handler: Handler, emitter: Emitter, number: number, setsFlags: boolean, natives: Natives) {
+    this.natives = natives
     this.handler = handler
     this.emitter = emitter
     this.code = emitter.code
@@ -181,13 +186,13 @@ export class HandlerCode {
 
   private compute({ name, parts }: Compute) {
     const { code, emitter } = this
-    for (const [part, { inputs }] of parts.entries())
-      for (const [index, input] of inputs.entries()) {
-        code.i32(0)
-        emitter.value(input)
-        code.storeVector(inputAt(part, index))
-      }
-    code.i32(vectorFunctionNames.indexOf(name)).i32(parts.length).call(functionIndex.vector()).numeric("i32.eqz").if()
+    const native = this.natives(name, parts.length, parts[0]!.inputs.length)
+    if (native === undefined) this.computeByDefinition({ kind: "compute", name, parts })
+    else {
+      for (const { inputs } of parts) for (const input of inputs) emitter.value(input)
+      code.call(native)
+    }
+    code.numeric("i32.eqz").if()
     this.open++
     this.fault()
     this.end()
@@ -195,6 +200,17 @@ export class HandlerCode {
       code.i32(0).loadVector(resultAt(part))
       emitter.take(result)
     }
+  }
+
+  private computeByDefinition({ name, parts }: Compute) {
+    const { code, emitter } = this
+    for (const [part, { inputs }] of parts.entries())
+      for (const [index, input] of inputs.entries()) {
+        code.i32(0)
+        emitter.value(input)
+        code.storeVector(inputAt(part, index))
+      }
+    code.i32(vectorFunctionNames.indexOf(name)).i32(parts.length).call(functionIndex.vector())
   }
 
   private when(truth: Node) {

@@ -32,6 +32,8 @@ export interface Regions {
 export interface InterpreterOptions {
   /** How many instructions are left to plain execution before handlers are made for them. */
   readonly patience?: number
+  /** Floating point in native arithmetic where that is the same: usually. */
+  readonly nativeFloat?: boolean
   readonly regions?: {
     /** How often a block is entered before it is hot. */
     readonly heat: number
@@ -82,14 +84,17 @@ export class Interpreter implements Reading {
   /** Nothing is run after the instruction that runs. */
   private isStopping = false
 
-  constructor({ memory, access }: ReadingParts, { patience = usualPatience, regions }: InterpreterOptions = {}) {
+  constructor(
+    { memory, access }: ReadingParts,
+    { patience = usualPatience, nativeFloat = true, regions }: InterpreterOptions = {}
+  ) {
     this.memory = memory
     this.access = access
     this.plain = makePlain({ memory, access })
     this.patience = patience
     this.i32 = new Int32Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
-    this.generator = new Generator({ countsHeat: regions !== undefined })
+    this.generator = new Generator({ countsHeat: regions !== undefined, nativeFloat })
     const shapes = new Shapes()
     this.blocks = new Blocks(memory, access, shapes, this.generator, regions?.heat ?? 0)
     this.regions = regions?.make(this.blocks, shapes)

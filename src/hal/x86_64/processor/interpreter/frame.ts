@@ -72,5 +72,7 @@ export const functionIndex = {
   slow:      (name: AccessName) => slowFrom + accessNames.indexOf(name),
   /** (number of a rule, its three inputs) */
   condition: (c: (typeof conditions)[number]) => conditionsFrom + conditions.indexOf(c),
-  status:    () => conditionsFrom + conditions.length
+  status:    () => conditionsFrom + conditions.length,
+  /** The first of the functions that are made as they are asked for: floatFunction.ts. */
+  made:      () => conditionsFrom + conditions.length + 1
 } as const

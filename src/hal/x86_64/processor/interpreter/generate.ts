@@ -12,10 +12,12 @@ import { ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
 import { type Condition, conditions, type FunctionName } from "../Meaning.ts"
 import { at } from "../State.ts"
+import type { VectorFunction } from "../vectorFunctions.ts"
 import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
+import { floatFunction, floatFunctionType, isNative } from "./floatFunction.ts"
 import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
-import { HandlerCode, type Wanted } from "./HandlerCode.ts"
+import { HandlerCode, type Natives, type Wanted } from "./HandlerCode.ts"
 import { builtIn, field, header, jumpCache, link, outside, outside16, outside32, slot } from "./MicroOperation.ts"
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
@@ -36,8 +38,13 @@ export class Generator {
   private readonly called = new Set<number>()
   private readonly countsHeat: boolean
 
-  constructor(options: { readonly countsHeat: boolean }) {
+  /** Functions in native arithmetic that handlers call, in the order of their indices. */
+  private readonly natives: Array<{ readonly name: VectorFunction; readonly parts: number }> = []
+  private readonly usesNativeFloat: boolean
+
+  constructor(options: { readonly countsHeat: boolean; readonly nativeFloat: boolean }) {
     this.countsHeat = options.countsHeat
+    this.usesNativeFloat = options.nativeFloat
   }
 
   /** The handler's number. It is in modules that are put together after this. */
@@ -74,6 +81,10 @@ export class Generator {
     for (const name of accessNames) module.addFunction(slowFunction, [], slowCode(functionIndex.access(name)))
     for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)
     this.addFlagFunction(module, functionIndex.status(), "status")
+    for (const { name, parts } of this.natives) {
+      const { code, locals } = floatFunction(name, parts, functionIndex.vector())
+      module.addFunction(floatFunctionType(parts), locals, code)
+    }
     const index = module.addFunction(run, [...localTypes, ...this.emitter.locals], this.runCode())
     module.exportFunction("run", index)
     return module.bytes()
@@ -94,6 +105,12 @@ export class Generator {
     return index
   }
 
+  private readonly native: Natives = (name, parts, inputs) => {
+    if (!this.usesNativeFloat || !isNative(name, inputs)) return undefined
+    const known = this.natives.findIndex((each) => each.name === name && each.parts === parts)
+    return functionIndex.made() + (known === -1 ? this.natives.push({ name, parts }) - 1 : known)
+  }
+
   private handlerCode(index: number): Code {
     const { shape, flags, known, jump } = this.specifications[index]!
     const handler = new Handler(shape.operands, shape.mode, known, this.functions)
@@ -101,7 +118,7 @@ export class Generator {
     if (flags === "always") handler.alwaysSetsFlags()
     if (jump !== undefined) handler.runJump(jump.form.meaning, jump.operands)
     this.emitter.code = new Code()
-    return new HandlerCode(handler, this.emitter, builtIn.number + index, flags !== "quiet").write()
+    return new HandlerCode(handler, this.emitter, builtIn.number + index, flags !== "quiet", this.native).write()
   }
 
   private runCode(): Code {
