@@ -2,7 +2,7 @@
  * XSAVE, XSAVEOPT, XSAVEC, XSAVES, XRSTOR, XRSTORS, XGETBV, XSETBV: the state of the processor's extensions in memory. SDM vol. 1, "Managing State
  * Using the XSAVE Feature Set".
  */
-import { fault, isCanonical, raised } from "../memory/Access.ts"
+import { fault, raised } from "../memory/Access.ts"
 import { at, isLong, vectorBytes } from "../processor/State.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import { mxcsrMask } from "./fxsave.ts"
@@ -134,7 +134,7 @@ const check = (core: Core, lo: number, hi: number, isSupervisor: boolean): void 
   requireOsxsave(core)
   if (core.low(at.cr0) & CR0.TS) core.raise(vector.NM)
   if (isSupervisor && core.privilege !== 0) core.raise(vector.GP)
-  if (!isCanonical(hi)) core.raise(isInStack(core) ? vector.SS : vector.GP)
+  if (!core.isCanonical(hi)) core.raise(isInStack(core) ? vector.SS : vector.GP)
   if (lo & 63) core.raise(vector.GP)
 }
 
