@@ -4,6 +4,7 @@
  *     npm run bench
  *     npm run bench -- ipc
  */
+import { prepareEngine } from "../src/cli/engine.ts"
 import type { Benchmark } from "./Benchmark.ts"
 import * as boot from "./boot.ts"
 import { checking } from "./checking.ts"
@@ -19,6 +20,7 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   boot.benchmark
 ]
 
+prepareEngine()
 const words = process.argv.slice(2).map((word) => word.toLowerCase())
 const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
 

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { type Command, type Given, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
 import { exitCodes, exportSystem, getLinux, inspect, machine, run, vm } from "./commands.ts"
+import { prepareEngine } from "./engine.ts"
 
 const program = "skyscope"
 
@@ -31,6 +32,7 @@ const version = (): string => {
 }
 
 const main = async (typed: ReadonlyArray<string>): Promise<number> => {
+  prepareEngine()
   const [first, ...rest] = typed
   if (first === undefined || first === "--help" || first === "-h" || first === "help") {
     const command = commands.find(({ name }) => name === rest[0])

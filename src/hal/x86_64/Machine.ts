@@ -77,6 +77,11 @@ export interface Hardware {
   readonly seed?: number
   /** The date and time of day when the machine starts. */
   readonly date?: DateTime
+  /**
+   * Whether system instructions that follow one another are done at once, if it is not said, or each by the reading. Nothing
+   * but the host's time depends on it.
+   */
+  readonly sequels?: "done at once" | "read"
   /** Devices of QEMU's boards; `usualHelpers` if it is not said. */
   readonly helpers?: ReadonlySet<HelperName>
 }
@@ -172,7 +177,7 @@ export class Machine {
         shutdown: (report) => this.processors.stop({ _tag: "Halt", report }),
         delivered: (which, errorCode, source) => this.watch.delivered?.(which, errorCode, source)
       })
-      return new Processor(core, reading, bounds)
+      return new Processor(core, reading, bounds, hardware.sequels !== "read")
     })
     this.processors = new Processors(this.memory, this.timers, this.all, bounds)
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)

@@ -9,6 +9,7 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
+import { none, sequel } from "./sequel.ts"
 import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
@@ -56,6 +57,8 @@ export class Processor {
   readonly core: Core
   private readonly reading: Reading
   private readonly bounds: Bounds
+  /** Operations that follow one another are done at once. */
+  private readonly followsOn: boolean
   /** The operation under way has gone to a handler. */
   private isGone = false
   /** An NMI waits; and none is delivered before the IRET of the handler. */
@@ -72,8 +75,9 @@ export class Processor {
   /** It waits, and an interrupt would wake it. */
   isWakeable = true
 
-  constructor(core: Core, reading: Reading, bounds: Bounds) {
+  constructor(core: Core, reading: Reading, bounds: Bounds, followsOn: boolean) {
     this.core = core
+    this.followsOn = followsOn
     this.reading = reading
     this.bounds = bounds
   }
@@ -187,12 +191,19 @@ export class Processor {
         this.go(core.low(at.vector), core.low(at.errorCode), "fault")
         return false
       case cause.system:
-        if (this.operate()) this.trap(stepped)
+        if (!this.operate()) return false
+        this.trap(stepped)
+        if (this.followsOn && !single && !stepped && !breaks) this.follow()
         return false
       default:
         this.trap(stepped)
         return core.low(at.attention) === 0
     }
+  }
+
+  private follow(): void {
+    const { core } = this
+    while (core.mmu.touched === 0 && sequel(core) !== none && this.operate());
   }
 
   /** "Instruction-Breakpoint Exception Condition": #DB before the instruction, unless RF says that it was handled. */

@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { Gates } from "../../../src/hal/Gates.ts"
 import { guestPaging, paging } from "../../../src/hal/x86_64/entries.ts"
-import { Machine } from "../../../src/hal/x86_64/Machine.ts"
+import { type Hardware, Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { layout } from "../../../src/hal/x86_64/memory/layout.ts"
 import { makeInterpreter } from "../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
@@ -24,6 +24,8 @@ export interface Campaign {
   readonly seed: bigint
   /** Invariants are checked after each call of so many. */
   readonly every: number
+  /** How the machine does the way into the kernel. */
+  readonly sequels?: Hardware["sequels"]
   /** Called now and then with the number of calls that were made. */
   readonly progress?: (calls: number) => void
 }
@@ -54,8 +56,13 @@ const seeded = (program: Uint8Array, seed: bigint): Uint8Array => {
 
 const slice = 1_000_000
 
-export const run = ({ calls, seed, every, progress }: Campaign): Found => {
-  const machine = new Machine({ memoryBytes: 16 * 2 ** 20, reading: makeInterpreter, console: { write: () => {} } })
+export const run = ({ calls, seed, every, sequels, progress }: Campaign): Found => {
+  const machine = new Machine({
+    memoryBytes: 16 * 2 ** 20,
+    reading: makeInterpreter,
+    console: { write: () => {} },
+    ...(sequels && { sequels })
+  })
   const booted = machine.load({
     kernel: { name: "the kernel", bytes: elf() },
     modules: [{ name: "root", bytes: seeded(build("../fuzz/fuzz"), seed) }],
