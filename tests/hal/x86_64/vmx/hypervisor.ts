@@ -96,6 +96,13 @@ export class Hypervisor {
     return this.board.run(most)
   }
 
+  /** Controls and host state are what they were at first. */
+  restore(): this {
+    this.writeControls()
+    this.writeHost()
+    return this
+  }
+
   /** The next entry is by VMLAUNCH. */
   launchAgain(): this {
     this.isLaunched = false
