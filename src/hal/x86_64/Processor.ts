@@ -19,12 +19,15 @@ import { initialize, startUp } from "./system/reset.ts"
 import {
   exitFor,
   exitOnSignal,
+  exitsAfterInstruction,
   exitsBetweenInstructions,
+  isDebugDeferred,
   isExit,
   isSoftware,
   isVirtualInterruptDue,
   noteTrapFlag,
-  singleSteps
+  singleSteps,
+  takePendingDebug
 } from "./vmx/events.ts"
 import { guestOperationOf } from "./vmx/guestOperations.ts"
 import { takeVirtualInterrupt } from "./vmx/virtualApic.ts"
@@ -106,6 +109,14 @@ export class Processor {
       }
       const isNmi = this.isNmiPending && !(core.low(system.nmiBlocked) & nmi.blocked)
       const waits = core.apic.pending() >= 0
+      if (core.vmx.isGuest) {
+        if (exitsAfterInstruction(core)) continue
+        const debug = takePendingDebug(core)
+        if (debug !== 0) {
+          this.go(vector.DB, debug, "trap")
+          continue
+        }
+      }
       if (core.vmx.isGuest && exitsBetweenInstructions(core, { nmi: isNmi, interrupt: waits })) {
         // Only an exit that was due to the NMI leaves it blocked.
         if (isNmi && core.low(system.nmiBlocked) & nmi.blocked) this.isNmiPending = false
@@ -219,7 +230,8 @@ export class Processor {
     const why = stepped | this.core.mmu.touched
     if (why === 0) return
     this.core.mmu.touched = 0
-    this.go(vector.DB, why, "trap")
+    if (isDebugDeferred(this.core)) this.core.vmx.pendingDebug |= why
+    else this.go(vector.DB, why, "trap")
   }
 
   /** The system operation that an instruction ends in. False if it has gone to a handler instead. */

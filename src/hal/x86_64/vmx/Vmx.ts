@@ -84,6 +84,8 @@ export class Vmx {
   /** The exit to be made when the instruction that runs is done, as a reason, or 0; and its qualification. */
   afterInstruction = 0
   afterQualification = 0
+  /** #DB that is to come before the next instruction: bits of DR6. "Pending debug exceptions". */
+  pendingDebug = 0
   /** The physical address of the virtual-APIC page; requesting and servicing virtual interrupt, and whether one is recognized. */
   virtualApic = 0
   rvi = 0
@@ -146,11 +148,15 @@ export class Vmx {
   guestTsc(lo: number, hi: number): readonly [lo: number, hi: number] {
     if (!(this.primary & Primary.USE_TSC_OFFSETTING)) return [lo, hi]
     const { vmcs } = this
-    let tsc = word(lo, hi)
-    if (this.hasSecondary(Secondary.USE_TSC_SCALING))
-      tsc = (tsc * word(vmcs.low(place.TSC_MULTIPLIER), vmcs.high(place.TSC_MULTIPLIER))) >> 48n
-    tsc += word(vmcs.low(place.TSC_OFFSET), vmcs.high(place.TSC_OFFSET))
-    return [Number(BigInt.asIntN(32, tsc)), Number(BigInt.asIntN(32, tsc >> 32n))]
+    const [scaledLow, scaledHigh] = this.hasSecondary(Secondary.USE_TSC_SCALING) ? this.scaled(lo, hi) : [lo, hi]
+    const sum = (scaledLow >>> 0) + (vmcs.low(place.TSC_OFFSET) >>> 0)
+    return [sum | 0, (scaledHigh + vmcs.high(place.TSC_OFFSET) + (sum >= 2 ** 32 ? 1 : 0)) | 0]
+  }
+
+  private scaled(lo: number, hi: number): readonly [lo: number, hi: number] {
+    const { vmcs } = this
+    const product = (word(lo, hi) * word(vmcs.low(place.TSC_MULTIPLIER), vmcs.high(place.TSC_MULTIPLIER))) >> 48n
+    return [Number(BigInt.asIntN(32, product)), Number(BigInt.asIntN(32, product >> 32n))]
   }
 
   // ---- exits

@@ -12,6 +12,7 @@ import {
 } from "../../../types/x86_64/VmxControls.ts"
 import { pageSize } from "../memory/layout.ts"
 import { at, segments } from "../processor/State.ts"
+import { BS } from "../system/breakpoints.ts"
 import type { Core } from "../system/Core.ts"
 import { setDr7 } from "../system/control.ts"
 import { deliver, type Source } from "../system/exceptions.ts"
@@ -24,7 +25,7 @@ import { hostRules } from "./hostRules.ts"
 import { loadMsrs } from "./msrAreas.ts"
 import { startTimer } from "./preemptionTimer.ts"
 import { firstBroken, hasSecondary, type Rule } from "./rules.ts"
-import { keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
+import { breakpoints, enabledBreakpoint, keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 import { noPointer } from "./Vmx.ts"
 import { apicAccessPage, enterVirtualApic } from "./virtualApic.ts"
@@ -157,6 +158,10 @@ const loadNonRegisterState = (core: Core, vmcs: Vmcs): void => {
   const interruptibility = vmcs.low(place.GUEST_INTERRUPTIBILITY_STATE)
   if (interruptibility & Interruptibility.BY_STI) core.castShadow(shadowOf.sti)
   if (interruptibility & Interruptibility.BY_MOV_SS) core.castShadow(shadowOf.movSs)
+  // "Delivery of Pending Debug Exceptions after VM Entry": an event that is injected takes their place.
+  const pending = vmcs.low(place.GUEST_PENDING_DEBUG_EXCEPTIONS)
+  const isPending = (pending & (BS | enabledBreakpoint)) !== 0 && vmcs.low(place.ENTRY_INTERRUPTION_INFORMATION) >= 0
+  core.vmx.pendingDebug = isPending ? pending & (BS | breakpoints) : 0
   const isVirtual = (core.vmx.pinBased & PinBased.VIRTUAL_NMIS) !== 0
   const isBlocked = (interruptibility & Interruptibility.BY_NMI) !== 0
   // "If virtual NMIs are 1, blocking by NMI is of virtual NMIs": those from outside are not blocked.

@@ -8,7 +8,7 @@ import { vmExit } from "../memory/Access.ts"
 import { table } from "../memory/Tlb.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
-import { activity, CR0, nmi, pushesErrorCode, RFLAGS, system, vector } from "../system/registers.ts"
+import { activity, CR0, nmi, pushesErrorCode, RFLAGS, shadowOf, system, vector } from "../system/registers.ts"
 import { leaveGuest } from "./exit.ts"
 import { beginStore } from "./instructionInformation.ts"
 import { place } from "./Vmcs.ts"
@@ -172,14 +172,32 @@ const leave = (core: Core, reason: number, qualification = 0): true => {
   return true
 }
 
+/** What the last instruction has brought about: exits behind it come before its #DB. */
+export const exitsAfterInstruction = (core: Core): boolean => {
+  const { vmx } = core
+  if (vmx.apicWritten !== -1) emulateApicWrite(core)
+  return vmx.afterInstruction !== 0 && leave(core, vmx.afterInstruction, vmx.afterQualification)
+}
+
+/** The bits of a #DB that is due before the next instruction, or 0. Blocking by MOV SS keeps it back. */
+export const takePendingDebug = (core: Core): number => {
+  const { vmx } = core
+  if (vmx.pendingDebug === 0 || (core.inShadow() && core.low(system.shadowBy) === shadowOf.movSs)) return 0
+  const bits = vmx.pendingDebug
+  vmx.pendingDebug = 0
+  return bits
+}
+
+/** A #DB behind an instruction waits for the exits that come first. */
+export const isDebugDeferred = (core: Core): boolean =>
+  core.vmx.isGuest && (core.vmx.afterInstruction !== 0 || core.vmx.apicWritten !== -1)
+
 /**
  * Between two instructions of a guest: whether something has ended its turn, in the order of their priorities. SDM vol. 3A, "Prioritization of
  * Concurrent Events"; vol. 3C, "VMX-Preemption Timer", "Interrupt-Window Exiting and NMI-Window Exiting".
  */
 export const exitsBetweenInstructions = (core: Core, waiting: Waiting): boolean => {
   const { vmx } = core
-  if (vmx.apicWritten !== -1) emulateApicWrite(core)
-  if (vmx.afterInstruction !== 0) return leave(core, vmx.afterInstruction, vmx.afterQualification)
   const doing = core.low(system.activity)
   if (doing !== activity.shutdown && doing !== activity.waitForSipi && core.clock.now() >= vmx.timerEnds)
     return leave(core, ExitReason.PREEMPTION_TIMER)

@@ -19,7 +19,7 @@ import { activity, CR0, CR4, EFER, nmi, RFLAGS, shadowOf, system } from "../syst
 import { pdptePlaces } from "./guestRules.ts"
 import { abort, loadMsrs, storeMsrs } from "./msrAreas.ts"
 import { stopTimer } from "./preemptionTimer.ts"
-import { keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
+import { breakpoints, enabledBreakpoint, keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 
 /**
@@ -120,7 +120,9 @@ const saveNonRegisterState = (core: Core, vmcs: Vmcs): void => {
   const blocking = vmx.pinBased & PinBased.VIRTUAL_NMIS ? nmi.virtualBlocked : nmi.blocked
   const isBlocked = (core.low(system.nmiBlocked) & blocking) !== 0
   vmcs.set(place.GUEST_INTERRUPTIBILITY_STATE, shadow | (isBlocked ? Interruptibility.BY_NMI : 0), 0)
-  vmcs.set(place.GUEST_PENDING_DEBUG_EXCEPTIONS, 0, 0)
+  const { pendingDebug } = vmx
+  vmx.pendingDebug = 0
+  vmcs.set(place.GUEST_PENDING_DEBUG_EXCEPTIONS, pendingDebug | (pendingDebug & breakpoints ? enabledBreakpoint : 0), 0)
   if (vmx.hasSecondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY))
     vmcs.set(place.GUEST_INTERRUPT_STATUS, vmx.rvi | (vmx.svi << 8), 0)
   // "A VM exit stores the value of IA32_EFER.LMA into the IA-32e mode guest VM-entry control."

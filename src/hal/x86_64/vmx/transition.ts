@@ -35,3 +35,7 @@ export const loadPaging = (core: Core, owner: Owner): void => {
   core.mmu.enter(owner, formatOf(core), registers, core.rules(core.low(msrAt.IA32_EFER)))
   useRoot(core)
 }
+
+/** Table "Format of Pending-Debug-Exceptions": B3 to B0, and that one of them was enabled. */
+export const breakpoints = 15
+export const enabledBreakpoint = 1 << 12
