@@ -87,7 +87,7 @@ export const at = {
   /** Bytes of an access that crosses a page, or that a device answered. */
   bounce:         0xaa0, // 32 bytes
 
-  // Of a guest (vmx/); 0 of the host. Bit 0: SLDT and STR are VM exits. And the bits of CR0 that it does not see as they are, and how it sees them.
+  // Of a guest (vmx/); 0 of the host. `intercepted` (vmx/transition.ts) are VM exits. And the bits of CR0 that it does not see as they are, and how it sees them.
   intercepts:     0xb00,
   cr0Mask:        0xb08,
   cr0Shadow:      0xb10,

@@ -128,6 +128,10 @@ const checkStart = (core: Core, external: number): void => {
   if (core.low(at.rip) >>> 0 > core.segmentLimit(segments.cs)) core.raise(vector.GP, external)
 }
 
+/** "Task switches are not allowed in VMX non-root operation": table "Exit Qualification for Task Switches". */
+// biome-ignore format: a table
+const sourceOf: Readonly<Record<Reason, number>> = { call: 0, return: 1, jump: 2, interrupt: 3 }
+
 const switchTask = (
   core: Core,
   selector: number,
@@ -138,6 +142,7 @@ const switchTask = (
 ): void => {
   const [format, old] = [formatOf(typeOf(descriptor.high)), formatOf(core.segmentAccess(segments.tr))]
   if (limitOf(descriptor.low, descriptor.high) < format.leastLimit) core.raise(vector.TS, code(selector) | external)
+  if (core.vmx.isGuest) core.vmx.interceptTaskSwitch(selector, sourceOf[reason], reason !== "interrupt")
   const base = baseOf(descriptor.low, descriptor.high)
   const oldBase = core.low(core.segmentBase(segments.tr))
   const oldSelector = core.selector(segments.tr)

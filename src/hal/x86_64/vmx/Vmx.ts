@@ -4,6 +4,7 @@
  *
  * Nothing here is a copy that could differ: controls are read from the VMCS when a guest is entered, and hold until it is left.
  */
+import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { Primary, Secondary } from "../../../types/x86_64/VmxControls.ts"
 import { raised, vmExit } from "../memory/Access.ts"
 import { anOwner, type Owner, owners } from "../memory/Owner.ts"
@@ -176,9 +177,15 @@ export class Vmx {
     this.leave()
   }
 
+  /** A guest switches no tasks: to this TSS, by an instruction or on the way to a handler. */
+  interceptTaskSwitch(selector: number, source: number, byInstruction: boolean): never {
+    this.begin(ExitReason.TASK_SWITCH).qualificationLow = selector | (source << 30)
+    this.leave(byInstruction)
+  }
+
   /** The same, of the exit that has begun. */
-  leave(): never {
-    this.exit.instructionLength = this.instructionLength()
+  leave(byInstruction = true): never {
+    if (byInstruction) this.exit.instructionLength = this.instructionLength()
     this.i32[at.vector >> 2] = vmExit.intercepted
     throw raised
   }

@@ -25,7 +25,7 @@ export const pinBased: Controls = {
 }
 
 export const primary: Controls = {
-  offered: all(Primary) & ~(Primary.MONITOR_EXITING | Primary.MWAIT_EXITING),
+  offered: all(Primary),
   ones: 0x0401_e172,
   trueOnes: 0x0400_6172
 }
@@ -43,7 +43,9 @@ export const secondary: Controls = {
     Secondary.APIC_REGISTER_VIRTUALIZATION |
     Secondary.VIRTUAL_INTERRUPT_DELIVERY |
     Secondary.PAUSE_LOOP_EXITING |
+    Secondary.RDRAND_EXITING |
     Secondary.ENABLE_INVPCID |
+    Secondary.RDSEED_EXITING |
     Secondary.USE_TSC_SCALING,
   ones: 0,
   trueOnes: 0

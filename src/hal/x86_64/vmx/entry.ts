@@ -25,7 +25,7 @@ import { hostRules } from "./hostRules.ts"
 import { loadMsrs } from "./msrAreas.ts"
 import { startTimer } from "./preemptionTimer.ts"
 import { firstBroken, hasSecondary, type Rule } from "./rules.ts"
-import { breakpoints, enabledBreakpoint, keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
+import { breakpoints, enabledBreakpoint, intercepted, keptOfCr0, loadPaging, segmentFields } from "./transition.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 import { noPointer } from "./Vmx.ts"
 import { apicAccessPage, enterVirtualApic } from "./virtualApic.ts"
@@ -124,13 +124,19 @@ const loadRegisters = (core: Core, vmcs: Vmcs): void => {
   )
   if (core.vmx.hasSecondary(Secondary.VIRTUALIZE_APIC_ACCESSES))
     core.mmu.guard(vmcs.address(place.APIC_ACCESS_ADDRESS) / pageSize, apicAccessPage(core))
-  core.set(at.intercepts, core.vmx.hasSecondary(Secondary.DESCRIPTOR_TABLE_EXITING) ? 1 : 0, 0)
+  core.set(at.intercepts, interceptsOf(core), 0)
   core.set(at.cr0Mask, core.vmx.cr0Mask, 0)
   core.set(at.cr0Shadow, core.vmx.cr0Shadow, 0)
   const dpl = (vmcs.low(place.GUEST_SS_ACCESS_RIGHTS) >>> 5) & 3
   const privilege = core.low(at.rflags) & RFLAGS.VM ? 3 : (dpl as 0 | 1 | 2 | 3)
   core.enterMode(core.codeSize(core.segmentAccess(segments.cs)), privilege)
 }
+
+const interceptsOf = ({ vmx }: Core): number =>
+  (vmx.hasSecondary(Secondary.DESCRIPTOR_TABLE_EXITING) ? intercepted.descriptorTables : 0) |
+  (vmx.hasSecondary(Secondary.RDRAND_EXITING) ? intercepted.rdrand : 0) |
+  (vmx.hasSecondary(Secondary.RDSEED_EXITING) ? intercepted.rdseed : 0) |
+  (vmx.hasSecondary(Secondary.ENABLE_RDTSCP) ? 0 : intercepted.noRdpid)
 
 /** "If it is not loaded, LMA and LME are set to the value of the IA-32e mode guest control"; LME only with paging. */
 const eferOf = (core: Core, vmcs: Vmcs, entry: number, isLong: boolean): number => {

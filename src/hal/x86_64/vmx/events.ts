@@ -10,7 +10,7 @@ import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
 import { activity, CR0, nmi, pushesErrorCode, RFLAGS, shadowOf, system, vector } from "../system/registers.ts"
 import { leaveGuest } from "./exit.ts"
-import { beginStore } from "./instructionInformation.ts"
+import { beginAtRip } from "./instructionInformation.ts"
 import { place } from "./Vmcs.ts"
 import type { Exit } from "./Vmx.ts"
 import { emulateApicWrite, processPosted } from "./virtualApic.ts"
@@ -118,7 +118,7 @@ export const exitFor = (core: Core, which: number, during?: Event): void => {
   const { vmx } = core
   if (which === vmExit.guestPhysical) recordRefusal(core)
   if (which === vmExit.apicAccess) recordApicAccess(core, during !== undefined)
-  if (which === vmExit.raised) beginStore(core)
+  if (which === vmExit.raised) beginAtRip(core)
   if (during) vectoringFor(core, vmx.exit, during)
   // "EPT violations and misconfigurations": RF is 1 unless an event was being delivered; of an instruction that exits, it is 0.
   const rf = which === vmExit.guestPhysical || which === vmExit.apicAccess ? RFLAGS.RF : 0
@@ -249,12 +249,12 @@ export const isVirtualInterruptDue = (core: Core): boolean =>
   !core.inShadow() &&
   core.low(system.activity) !== activity.shutdown
 
-/** A window is asked for, and opens when the shadow of STI or MOV SS is over; or every instruction is to be heard of. */
+/** A window is asked for, or something waits, until the shadow of STI or MOV SS is over; or every instruction is to be heard of. */
 export const singleSteps = (core: Core): boolean => {
   const { primary } = core.vmx
   if (primary & Primary.MONITOR_TRAP_FLAG) return true
   const opens = (primary & (Primary.INTERRUPT_WINDOW_EXITING | Primary.NMI_WINDOW_EXITING)) !== 0
-  return (opens || core.vmx.isVirtualInterruptPending) && core.inShadow()
+  return (opens || core.vmx.isVirtualInterruptPending || core.vmx.pendingDebug !== 0) && core.inShadow()
 }
 
 /** After an instruction, or the delivery of an event: "a VM exit is pending on the boundary". */

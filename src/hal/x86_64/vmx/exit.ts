@@ -111,7 +111,8 @@ const saveRegisters = (core: Core, vmcs: Vmcs, flags: number): void => {
 
 const saveNonRegisterState = (core: Core, vmcs: Vmcs): void => {
   const { vmx } = core
-  vmcs.set(place.GUEST_ACTIVITY_STATE, core.low(system.activity), 0)
+  const doing = core.low(system.activity)
+  vmcs.set(place.GUEST_ACTIVITY_STATE, doing === activity.mwait ? activity.active : doing, 0)
   const shadow = core.inShadow()
     ? core.low(system.shadowBy) === shadowOf.movSs
       ? Interruptibility.BY_MOV_SS

@@ -304,6 +304,8 @@ const overrides: Partial<Readonly<Record<SystemName, Operation>>> = {
   rdmsr,
   wrmsr,
   pause,
+  monitor:         unless("monitor", ExitReason.MONITOR, (core) => primary(core, Primary.MONITOR_EXITING)),
+  mwait:           unless("mwait", ExitReason.MWAIT, (core) => primary(core, Primary.MWAIT_EXITING)),
   sgdt:            onTable("sgdt"),
   sidt:            onTable("sidt"),
   lgdt:            onTable("lgdt"),

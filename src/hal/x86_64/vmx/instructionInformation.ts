@@ -111,14 +111,27 @@ export const interceptWithOperands = (core: Core, reason: number, identity = 0):
   return core.vmx.leave()
 }
 
-const identities: Readonly<Record<string, number>> = { sldt: 0, str: 1 << 28 }
+/** What is done without an operation: the reason, and what the information has beside operands. */
+// biome-ignore format: a table
+const withoutOperation: Readonly<Record<string, { readonly reason: number; readonly identity: number }>> = {
+  sldt:   { reason: ExitReason.LDTR_OR_TR_ACCESS, identity: 0 },
+  str:    { reason: ExitReason.LDTR_OR_TR_ACCESS, identity: 1 << 28 },
+  rdrand: { reason: ExitReason.RDRAND,            identity: 0 },
+  rdseed: { reason: ExitReason.RDSEED,            identity: 0 }
+}
+const operandSize = { 8: 0, 16: 0, 32: 1 << 11, 64: 2 << 11 } as const
 
-/** SLDT or STR at RIP, which are done without an operation: the exit begins. */
-export const beginStore = (core: Core): void => {
-  const exit = core.vmx.begin(ExitReason.LDTR_OR_TR_ACCESS)
+/** The exit of such an instruction, at RIP, begins. */
+export const beginAtRip = (core: Core): void => {
   const instruction = instructionAtRip(core)
+  const { reason, identity } = withoutOperation[instruction.form.name]!
+  const exit = core.vmx.begin(reason)
   exit.instructionLength = instruction.length
-  describe(core, exit, instruction, identities[instruction.form.name]!, instruction.length)
+  describe(core, exit, instruction, identity, instruction.length)
+  // Table "Format of the VM-Exit Instruction-Information Field as Used for RDRAND and RDSEED": a register, and its size.
+  if (reason !== ExitReason.LDTR_OR_TR_ACCESS)
+    exit.instructionInformation =
+      (exit.instructionInformation & ~registerOperand) | operandSize[instruction.operands[0]!.width]
 }
 
 const withoutOperands: ReadonlySet<number> = new Set([

@@ -36,6 +36,10 @@ export const loadPaging = (core: Core, owner: Owner): void => {
   useRoot(core)
 }
 
+/** Bits of `at.intercepts`, which meanings look at: of instructions without an operation. */
+// biome-ignore format: a table
+export const intercepted = { descriptorTables: 1 << 0, rdrand: 1 << 1, rdseed: 1 << 2, noRdpid: 1 << 3 } as const
+
 /** Table "Format of Pending-Debug-Exceptions": B3 to B0, and that one of them was enabled. */
 export const breakpoints = 15
 export const enabledBreakpoint = 1 << 12

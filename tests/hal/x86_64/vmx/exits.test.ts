@@ -57,6 +57,10 @@ const rows: Readonly<Record<string, Row>> = {
   "RDTSCP": { code: hex("0F 01 F9"), with: (h) => primary(Primary.RDTSC_EXITING)(secondary(Secondary.ENABLE_RDTSCP)(h)), reason: ExitReason.RDTSCP },
   "RDPMC": { code: hex("0F 33"), with: primary(Primary.RDPMC_EXITING), reason: ExitReason.RDPMC },
   "PAUSE": { code: hex("F3 90"), with: primary(Primary.PAUSE_EXITING), reason: ExitReason.PAUSE },
+  "MONITOR": { code: hex("0F 01 C8"), with: primary(Primary.MONITOR_EXITING), reason: ExitReason.MONITOR },
+  "MWAIT": { code: hex("0F 01 C9"), with: primary(Primary.MWAIT_EXITING), reason: ExitReason.MWAIT },
+  "RDRAND R9": { code: hex("49 0F C7 F1"), with: secondary(Secondary.RDRAND_EXITING), reason: ExitReason.RDRAND, information: (9 << 3) | (2 << 11) },
+  "RDSEED CX": { code: hex("66 0F C7 F9"), with: secondary(Secondary.RDSEED_EXITING), reason: ExitReason.RDSEED, information: 1 << 3 },
   "MOV to CR0 of a bit of the host's": { code: hex("31 C0 0F 22 C0"), with: masks, reason: ExitReason.CONTROL_REGISTER_ACCESS, qualification: 0 },
   "MOV to CR4 of a bit of the host's, from RDX": { code: [...movImm("rdx", 0x2020), ...hex("0F 22 E2")], with: masks, reason: ExitReason.CONTROL_REGISTER_ACCESS, qualification: 4 | (2 << 8) },
   "MOV to CR3, from RDI": { code: hex("0F 22 DF"), with: primary(Primary.CR3_LOAD_EXITING), reason: ExitReason.CONTROL_REGISTER_ACCESS, qualification: 3 | (7 << 8) },
@@ -165,8 +169,8 @@ describe.each(Object.entries(readings))("a guest, read: %s", (_name, reading) =>
     assert.strictEqual(tsc(run(hex("0F 31"), twice)), 2n * (tsc(shifted) & 0xffff_ffffn))
   })
 
-  it("has no RDTSCP and no INVPCID unless they are enabled", () => {
-    for (const code of [hex("0F 01 F9"), hex("66 0F 38 82 0B")]) {
+  it("has no RDTSCP, no RDPID and no INVPCID unless they are enabled", () => {
+    for (const code of [hex("0F 01 F9"), hex("66 0F 38 82 0B"), hex("F3 0F C7 F8")]) {
       const hypervisor = run(code, (h) => h.set("EXCEPTION_BITMAP", 1 << 6))
       assert.strictEqual(hypervisor.number("EXIT_INTERRUPTION_INFORMATION"), 0x8000_0306)
     }

@@ -24,21 +24,27 @@ const mixed = <V, B>(x: Machine<V, B>, value: V): V => {
   )
 }
 
-/** There is always a number: CF is 1, and the other status flags are 0. */
-const random: Meaning = (x, dest) => {
-  const next = x.add(x.get("random"), x.constant(step))
-  x.set("random", next)
-  x.write(dest, x.low(mixed(x, next), dest.width))
-  x.flags(explicit, 64, [x.constant(1n << BigInt(flagPositions.CF))])
-}
+/** There is always a number: CF is 1, and the other status flags are 0. A guest may be left instead: this bit of `intercepts`. */
+const random =
+  (exits: number): Meaning =>
+  (x, dest) => {
+    x.raise("VM exit", x.bit(x.get("intercepts"), exits))
+    const next = x.add(x.get("random"), x.constant(step))
+    x.set("random", next)
+    x.write(dest, x.low(mixed(x, next), dest.width))
+    x.flags(explicit, 64, [x.constant(1n << BigInt(flagPositions.CF))])
+  }
 
-/** IA32_TSC_AUX. */
-const rdpid: Meaning = (x, dest) => x.write(dest, x.get("tscAux"))
+/** IA32_TSC_AUX. A guest may have neither RDTSCP nor this. */
+const rdpid: Meaning = (x, dest) => {
+  x.raise("#UD", x.bit(x.get("intercepts"), 3))
+  x.write(dest, x.get("tscAux"))
+}
 
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
-  ...sized("NP 0F C7 /6", "rdrand", ["r"], random),
-  ...sized("NP 0F C7 /7", "rdseed", ["r"], random),
+  ...sized("NP 0F C7 /6", "rdrand", ["r"], random(1)),
+  ...sized("NP 0F C7 /7", "rdseed", ["r"], random(2)),
   inst("F3 0F C7 /7", "rdpid", ["r64"], rdpid, anySize),
   inst("F3 0F C7 /7", "rdpid", ["r32"], rdpid, { ...anySize, long: false })
 ]
