@@ -2,6 +2,6 @@
 
 export { gateRom } from "./x86_64/GateRom.ts"
 export type { InterruptSource } from "./x86_64/InterruptSource.ts"
-export { rightsOf } from "./x86_64/Kind.ts"
+export { type PlacingCall, type PlacingRight, rightsOf, type Single, type Structure } from "./x86_64/Kind.ts"
 export { objectTypes } from "./x86_64/ObjectType.ts"
 export { type UserContext, type UserRegister, userContext } from "./x86_64/Registers.ts"

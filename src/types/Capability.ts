@@ -4,6 +4,7 @@
  * Having a `Cap<K, R, Q>` tells you: when the program got it, its capability space had a capability of kind `K` with at least the
  * rights `R` at the address `cptrOf` gives. It does not tell you: that nobody has revoked it since. The kernel checks every call again.
  */
+import type { Structure } from "./Architecture.ts"
 import type { Kind, RightOf } from "./Kind.ts"
 import { type FrameType, type Makes, type ObjectType, objectTypes } from "./ObjectType.ts"
 import type { ClientOf, Protocol, ProtocolClass } from "./Protocol.ts"
@@ -151,7 +152,21 @@ export const derivedUnsafe = <C extends AnyCap, R, Q = RegionOf<C>>(from: C, cpt
 /** What retype makes: a capability with every right, and of a frame it is known how large. */
 export type Made<T extends ObjectType, Q = never> = T extends FrameType
   ? Frame<T, RightOf<"Frame">, Q>
-  : Cap<Makes<T>, RightOf<Makes<T>>, Q>
+  : Makes<T> extends Structure
+    ? Cap<Makes<T>, RightOf<Makes<T>>, Q> & Unplaced
+    : Cap<Makes<T>, RightOf<Makes<T>>, Q>
+
+/** That an address space has no identifier yet, or a table no address. Until then nothing is in it, and there are no copies. */
+export interface Unplaced {
+  readonly [unplaced]: true
+}
+declare const unplaced: unique symbol
+
+/** The same when it has. */
+export type Placed<C> = C extends Cap<infer K, infer R, infer Q> ? Cap<K, R, Q> : never
+
+/** The same capability, when what it is of has got its place. Whoever calls this vouches for that. */
+export const placedUnsafe = <C extends AnyCap>(cap: C): Placed<C> => cap as unknown as Placed<C>
 
 /** The capability that retype put at `cptr` when it made an object of this type. */
 export const madeUnsafe = <T extends ObjectType, Q = never>(type: T, cptr: bigint): Made<T, Q> =>

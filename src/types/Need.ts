@@ -4,7 +4,8 @@
  *
  *     const signal: <C extends AnyCap>(notification: Need<C, "Signal", "Notification", "write">) => ...
  */
-import type { AnyCap, Cap, Endpoint, Lent, Spent, Untyped, Using } from "./Capability.ts"
+import type { PlacingCall, PlacingRight, Single, Structure } from "./Architecture.ts"
+import type { AnyCap, Cap, Endpoint, KindOf, Lent, Spent, Unplaced, Untyped, Using } from "./Capability.ts"
 import type { Kind, RightNames, RightOf } from "./Kind.ts"
 import type { Accepts, CapArgument, Method } from "./Method.ts"
 import type {
@@ -29,7 +30,7 @@ export type Need<C, Call extends string, K extends Kind, R extends RightOf<K> = 
   : C extends Cap<infer Held, infer HeldRights, infer _Q>
     ? [Held] extends [K]
       ? [R] extends [HeldRights]
-        ? C
+        ? Unless<NoPlace<C, Call, R>, C>
         : C extends Untyped<infer _Bits, infer _Used, infer _Region>
           ? CountedElsewhere<Call>
           : TooLittle<Call, Held, Join<K, R>, HeldRights>
@@ -79,7 +80,7 @@ export type Keep<C, Call extends string, List extends ReadonlyArray<string>> = C
           ? C extends Untyped<infer _Bits, infer _Used, infer _Region>
             ? CountedElsewhere<Call>
             : List
-          : List
+          : Unless<NoCopy<C, Call>, List>
         : TooMuch<Call, Held, List[number], HeldRights>
       : NoRight<Call, Held, List[number]>
     : `⛔ ${Call}: not a capability`
@@ -93,6 +94,25 @@ type NoRight<Call extends string, K extends Kind, Kept extends string> = K exten
   : never
 type TooLittle<Call extends string, K extends Kind, Missing extends string, Held> = K extends Kind
   ? `⛔ ${Call} needs right '${Missing}'; this ${K} capability holds ${Rights<K, Held>}`
+  : never
+
+/** What has no copies. */
+export type NoCopy<C, Call extends string> =
+  | NoPlace<C, Call, "copy">
+  | (KindOf<C> extends Single | "IRQControl" ? `⛔ ${Call}: of ${A<KindOf<C>>} there are no copies` : never)
+
+/** Capabilities to give copies of, by name: they themselves, or a sentence for each that has none. */
+export type Givable<G, Call extends string> = [G] extends [CheckedGifts<G, Call>] ? G : CheckedGifts<G, Call>
+type CheckedGifts<G, Call extends string> = {
+  readonly [N in keyof G]: G[N] extends Spent ? Gone<Call> : Unless<NoCopy<G[N], Call>, G[N]>
+}
+
+/** What has no place is only given one, or given up. */
+type NoPlace<C, Call extends string, R> = C extends Unplaced ? Placeless<Call, Extract<KindOf<C>, Structure>, R> : never
+type Placeless<Call extends string, K extends Structure, R> = K extends Structure
+  ? [Exclude<R, PlacingRight<K>>] extends [never]
+    ? never
+    : `⛔ ${Call}: this ${K} has no place yet: ${PlacingCall<K>} gives it one`
   : never
 
 /** What deletes or moves a capability takes it only when it was given up, and only from its owner. */

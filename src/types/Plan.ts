@@ -5,7 +5,7 @@
  * A state is a record of slots by name. Each step of a plan takes one and gives the next; what a step may not be is a sentence
  * at the argument that is wrong.
  */
-import type { Derived, Frame, KindOf, Marked, Untyped } from "./Capability.ts"
+import type { Derived, Frame, Placed as InPlace, KindOf, Marked, Unplaced, Untyped } from "./Capability.ts"
 import type { Larger, PageOf, Written } from "./Mapping.ts"
 import type { Carved, Rest, What } from "./Memory.ts"
 import type { A } from "./Need.ts"
@@ -100,11 +100,14 @@ type FromIn<S, N> = N extends keyof S ? (S[N] extends { readonly from: infer F }
 /** After an object was made. */
 export type Retyped<S, M extends string, W extends What, N extends string> = {
   readonly [P in keyof S | N]: P extends N
-    ? { readonly cap: Carved<W>; readonly object: N; readonly from: M | FromIn<S, M>; readonly at: undefined }
+    ? { readonly cap: Assigned<Carved<W>>; readonly object: N; readonly from: M | FromIn<S, M>; readonly at: undefined }
     : P extends M
       ? Changed<S[P & keyof S], { readonly cap: Rest<CapIn<S, M>, W, 1> }>
       : S[P & keyof S]
 }
+
+/** A plan gives each address space its identifier. */
+type Assigned<C> = C extends Unplaced ? (KindOf<C> extends "AddressSpace" ? InPlace<C> : C) : C
 
 /** After a capability was copied, with fewer rights. */
 export type Copied<S, A extends string, R, N extends string> = Child<S, A, R, N, false>

@@ -31,7 +31,7 @@ import {
 import * as CNodeData from "../types/CNodeData.ts"
 import type { Kind, RightOf } from "../types/Kind.ts"
 import * as CNode from "../types/methods/CNode.ts"
-import type { Keep, Need, NeedSpent } from "../types/Need.ts"
+import type { Keep, Need, NeedSpent, NoCopy, Unless } from "../types/Need.ts"
 import { badgeOf, type ClientOf, type Protocol } from "../types/Protocol.ts"
 import * as Rights from "../types/Rights.ts"
 import { Allocator, type AllocatorService, type NotMade, type OutOfSlots } from "./Allocator.ts"
@@ -82,10 +82,10 @@ export const Cap_MintInto = <C extends AnyCap, const L extends ReadonlyArray<str
 /** A copy with all rights of the source, in another capability space. */
 export const give = <C extends AnyCap>(
   place: Place,
-  source: C
+  source: Unless<NoCopy<C, "give">, C>
 ): Effect.Effect<void, Refusal, Syscalls | Allocator | Using<C, RightsOf<C>>> =>
   Effect.flatMap(Allocator, (allocator) =>
-    copyTo(allocator, source, { ...Rights.wordKeepingAll, derive: true }, there(place))
+    copyTo(allocator, held(source), { ...Rights.wordKeepingAll, derive: true }, there(place))
   )
 
 /**

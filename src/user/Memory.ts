@@ -2,7 +2,7 @@
  * Memory: untyped memory and what it becomes, frames, and the address spaces that they are mapped in.
  */
 import { Effect } from "effect"
-import { type AnyCap, type LifetimeOf, type Made, madeUnsafe, type Using } from "../types/Capability.ts"
+import { type AnyCap, type LifetimeOf, type Made, madeUnsafe, placedUnsafe, type Using } from "../types/Capability.ts"
 import { type At, addressOf, type MapRights, type SizeOf } from "../types/Mapping.ts"
 import * as AddressSpace from "../types/methods/AddressSpace.ts"
 import * as Untyped from "../types/methods/Untyped.ts"
@@ -72,7 +72,7 @@ export const AddressSpace_Create = <C extends AnyCap>(
   Effect.gen(function* () {
     const space = yield* create("PML4")
     yield* invoke(ASIDPool.Assign, pointer(pool), { vspace: pointer(space) })
-    return space
+    return placedUnsafe(space)
   })
 
 /** How memory is cached. */

@@ -4,7 +4,15 @@
  * `AddressSpace_Map` makes the tables that are missing. Who wants to know them, or to take them away, maps them here, from the root down.
  */
 import { Effect } from "effect"
-import { type AnyCap, type Cap, capUnsafe, type LifetimeOf, type Using } from "../types/Capability.ts"
+import {
+  type AnyCap,
+  type Cap,
+  capUnsafe,
+  type LifetimeOf,
+  type Placed,
+  type Using,
+  vouchedUnsafe
+} from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import type { Need } from "../types/Need.ts"
 import * as ASIDControl from "../types/x86_64/methods/ASIDControl.ts"
@@ -18,16 +26,20 @@ import { invoke, pointer, type Refusal } from "./Invocation.ts"
 import { type Attribute, attributes } from "./Memory.ts"
 import type { Syscalls } from "./Syscalls.ts"
 
-const placed = (
+const placed = <T>(
   method: typeof PDPT.Map | typeof PageDirectory.Map | typeof PageTable.Map,
   table: unknown,
   space: unknown,
   address: number,
   attribute: Attribute
-) =>
-  Effect.asVoid(invoke(method, pointer(table), { vaddr: address, attr: attributes[attribute], vspace: pointer(space) }))
+): Effect.Effect<Placed<T>, Refusal, Syscalls> =>
+  Effect.map(
+    invoke(method, pointer(table), { vaddr: address, attr: attributes[attribute], vspace: pointer(space) }),
+    () => vouchedUnsafe<Placed<T>>(table)
+  )
 
-type Placing<T, S> = Effect.Effect<void, Refusal, Syscalls | Using<T, "map"> | Using<S, "map">>
+/** The table, in its place. */
+type Placing<T, S> = Effect.Effect<Placed<T>, Refusal, Syscalls | Using<T, "map"> | Using<S, "map">>
 type Removing<T> = Effect.Effect<void, Refusal, Syscalls | Using<T, "unmap">>
 
 /** Let a PDPT translate the 512 GiB that an address is in. */
@@ -36,7 +48,7 @@ export const PDPT_Map = <T extends AnyCap, S extends AnyCap>(
   space: Need<S, "PDPT_Map", "AddressSpace", "map">,
   address: number,
   attribute: Attribute = "writeBack"
-): Placing<T, S> => placed(PDPT.Map, table, space, address, attribute)
+): Placing<T, S> => placed<T>(PDPT.Map, table, space, address, attribute)
 
 /** Let a page directory translate the GiB that an address is in. */
 export const PageDirectory_Map = <T extends AnyCap, S extends AnyCap>(
@@ -44,7 +56,7 @@ export const PageDirectory_Map = <T extends AnyCap, S extends AnyCap>(
   space: Need<S, "PageDirectory_Map", "AddressSpace", "map">,
   address: number,
   attribute: Attribute = "writeBack"
-): Placing<T, S> => placed(PageDirectory.Map, table, space, address, attribute)
+): Placing<T, S> => placed<T>(PageDirectory.Map, table, space, address, attribute)
 
 /** Let a page table translate the 2 MiB that an address is in. */
 export const PageTable_Map = <T extends AnyCap, S extends AnyCap>(
@@ -52,7 +64,7 @@ export const PageTable_Map = <T extends AnyCap, S extends AnyCap>(
   space: Need<S, "PageTable_Map", "AddressSpace", "map">,
   address: number,
   attribute: Attribute = "writeBack"
-): Placing<T, S> => placed(PageTable.Map, table, space, address, attribute)
+): Placing<T, S> => placed<T>(PageTable.Map, table, space, address, attribute)
 
 /** Take a PDPT, and all that is mapped through it, out of its address space. */
 export const PDPT_Unmap = <T extends AnyCap>(table: Need<T, "PDPT_Unmap", "PDPT", "unmap">): Removing<T> =>
@@ -91,12 +103,12 @@ export const ASIDControl_MakePool = <C extends AnyCap, U extends AnyCap>(
     )
   )
 
-/** Give an address space an identifier, without which no thread can use it and nothing be mapped in it. */
+/** Give an address space an identifier, without which no thread can use it and nothing be mapped in it. @returns it, with that. */
 export const ASIDPool_Assign = <C extends AnyCap, S extends AnyCap>(
   pool: Need<C, "ASIDPool_Assign", "ASIDPool", "assign">,
   space: Need<S, "ASIDPool_Assign", "AddressSpace", "assign">
-): Effect.Effect<void, Refusal, Syscalls | Using<C, "assign"> | Using<S, "assign">> =>
-  Effect.asVoid(invoke(ASIDPool.Assign, pointer(pool), { vspace: pointer(space) }))
+): Effect.Effect<Placed<S>, Refusal, Syscalls | Using<C, "assign"> | Using<S, "assign">> =>
+  Effect.map(invoke(ASIDPool.Assign, pointer(pool), { vspace: pointer(space) }), () => vouchedUnsafe<Placed<S>>(space))
 
 /** The physical address of a frame: what a device is told. */
 export const Frame_GetAddress = <F extends AnyCap>(

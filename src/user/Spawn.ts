@@ -5,7 +5,7 @@ import { Context, Effect } from "effect"
 import { gateRom } from "../types/Architecture.ts"
 import { type AnyCap, type Cap, elsewhereUnsafe } from "../types/Capability.ts"
 import * as TCB from "../types/methods/TCB.ts"
-import type { NeedArgument } from "../types/Need.ts"
+import type { Givable, NeedArgument } from "../types/Need.ts"
 import * as Allocator from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { Cap_Copy, CNode_Create, give } from "./Capabilities.ts"
@@ -71,11 +71,13 @@ type Needed = Syscalls | Allocator.Allocator | Spawner
  * Start a task written in TypeScript. It has the capabilities that it was given, and an allocator of its own with `memory`: the
  * bits of the untyped memory that it gets, if any.
  */
-export const spawn = <G extends Caps, A, E, H extends AnyCap | undefined = undefined>(
-  options: Options<G, NeedArgument<H, "spawn", Handler>> & { readonly memory?: number },
+export function spawn<G extends Caps, A, E, H extends AnyCap | undefined = undefined>(
+  options: Options<Givable<G, "spawn">, NeedArgument<H, "spawn", Handler>> & { readonly memory?: number },
   program: (caps: G) => Effect.Effect<A, E, Syscalls | Allocator.Allocator>
-): Effect.Effect<Started, Allocator.NotMade, Needed> =>
-  Effect.gen(function* () {
+): Effect.Effect<Started, Allocator.NotMade, Needed>
+export function spawn(given: object, program: Program): Effect.Effect<Started, Allocator.NotMade, Needed> {
+  const options = given as Options<Caps> & { readonly memory?: number }
+  return Effect.gen(function* () {
     const syscalls = yield* Syscalls
     const { gate } = yield* Spawner
     const task = yield* prepare(options)
@@ -96,19 +98,25 @@ export const spawn = <G extends Caps, A, E, H extends AnyCap | undefined = undef
     yield* start(options, task, ipcBuffer, { rip: BigInt(gateRom.address), rbx: BigInt(fiber) })
     return task
   })
+}
+
+/** A program that knows only that it is given capabilities. */
+type Program = (caps: Caps) => Effect.Effect<unknown, unknown, Syscalls | Allocator.Allocator>
 
 /**
  * Start a compiled task. It begins at its entry point with the address of its IPC buffer in RDI, `argument` in RSI, the slot of its own
  * thread, which it can stop, in RDX, and a stack of `stackPages` pages.
  */
-export const spawnElf = <G extends Caps, H extends AnyCap | undefined = undefined>(
-  options: Options<G, NeedArgument<H, "spawnElf", Handler>> & {
-    readonly argument?: bigint
-    readonly stackPages?: number
-  },
+export function spawnElf<G extends Caps, H extends AnyCap | undefined = undefined>(
+  options: Options<Givable<G, "spawnElf">, NeedArgument<H, "spawnElf", Handler>> & Compiled,
   file: Uint8Array
-): Effect.Effect<Started, Allocator.NotMade | Elf.BadElf, Needed> =>
-  Effect.gen(function* () {
+): Effect.Effect<Started, Allocator.NotMade | Elf.BadElf, Needed>
+export function spawnElf(
+  given: object,
+  file: Uint8Array
+): Effect.Effect<Started, Allocator.NotMade | Elf.BadElf, Needed> {
+  const options = given as Options<Caps> & Compiled
+  return Effect.gen(function* () {
     const program = Elf.read(file)
     if ("why" in program) return yield* Effect.fail(program)
     const task = yield* prepare(options)
@@ -131,6 +139,13 @@ export const spawnElf = <G extends Caps, H extends AnyCap | undefined = undefine
     })
     return task
   })
+}
+
+/** What a compiled task gets beside. */
+interface Compiled {
+  readonly argument?: bigint
+  readonly stackPages?: number
+}
 
 /** The last act of a task that ends, whose own thread is in a slot: it stops. */
 export const suspendSelf = (slot: number): Effect.Effect<unknown, never, Syscalls> =>

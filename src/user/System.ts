@@ -15,6 +15,7 @@
 import { Effect } from "effect"
 import { type AnyCap, type Cap, kindOf, vouchedUnsafe } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
+import { objectTypes } from "../types/ObjectType.ts"
 import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
 import type { CapsIn, Checked, Grant, KindOfObject, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
@@ -22,10 +23,10 @@ import { BootInfo, type Full } from "./BootInfo.ts"
 import { badgeWord, derive, discard } from "./Capabilities.ts"
 import { Endpoint_Create } from "./Endpoint.ts"
 import { IRQControl_GetIOAPIC, IRQControl_GetMSI } from "./Interrupts.ts"
-import { AddressSpace_Map, create, Frame_Create } from "./Memory.ts"
+import { AddressSpace_Create, AddressSpace_Map, create, Frame_Create } from "./Memory.ts"
 import { IOPort_Create } from "./Ports.ts"
 import { addressOfSlot } from "./Shared.ts"
-import { type Caps, type Spawner, type Started, spawn } from "./Spawn.ts"
+import { type Caps, Spawner, type Started, spawn } from "./Spawn.ts"
 import type { Syscalls } from "./Syscalls.ts"
 
 /** A program of a system: what it has by which names, and what it does with that. */
@@ -82,7 +83,11 @@ export interface Whole<S extends Spec> {
 
 const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
   if (isProtocol(object)) return Endpoint_Create(object)
-  if (typeof object === "string") return create(object)
+  if (typeof object === "string") {
+    return objectTypes[object].makes === "AddressSpace"
+      ? Effect.flatMap(Spawner, ({ asidPool }) => AddressSpace_Create(asidPool))
+      : create(object)
+  }
   if ("device" in object) return Frame_Create(object.address, object.device)
   if ("interrupt" in object) {
     const { interrupt } = object

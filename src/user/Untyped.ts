@@ -14,8 +14,8 @@ import {
   type AnyCap,
   type Cap,
   capUnsafe,
-  consume,
   cptrOf,
+  end,
   madeUnsafe,
   type RegionOf,
   type Untyped,
@@ -82,7 +82,7 @@ export const Untyped_Clear = <Bits extends number, Used extends string, Q>(
     const allocator = yield* Allocator
     const source = held(memory)
     yield* Effect.orDie(invoke(CNode.Revoke, allocator.cnode, { index: cptrOf(source), depth: allocator.depth }))
-    consume(source)
+    end(source)
     return untypedUnsafe(cptrOf(source))
   })
 
@@ -91,7 +91,7 @@ export const Untyped_Uncount = <Bits extends number, Used extends string, Q>(
   memory: Untyped<Bits, Used, Q>
 ): Cap<"Untyped", "retype", Q> => {
   const source = held(memory)
-  consume(source)
+  end(source)
   return capUnsafe("Untyped", cptrOf(source))
 }
 
@@ -101,8 +101,8 @@ const sized = (what: unknown): readonly [type: ObjectType, size: number] => {
   return [type as ObjectType, Number(size)]
 }
 
-/** The same memory with another count. Nobody takes from it by the old one. */
+/** The same memory with another count. Nobody takes from it by the old one, or gives it up: its slot is the new one's. */
 const again = (memory: AnyCap) => {
-  consume(memory)
+  end(memory)
   return untypedUnsafe(cptrOf(memory))
 }

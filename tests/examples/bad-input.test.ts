@@ -6,6 +6,7 @@ import { assert, describe, it } from "vitest"
 import { cptrOf } from "../../src/types/Capability.ts"
 import type { Fault } from "../../src/types/Fault.ts"
 import * as TCB from "../../src/types/methods/TCB.ts"
+import type { Givable } from "../../src/types/Need.ts"
 import { syscalls } from "../../src/types/Syscall.ts"
 import { labels } from "../../src/types/SyscallError.ts"
 import { invoke } from "../../src/user/Invocation.ts"
@@ -54,7 +55,7 @@ interface Heard {
 
 /** A task that makes system calls with these registers. Whatever faults is stepped over by its handler: SYSCALL has two bytes. */
 const make = <G extends Caps>(
-  gives: Effect.Effect<G, unknown, never>,
+  gives: Effect.Effect<Givable<G, "spawn">, unknown, never>,
   calls: (caps: G) => ReadonlyArray<Partial<Registers>>
 ): Heard => {
   const faults: Array<Fault<bigint>> = []

@@ -14,7 +14,7 @@ import {
 } from "../../src/user/Capabilities.ts"
 import { Receive, Send, Signal, Wait } from "../../src/user/Ipc.ts"
 import { Untyped_Retype } from "../../src/user/Memory.ts"
-import { IOPort_Create } from "../../src/user/Ports.ts"
+import { ASIDControl_MakePool } from "../../src/user/PageTables.ts"
 
 class Log extends protocol("log", {}) {}
 declare const bell: Cap<"Notification", "read" | "write">
@@ -25,7 +25,7 @@ declare const log: Endpoint<Log, "read" | "write">
 declare const cnode: Cap<"CNode", "take" | "put" | "delete">
 declare const cnodeTake: Cap<"CNode", "take">
 declare const memory: Cap<"Untyped", "retype">
-declare const ports: Cap<"IOPortControl", "issue">
+declare const pools: Cap<"ASIDControl", "makePool">
 declare const frame: Cap<"Frame", "read" | "write">
 declare const there: Place
 
@@ -120,8 +120,8 @@ export const loans = [
   withRevocable(bell, ["write"], (lent) => Effect.asVoid(Cap_Copy(lent, ["read"]))), //! TS2345 ⛔ Cap_Copy cannot keep right 'read'; this Notification capability holds 'write'
   withRevocable(memory, ["retype"], (lent) => Effect.asVoid(Untyped_Retype(lent, "Endpoint"))),
   withRevocable(memory, ["retype"], (lent) => Effect.asSome(Untyped_Retype(lent, "Endpoint"))), //! TS2375 what was lent ends with its loan
-  withRevocable(ports, ["issue"], (lent) => Effect.asVoid(IOPort_Create(lent, 0x3f8, 0x3ff))),
-  withRevocable(ports, ["issue"], (lent) => Effect.asSome(IOPort_Create(lent, 0x3f8, 0x3ff))), //! TS2375 what was lent ends with its loan
+  withRevocable(pools, ["makePool"], (lent) => Effect.asVoid(ASIDControl_MakePool(lent, memory))),
+  withRevocable(pools, ["makePool"], (lent) => Effect.asSome(ASIDControl_MakePool(lent, memory))), //! TS2375 what was lent ends with its loan
   // Loans of loans: the inner ends first.
   withRevocable(bell, ["write"], (outer) => withRevocable(outer, ["write"], (inner) => Signal(inner))),
   withRevocable(bell, ["write"], (outer) => withRevocable(outer, ["write"], (inner) => Effect.succeed(inner))), //! TS2375 what was lent ends with its loan

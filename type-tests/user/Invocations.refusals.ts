@@ -1,13 +1,15 @@
 /** What the calls that few programs make say to those who lack a right, or have something else. */
 import { Effect } from "effect"
-import { type Cap, consume } from "../../src/types/Capability.ts"
+import { type Cap, consume, type Made } from "../../src/types/Capability.ts"
 import {
   Cap_CancelBadgedSends,
+  Cap_Copy,
   Cap_DeleteFrom,
   Cap_MintInto,
   Cap_Mutate,
   Cap_RevokeFrom,
-  Cap_Rotate
+  Cap_Rotate,
+  give
 } from "../../src/user/Capabilities.ts"
 import { DomainSet_ScheduleConfigure, DomainSet_ScheduleSetStart, DomainSet_Set } from "../../src/user/Domains.ts"
 import {
@@ -18,6 +20,7 @@ import {
   IRQHandler_SetNotification
 } from "../../src/user/Interrupts.ts"
 import { ReceivePoll, SendReceive } from "../../src/user/Ipc.ts"
+import { AddressSpace_Map } from "../../src/user/Memory.ts"
 import {
   ASIDControl_MakePool,
   ASIDPool_Assign,
@@ -107,6 +110,10 @@ declare const frameRW: Cap<"Frame", "read" | "write">
 declare const frameX: Cap<"Frame", "execute">
 declare const guest: Cap<"EPTPML4", "map" | "bind">
 declare const guestU: Cap<"EPTPML4", "unmap">
+declare const bare: Made<"PML4">
+declare const bareTable: Made<"PageTable">
+declare const placed: Cap<"PageTable", "map" | "unmap">
+declare const ioPorts: Cap<"IOPortControl", "issue">
 declare const vcpu: Cap<"VCPU", "bind" | "readState" | "writeState">
 declare const vcpuP: Cap<"VCPU", "enablePorts">
 declare const handler: Handler
@@ -276,6 +283,26 @@ export const tables = Effect.gen(function* () {
   yield* IOPort_Out32(portsOut, 0x60, 1)
   yield* IOPort_Out32(portsIn, 0x60, 1) //! TS2345 ⛔ IOPort_Out32 needs right 'out'; this IOPort capability holds 'in'
   yield* IOPort_Out32(frame, 0x60, 1) //! TS2345 ⛔ IOPort_Out32 needs an IOPort capability, got Frame
+})
+
+export const unplaced = Effect.gen(function* () {
+  yield* ASIDPool_Assign(pool, bare)
+  yield* AddressSpace_Map(space, 0x1000, frame, ["read"])
+  yield* AddressSpace_Map(bare, 0x1000, frame, ["read"]) //! TS2345 ⛔ AddressSpace_Map: this AddressSpace has no place yet: ASIDPool_Assign gives it one
+  yield* Cap_Copy(space, ["map"])
+  yield* Cap_Copy(bare, ["map"]) //! TS2345 ⛔ Cap_Copy: this AddressSpace has no place yet: ASIDPool_Assign gives it one
+  yield* Cap_Copy(placed, ["map"])
+  yield* Cap_Copy(bareTable, ["map"]) //! TS2345 ⛔ Cap_Copy: this PageTable has no place yet: PageTable_Map gives it one
+  yield* PageTable_Unmap(placed)
+  yield* PageTable_Unmap(bareTable) //! TS2345 ⛔ PageTable_Unmap: this PageTable has no place yet: PageTable_Map gives it one
+  yield* PageTable_Map(bareTable, space, 0x1000)
+  yield* PageTable_Map(bareTable, bare, 0x1000) //! TS2345 ⛔ PageTable_Map: this AddressSpace has no place yet: ASIDPool_Assign gives it one
+  yield* give(at, space)
+  yield* give(at, bare) //! TS2345 ⛔ give: this AddressSpace has no place yet: ASIDPool_Assign gives it one
+  yield* give(at, irqs) //! TS2345 ⛔ give: of an IRQControl there are no copies
+  yield* Cap_Copy(pools, [])
+  yield* Cap_Copy(irqs, []) //! TS2345 ⛔ Cap_Copy: of an IRQControl there are no copies
+  yield* Cap_Copy(ioPorts, []) //! TS2345 ⛔ Cap_Copy: of an IOPortControl there are no copies
 })
 
 export const guests = Effect.gen(function* () {

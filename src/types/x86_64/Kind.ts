@@ -21,3 +21,19 @@ export const rightsOf = {
   EPTPD:         [["map", 4], ["unmap", 5]],
   EPTPT:         [["map", 4], ["unmap", 5]]
 } as const
+
+/** What there is once: there are no copies of the capability. */
+export type Single = "IOPortControl"
+
+/** What is nothing before it has a place in a translation: a root of tables its identifier, a table its address. */
+export type Structure = Exclude<keyof typeof rightsOf, "IOPortControl" | "IOPort" | "IOSpace" | "VCPU"> | "AddressSpace"
+
+/** The right by which it gets that place. A guest's root gets its identifier without one. */
+export type PlacingRight<S extends Structure> = S extends "AddressSpace"
+  ? "assign"
+  : S extends "EPTPML4"
+    ? never
+    : "map"
+
+/** The call that gives it that. */
+export type PlacingCall<S extends Structure> = S extends "AddressSpace" | "EPTPML4" ? "ASIDPool_Assign" : `${S}_Map`
