@@ -238,7 +238,7 @@ export const rootTask = (chance: Chance, number: number): RootTask => {
   /** Names of all scopes: what is revoked in a loan is gone outside. */
   const all: Array<Name> = []
   const everything = (scope: Scope): ReadonlyArray<Name> => {
-    for (const of of scope.names) if (!all.includes(of)) all.push(of)
+    for (const each of scope.names) if (!all.includes(each)) all.push(each)
     return all
   }
 

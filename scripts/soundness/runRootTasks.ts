@@ -14,7 +14,8 @@ type Program = Effect.Effect<unknown, unknown, RootServices>
 const atOnce = 20
 /** Of those that do not compile, so many are done. */
 const sample = 1000
-const perFile = 250
+/** So many are judged at once. */
+const perFile = 500
 const memoryBytes = 2 ** 26
 
 /** How a program ended: well; for want of memory or slots; waiting for ever; with an error, at a statement of a task. */
@@ -81,79 +82,57 @@ const ended = (programs: ReadonlyMap<number, Program>, atOnce: number): Readonly
   return ends
 }
 
+/** What was found out of some programs. */
 export interface Found {
-  readonly accepted: number
-  readonly refused: number
-  /** Of those that compile: statements that ended with what the types promise not to happen. */
-  readonly broken: ReadonlyArray<{ readonly program: number; readonly at: string; readonly why: string }>
+  accepted: number
+  refused: number
+  /** Of those that compile: what a statement of a task ended with, that the types promise not to happen. */
+  readonly broken: Array<{ readonly text: string; readonly at: string; readonly why: string }>
   /** Of those that compile: how many ended well, lacked memory or slots, wait for ever, failed as the types say that they may. */
-  readonly ends: Readonly<Record<"Done" | "Lacking" | "Waiting" | "Foreseen", number>>
+  readonly ends: Record<"Done" | "Lacking" | "Waiting" | "Foreseen", number>
   /** Of those that do not compile: how many were done, and how many of these end well, or wait, all the same. */
-  readonly tried: number
-  readonly harmless: number
-  readonly bySentence: ReadonlyMap<string, { readonly refused: number; readonly harmless: number }>
+  tried: number
+  harmless: number
+  readonly bySentence: Map<string, { tried: number; harmless: number }>
 }
 
-/** Make, judge and do so many. `told` hears how far it is. */
-export const search = async (
-  wanted: number,
-  seed: number,
-  told: (text: string) => void = () => undefined
-): Promise<Found & { readonly tasks: ReadonlyArray<RootTask> }> => {
-  const chance = chanceOf(seed)
-  const tasks = Array.from({ length: wanted }, (_, number) => rootTask(chance, number))
-  told(`${wanted} programs are judged`)
-  const { refused, files, discard } = judge(
-    head,
-    tasks.map(({ text }) => text),
-    perFile
-  )
-  told(`${wanted - refused.size} of them compile; all are done`)
-  const broken: Array<Found["broken"][number]> = []
-  const ends = { Done: 0, Lacking: 0, Waiting: 0, Foreseen: 0 }
-  const bySentence = new Map<string, { refused: number; harmless: number }>()
-  let [tried, harmless] = [0, 0]
+/** Judge some programs and do them. */
+const explore = async (from: number, tasks: ReadonlyArray<RootTask>, found: Found): Promise<void> => {
+  const texts = tasks.map(({ text }) => text)
+  const { refused, files, discard } = judge(head, texts, tasks.length)
+  found.accepted += tasks.length - refused.size
+  found.refused += refused.size
   try {
-    for (const [index, file] of files.entries()) {
-      const module: Readonly<Record<string, Program>> = await import(pathToFileURL(file).href)
-      const numbers = tasks.slice(index * perFile, (index + 1) * perFile).map((_, at) => index * perFile + at)
-      const programs = (of: (number: number) => boolean) =>
-        new Map(numbers.filter(of).map((number) => [number, module[`e${number}`]!]))
-      const good = ended(
-        programs((number) => !refused.has(number)),
-        atOnce
-      )
-      const bad =
-        tried < sample
-          ? ended(
-              programs((number) => refused.has(number)),
-              1
-            )
-          : new Map<number, Array<End>>()
-      tried += bad.size
-      for (const [number, all] of [...good, ...bad]) {
-        const failed = all.filter((end) => end._tag === "Failed")
-        const sentence = refused.get(number)
-        if (sentence !== undefined) {
-          const count = bySentence.get(kindOf(sentence)) ?? { refused: 0, harmless: 0 }
-          count.refused++
-          if (failed.length === 0 && all[0]!._tag !== "Lacking") {
-            harmless++
-            count.harmless++
-          }
-          bySentence.set(kindOf(sentence), count)
-          continue
-        }
-        const wrong = failed.filter(({ at }) => !tasks[number]!.doubtful.has(at))
-        for (const { at, why } of wrong) broken.push({ program: number, at, why })
-        if (wrong.length === 0) ends[failed.length > 0 ? "Foreseen" : (all[0]!._tag as keyof typeof ends)]++
+    const module: Readonly<Record<string, Program>> = await import(pathToFileURL(files[0]!).href)
+    const programs = (of: (index: number) => boolean) =>
+      new Map([...tasks.keys()].filter(of).map((index) => [from + index, module[`e${from + index}`]!]))
+    const isRefused = (index: number) => refused.has(index)
+    for (const [number, all] of ended(
+      programs((index) => !isRefused(index)),
+      atOnce
+    )) {
+      const { doubtful, text } = tasks[number - from]!
+      const failed = all.filter((end) => end._tag === "Failed")
+      const wrong = failed.filter(({ at }) => !doubtful.has(at))
+      for (const { at, why } of wrong) found.broken.push({ text, at, why })
+      if (wrong.length === 0) found.ends[failed.length > 0 ? "Foreseen" : (all[0]!._tag as keyof Found["ends"])]++
+    }
+    if (found.tried >= sample) return
+    for (const [number, all] of ended(programs(isRefused), 1)) {
+      const kind = kindOf(refused.get(number - from)!)
+      const count = found.bySentence.get(kind) ?? { tried: 0, harmless: 0 }
+      const isHarmless = all[0]!._tag !== "Lacking" && all.every(({ _tag }) => _tag !== "Failed")
+      count.tried++
+      found.tried++
+      if (isHarmless) {
+        count.harmless++
+        found.harmless++
       }
-      told(`${Math.min(wanted, (index + 1) * perFile)} of ${wanted} done, ${broken.length} broken`)
+      found.bySentence.set(kind, count)
     }
   } finally {
     discard()
   }
-  return { tasks, accepted: wanted - refused.size, refused: refused.size, broken, ends, tried, harmless, bySentence }
 }
 
 /** What a refusal is about, without what it says of one program. */
@@ -163,22 +142,28 @@ const kindOf = (said: string): string => {
   return sentence.replaceAll(/'[^']*'|0x[\w]+|\b\d+\b|2\^\d+|\b[A-Z]\w+\b/g, "…")
 }
 
+/** Make, judge and do so many programs, some at a time. */
 export const campaign = async (wanted: number, seed: number): Promise<boolean> => {
-  const { tasks, accepted, refused, broken, ends, tried, harmless, bySentence } = await search(
-    wanted,
-    seed,
-    console.error
-  )
-  for (const { program, at, why } of broken.slice(0, 20)) {
-    console.error(`compiles, and at ${at}: ${why}\n${tasks[program]!.text}\n`)
+  const chance = chanceOf(seed)
+  const found: Found = {
+    ...{ accepted: 0, refused: 0, broken: [], tried: 0, harmless: 0, bySentence: new Map() },
+    ends: { Done: 0, Lacking: 0, Waiting: 0, Foreseen: 0 }
   }
+  for (let from = 0; from < wanted; from += perFile) {
+    const tasks = Array.from({ length: Math.min(perFile, wanted - from) }, (_, at) => rootTask(chance, from + at))
+    await explore(from, tasks, found)
+    const { accepted, refused, broken } = found
+    console.error(`${accepted + refused} of ${wanted}: ${accepted} compile, ${broken.length} of them are broken`)
+  }
+  const { accepted, refused, broken, ends, tried, harmless, bySentence } = found
+  for (const { text, at, why } of broken.slice(0, 20)) console.error(`compiles, and at ${at}: ${why}\n${text}\n`)
   console.log(`${accepted} of ${wanted} root tasks compile: ${broken.length} receive what the types exclude`)
   console.log(
     `  ${ends.Done} end well, ${ends.Waiting} wait for ever, ${ends.Lacking} lack memory or slots, ${ends.Foreseen} are refused what types do not see`
   )
   console.log(`${refused} do not compile: of ${tried} of these, ${harmless} could have been done`)
-  for (const [kind, { refused, harmless }] of [...bySentence].sort(([, a], [, b]) => b.refused - a.refused)) {
-    console.log(`  ${`${harmless}`.padStart(5)} of ${`${refused}`.padStart(5)}  ${kind}`)
+  for (const [kind, { tried, harmless }] of [...bySentence].sort(([, a], [, b]) => b.tried - a.tried)) {
+    console.log(`  ${`${harmless}`.padStart(5)} of ${`${tried}`.padStart(5)}  ${kind}`)
   }
   return broken.length === 0
 }

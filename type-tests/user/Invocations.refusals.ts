@@ -33,7 +33,7 @@ import {
   PDPT_Unmap
 } from "../../src/user/PageTables.ts"
 import { IOPort_In16, IOPort_In32, IOPort_Out16, IOPort_Out32 } from "../../src/user/Ports.ts"
-import { Shared_Read, Shared_Write } from "../../src/user/Shared.ts"
+import { Shared_Address, Shared_Read, Shared_Write } from "../../src/user/Shared.ts"
 import {
   TCB_BindNotification,
   TCB_CopyRegisters,
@@ -338,6 +338,9 @@ export const guests = Effect.gen(function* () {
 })
 
 export const others = Effect.gen(function* () {
+  yield* Shared_Address(frameRW)
+  yield* Shared_Address(frame) //! TS2345 ⛔ Shared_Address needs right 'write+read'; this Frame capability holds 'read'
+  yield* Shared_Address(bell) //! TS2345 ⛔ Shared_Address needs a Frame capability, got Notification
   yield* Shared_Read(frame, 0, 1)
   yield* Shared_Read(frameX, 0, 1) //! TS2345 ⛔ Shared_Read needs right 'read'; this Frame capability holds 'execute'
   yield* Shared_Read(bell, 0, 1) //! TS2345 ⛔ Shared_Read needs a Frame capability, got Notification

@@ -20,6 +20,8 @@ declare const frame: Cap<"Frame", "read" | "write">
 declare const handlers: Handlers<Files>
 declare const { share }: Handlers<Files>
 
+/** It answers nobody. */
+const silent = () => Effect.void
 export const asking = Effect.gen(function* () {
   ;(yield* ask(filesW, "size", "/a")) satisfies number
   ;(yield* ask(filesW, "size", "/a")) satisfies string //! TS1360 'number' does not satisfy the expected type 'string'
@@ -42,6 +44,7 @@ export const serving = [
   serve(files, answering, { share, size: (path, to) => replyError(to, new NotFound({ path })) }),
   serve(files, answering, { share, size: (path, to) => replyError(to, path) }), //! TS2345 'string' is not assignable to parameter of type 'NotFound'
   serve(files, answering, { share, size: handlers.size }),
+  serve(files, answering, { share, size: silent }), //! TS2322 Type 'void' is not assignable to type 'Replied<
   serve(files, answering, { share }), //! TS2345 operation 'size' of 'files' is not handled
   serve(files, answering, { ...handlers, size: handlers.size }),
   serve(files, answering, { ...handlers, sise: handlers.size }) //! TS2322 'sise' is no operation of 'files'
