@@ -7,6 +7,7 @@ import { rootTask } from "../user/RootTask.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import { greeting } from "../vmm/guest/greeting.ts"
 import type { Payload, Report } from "../vmm/Monitor.ts"
+import { Exits } from "../vmm/VirtualCpu.ts"
 import { startGuests, type Wanted } from "../vmm/virtualMachines.ts"
 import { attend, type Running } from "./attend.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
@@ -54,7 +55,8 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       memoryBytes: guestBytes,
       payload,
       devices: [],
-      preemptionShift: 5
+      preemptionShift: 5,
+      exits: new Exits()
     })
   )
   const root = rootTask(startGuests(guests, (one) => reports.push(one)))
@@ -89,7 +91,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
     })
     output.flush()
     if (options.stats === true) {
-      for (const one of reports) showExits(one)
+      for (const { name, exits } of guests) showExits(name, exits!)
       statistics(system.machine, performance.now() - started)
     }
     for (const failure of failures) Output.note(failure)
@@ -137,12 +139,12 @@ const endingOf = ({ name, ending }: Report): number => {
 
 const reasons = new Map<number, string>(Object.entries(ExitReason).map(([name, number]) => [number, name]))
 
-const showExits = ({ name, exits, hot, nanoseconds }: Report): void => {
-  const total = [...exits.values()].reduce((sum, count) => sum + count, 0)
-  Output.note(`${name}: ${total} exits in ${(nanoseconds / 1e9).toFixed(3)} s of its time`)
-  for (const [reason, count] of [...exits].sort(([, a], [, b]) => b - a))
+const showExits = (name: string, { byReason, byDevice }: Exits): void => {
+  const total = [...byReason.values()].reduce((sum, count) => sum + count, 0)
+  Output.note(`${name} was left ${total} times:`)
+  for (const [reason, count] of [...byReason].sort(([, a], [, b]) => b - a))
     Output.note(`  ${String(count).padStart(9)}  ${reasons.get(reason) ?? `reason ${reason}`}`)
-  for (const [what, count] of [...hot].sort(([, a], [, b]) => b - a).slice(0, 8))
+  for (const [what, count] of [...byDevice].sort(([, a], [, b]) => b - a).slice(0, 8))
     Output.note(`  ${String(count).padStart(9)}    ${what}`)
 }
 

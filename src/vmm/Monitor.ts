@@ -26,7 +26,7 @@ import { consolePage, signal } from "./channels.ts"
 import { GuestRam } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
 import { setAlarm } from "./TimerServer.ts"
-import { VirtualCpu } from "./VirtualCpu.ts"
+import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
 
 /** Where a guest's memory is in the address space of its monitor. */
@@ -45,6 +45,8 @@ export interface Guest {
   readonly devices: ReadonlyArray<VirtioDevice>
   readonly cpuid: HostCpuid
   readonly preemptionShift: number
+  /** Where its exits are counted, for who wants to know while it runs. */
+  readonly exits?: Exits
 }
 
 /** What a monitor has. */
@@ -61,10 +63,7 @@ export interface Held<V, W, S, SB, A, AB> {
 export interface Report {
   readonly name: string
   readonly ending: Ending
-  /** Exits by basic reason. */
-  readonly exits: ReadonlyMap<number, number>
-  /** What exits of devices were for. */
-  readonly hot: ReadonlyMap<string, number>
+  readonly exits: Exits
   readonly nanoseconds: number
 }
 
@@ -92,6 +91,7 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
     const ram = new GuestRam(memory, memoryAt, guest.memoryBytes)
     const timers = new VirtualTimers(now)
     const stopped = new Stopped()
+    const exits = guest.exits ?? new Exits()
     let ending: Ending | undefined
     const ended = (how: Ending) => {
       ending ??= how
@@ -144,6 +144,7 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
         cpuid: cpuidOf(guest.cpuid, 0, 1),
         ended,
         hypercall: (number) => (number === 0n ? BigInt(now()) : BigInt.asUintN(64, -1n)),
+        exits,
         preemptionShift: guest.preemptionShift
       },
       stopped
@@ -185,12 +186,10 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
       }
     }
     if (flush()) yield* Signal(held.screenBell)
-    const counted = [...cpu.exits.entries()].filter(([, count]) => count > 0)
     const report: Report = {
       name: guest.name,
       ending,
-      exits: new Map(counted),
-      hot: cpu.hot,
+      exits,
       nanoseconds: now() - started
     }
     return report

@@ -27,6 +27,7 @@ export interface Connected {
   readonly ended: (ending: Ending) => void
   /** A guest asks its monitor for something with VMCALL. @returns what RAX is to hold. */
   readonly hypercall: (number: bigint, cpu: VirtualCpu) => bigint
+  readonly exits: Exits
   /** Ticks of the preemption timer in a nanosecond: 2^-shift. */
   readonly preemptionShift: number
 }
@@ -70,14 +71,26 @@ const controls =
     Primary.USE_TSC_OFFSETTING) >>>
   0
 
+/** Why a guest was left, counted while it runs. */
+export class Exits {
+  /** By basic reason. */
+  readonly byReason = new Map<number, number>()
+  /** What devices were left for: ports, and pages that are no memory. */
+  readonly byDevice = new Map<string, number>()
+
+  count(reason: number): void {
+    this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + 1)
+  }
+
+  countDevice(what: string): void {
+    this.byDevice.set(what, (this.byDevice.get(what) ?? 0) + 1)
+  }
+}
+
 export class VirtualCpu {
   readonly connected: Connected
   readonly stopped: Stopped
   activity: Activity = "waits for startup"
-  /** Exits by basic reason. */
-  readonly exits = new Uint32Array(80)
-  /** Exits of IO instructions by port, and EPT violations by page: what they were for. */
-  readonly hot = new Map<string, number>()
   private hasNmi = false
   /** When the preemption timer is set to end the guest's turn. */
   private armed = Number.NaN
@@ -180,7 +193,7 @@ export class VirtualCpu {
         `the processor does not enter it: exit reason ${reason.toString(16)}H, at ${stopped.rip.toString(16)}H`
       )
     }
-    this.exits[reason & 0x7f]! += 1
+    connected.exits.count(reason)
     const handle = exits.get(reason)
     if (handle === undefined) return this.stop(`it left for reason ${reason}, which nothing is known of`)
     return this.prepared(handle(this))
@@ -260,10 +273,6 @@ export class VirtualCpu {
     this.deliver(true)
     this.arm()
   }
-
-  count(what: string): void {
-    this.hot.set(what, (this.hot.get(what) ?? 0) + 1)
-  }
 }
 
 type Handle = (cpu: VirtualCpu) => Step
@@ -308,7 +317,7 @@ const inputOutput: Handle = (cpu) => {
   const bytes = (qualification & 7) + 1
   const port = qualification >>> 16
   const isIn = (qualification & 8) !== 0
-  cpu.count(`port ${port.toString(16).toUpperCase()}H`)
+  cpu.connected.exits.countDevice(`port ${port.toString(16).toUpperCase()}H`)
   if (qualification & 0x10) return stringOfPorts(cpu, port, bytes, isIn, (qualification & 0x20) !== 0)
   const { bus } = cpu.connected.board
   const width = (8 * bytes) as 8 | 16 | 32
@@ -381,7 +390,7 @@ const vmcall: Handle = (cpu) => {
 
 /** A device's registers, or memory that is none. */
 const violation: Handle = (cpu) => {
-  cpu.count(
+  cpu.connected.exits.countDevice(
     `page ${Math.floor(cpu.stopped.guestPhysical / 4096)
       .toString(16)
       .toUpperCase()}H`

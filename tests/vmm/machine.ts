@@ -1,6 +1,7 @@
 /** A machine with a kernel and guests in it: what they print, and how they end. */
 import { Exit } from "effect"
 import { boot } from "../../src/cli/System.ts"
+import type { Machine } from "../../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
@@ -16,11 +17,13 @@ export interface Options {
   readonly limit?: number
   /** What is typed at the console: each answer when its prompt has come. */
   readonly dialogue?: ReadonlyArray<readonly [prompt: string, answer: string]>
+  /** Told when a prompt has come. */
+  readonly prompted?: (machine: Machine) => void
 }
 
 const memoryBytes = 16 * MiB
 
-export const run = ({ guests, reading = makeInterpreter, limit = 3e9, dialogue = [] }: Options) => {
+export const run = ({ guests, reading = makeInterpreter, limit = 3e9, dialogue = [], prompted }: Options) => {
   const wanted = guests.map(
     (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, devices: [], preemptionShift: 5, ...guest })
   )
@@ -57,6 +60,7 @@ export const run = ({ guests, reading = makeInterpreter, limit = 3e9, dialogue =
     const at = rest[0] === undefined ? -1 : seen.indexOf(rest[0][0], from)
     if (at >= 0) {
       from = at + rest[0]![0].length
+      prompted?.(machine)
       typed.push(...new TextEncoder().encode(`${rest.shift()![1]}\n`))
       machine.consoleReady()
     } else if (stop._tag !== "Limit" || machine.instructions > limit)

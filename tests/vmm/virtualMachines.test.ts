@@ -22,9 +22,9 @@ describe("the guest that is built in", { timeout: minute }, () => {
     assert.include(seen, "It powers off.\r\n")
     const [report] = reports
     assert.deepStrictEqual(report?.ending, { _tag: "PowerOff" })
-    assert.strictEqual(report?.exits.get(ExitReason.CPUID), 101)
-    assert.strictEqual(report?.exits.get(ExitReason.VMCALL), 100)
-    assert.strictEqual(report?.exits.get(ExitReason.HLT), 10)
+    assert.strictEqual(report?.exits.byReason.get(ExitReason.CPUID), 101)
+    assert.strictEqual(report?.exits.byReason.get(ExitReason.VMCALL), 100)
+    assert.strictEqual(report?.exits.byReason.get(ExitReason.HLT), 10)
     assert.strictEqual(stop._tag, "Idle")
 
     const again = run({ guests: [hello] })
