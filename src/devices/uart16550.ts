@@ -164,6 +164,9 @@ export class Uart16550 implements Target {
   }
 
   private send(value: number): void {
+    // "Writing into the transmitter holding register" resets its interrupt: that it is empty again is another one, with an edge of its own.
+    this.emptied = false
+    this.signal()
     this.emptied = true
     if (this.MCR & bits.MCR.loop) this.accept(value)
     else this.wires.transmit(value)

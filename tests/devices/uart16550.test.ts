@@ -3,13 +3,14 @@ import { bits, registers, Uart16550 } from "../../src/devices/uart16550.ts"
 
 const { RBR, THR, DLL, IER, DLM, IIR, FCR, LCR, MCR, LSR, MSR, SCR } = registers
 
-/** A UART, what it sent, what waits on its line, and the level of its interrupt. */
+/** A UART, what it sent, what waits on its line, the level of its interrupt, and how often it rose. */
 const aUart = (...waiting: number[]) => {
-  const line = { sent: [] as number[], waiting, level: false }
+  const line = { sent: [] as number[], waiting, level: false, edges: 0 }
   const chip = new Uart16550({
     transmit: (byte) => line.sent.push(byte),
     receive: () => line.waiting.shift(),
     interrupt: (level) => {
+      if (level && !line.level) line.edges++
       line.level = level
     }
   })
@@ -72,6 +73,14 @@ describe("the 16550", () => {
     assert.isFalse(line.level)
     uart.write(THR, 0x41)
     assert.isTrue(line.level)
+  })
+
+  it("interrupts anew for every character that leaves, to whoever looks for edges", () => {
+    const { uart, line } = aUart()
+    uart.write(IER, bits.IER.transmitterEmpty)
+    const before = line.edges
+    for (const byte of [0x41, 0x42, 0x43]) uart.write(THR, byte)
+    assert.strictEqual(line.edges - before, 3)
   })
 
   it("interrupts as long as there is data, which is more urgent", () => {
