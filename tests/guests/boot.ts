@@ -7,7 +7,13 @@ import { initrd, kernel } from "./debian.ts"
 
 const memoryBytes = 128 * 2 ** 20
 /** What has not ended by then does not end. */
-const most = 6_000_000_000
+const most = 20_000_000_000
+
+/** What a machine has beside its chips, and what its kernel is told. */
+export interface Board {
+  readonly commandLine?: string
+  readonly attach?: (machine: Machine) => void
+}
 
 export class Boot {
   readonly machine: Machine
@@ -15,7 +21,8 @@ export class Boot {
   seen = ""
   private readonly typed: number[] = []
 
-  constructor(reading: MakeReading, processors = 1, init = "exec setsid cttyhack sh") {
+  /** `init`: what `/init` does; if it is empty, what it does of itself. */
+  constructor(reading: MakeReading, processors = 1, init = "exec setsid cttyhack sh", board: Board = {}) {
     this.machine = new Machine({
       memoryBytes,
       reading,
@@ -27,10 +34,11 @@ export class Boot {
         read: () => this.typed.shift()
       }
     })
+    board.attach?.(this.machine)
     const error = this.machine.loadKernel({
       kernel: { name: "vmlinuz", bytes: kernel() },
-      initrd: { name: "initrd", bytes: initrd(init) },
-      commandLine: "console=ttyS0"
+      initrd: { name: "initrd", bytes: init === "" ? initrd() : initrd(init) },
+      commandLine: board.commandLine ?? "console=ttyS0"
     })
     if (error !== undefined) throw new Error(`${error._tag}`)
   }

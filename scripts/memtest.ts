@@ -1,0 +1,51 @@
+/**
+ * A campaign: Debian's memtest86+ completes a pass over a small memory of the bare machine without errors.
+ *
+ *     npm run campaign:memtest -- [--memory 8] [--reading translate]
+ */
+import { parseArgs } from "node:util"
+import { Machine } from "../src/hal/x86_64/Machine.ts"
+import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
+import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
+import { memtest } from "../tests/guests/debian.ts"
+
+const { values } = parseArgs({
+  options: { memory: { type: "string", default: "8" }, reading: { type: "string", default: "translate" } }
+})
+const command = "console=ttyS0 nosmp nobench nosm nopause nobigstatus"
+/** Instructions between two looks at what it prints. */
+const piece = 100_000_000
+
+let seen = ""
+const machine = new Machine({
+  memoryBytes: Number(values.memory) * 2 ** 20,
+  reading: values.reading === "translate" ? makeTranslator : makeInterpreter,
+  console: {
+    write: (byte) => {
+      seen += String.fromCharCode(byte)
+    }
+  }
+})
+const error = machine.loadKernel({ kernel: { name: "memtest86+x64.bin", bytes: memtest() }, commandLine: command })
+if (error !== undefined) throw new Error(error._tag)
+
+/** The last of what it has shown at this place of its screen. */
+const last = (pattern: RegExp): string => [...seen.matchAll(pattern)].at(-1)?.[1] ?? ""
+
+const started = performance.now()
+for (let [said, passes, errors] = ["", 0, 0]; passes === 0 && errors === 0; ) {
+  const { _tag } = machine.run(machine.instructions + piece)
+  if (_tag !== "Limit") throw new Error(`the machine stopped: ${_tag}\n${machine.report()}`)
+  passes = Number(last(/Pass: +(\d+)/g))
+  errors = Number(last(/Errors: +(\d+)/g))
+  const line = `pass ${last(/\[2;35H[^ ]* *(\d+)%/g)} %, test ${last(/#(\d+ +\[[^\]]*\])/g)}, ${errors} errors`
+  if (line !== said) {
+    console.log(
+      `${((performance.now() - started) / 1000).toFixed(0)} s, ${(machine.instructions / 1e9).toFixed(1)} G instructions: ${line}`
+    )
+  }
+  said = line
+  seen = seen.slice(-20_000)
+  process.exitCode = errors === 0 ? 0 : 1
+}
+console.log(process.exitCode === 0 ? "a pass without errors" : "errors were found")
