@@ -129,6 +129,8 @@ export interface SchedulingParameters {
   readonly period: number
   /** How many more pieces than two a budget can be used in. */
   readonly extraRefills?: number
+  /** What was used comes back a period after it was used, also after the thread has waited: it never has more in any period. */
+  readonly sporadic?: boolean
   /** What a handler of timeouts is told. */
   readonly data?: bigint
 }
@@ -138,23 +140,43 @@ export const SchedControl_Configure = <C extends AnyCap, S extends AnyCap, T ext
   control: Need<C, "SchedControl_Configure", "SchedControl", "configure">,
   schedContext: Need<S, "SchedControl_Configure", "SchedContext", "configure" | "bind">,
   tcb: Need<T, "SchedControl_Configure", "TCB", "schedule">,
-  { budget, period, extraRefills, data }: SchedulingParameters
+  parameters: SchedulingParameters
 ): Effect.Effect<
   void,
   Refusal,
   Syscalls | Using<C, "configure"> | Using<S, "configure" | "bind"> | Using<T, "schedule">
 > =>
-  Effect.gen(function* () {
-    yield* invoke(SchedControl.ConfigureFlags, pointer(control), {
+  Effect.andThen(
+    setBudget(pointer(control), pointer(schedContext), parameters),
+    Effect.asVoid(invoke(SchedContext.Bind, pointer(schedContext), { object: pointer(tcb) }))
+  )
+
+/** Give a scheduling context time, whoever runs on it: from now on. */
+export const SchedControl_SetBudget = <C extends AnyCap, S extends AnyCap>(
+  control: Need<C, "SchedControl_SetBudget", "SchedControl", "configure">,
+  schedContext: Need<S, "SchedControl_SetBudget", "SchedContext", "configure">,
+  parameters: SchedulingParameters
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "configure"> | Using<S, "configure">> =>
+  setBudget(pointer(control), pointer(schedContext), parameters)
+
+const setBudget = (
+  control: bigint,
+  schedContext: bigint,
+  { budget, period, extraRefills, sporadic, data }: SchedulingParameters
+): Effect.Effect<void, Refusal, Syscalls> =>
+  Effect.asVoid(
+    invoke(SchedControl.ConfigureFlags, control, {
       budget,
       period,
       extraRefills: extraRefills ?? 0,
       badge: data ?? 0n,
-      flags: 0,
-      schedContext: pointer(schedContext)
+      flags: sporadic ? sporadicFlag : 0,
+      schedContext
     })
-    yield* invoke(SchedContext.Bind, pointer(schedContext), { object: pointer(tcb) })
-  })
+  )
+
+/** Bit 0 of the flags of SchedControl_ConfigureFlags. */
+const sporadicFlag = 1
 
 /** Let a thread, or the one that a notification's signal wakes, run on a scheduling context. */
 export const SchedContext_Bind = <S extends AnyCap, T extends AnyCap>(

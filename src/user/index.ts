@@ -25,9 +25,11 @@ export {
 export { toCapdl } from "./Capdl.ts"
 export { ask, type NotAnswered } from "./Client.ts"
 export { Console, com1Ports, consoleTask, print, startConsole } from "./Console.ts"
+export { Debug_CapIdentify } from "./Debug.ts"
 export { distribution, type Entry, show } from "./Distribution.ts"
 export { DomainSet_ScheduleConfigure, DomainSet_ScheduleSetStart, DomainSet_Set } from "./Domains.ts"
 export { Endpoint_Create } from "./Endpoint.ts"
+export { budgetsOf, FairShare, NoShare, type PerMember, type Policy, shareFairly, shareTime } from "./FairShare.ts"
 export { Fault_Receive, Fault_Reply, type FaultReceived } from "./Fault.ts"
 export {
   IRQControl_GetIOAPIC,
@@ -110,6 +112,7 @@ export {
   SchedContext_UnbindObject,
   SchedContext_YieldTo,
   SchedControl_Configure,
+  SchedControl_SetBudget,
   TCB_Configure,
   TCB_Create,
   TCB_ReadRegisters,

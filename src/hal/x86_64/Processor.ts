@@ -214,7 +214,11 @@ export class Processor {
 
   private follow(): void {
     const { core } = this
-    while (core.mmu.touched === 0 && sequel(core) !== none && this.operate());
+    for (;;) {
+      core.mmu.touched = 0
+      if (sequel(core) === none || !this.operate()) return
+      this.trap(0)
+    }
   }
 
   /** "Instruction-Breakpoint Exception Condition": #DB before the instruction, unless RF says that it was handled. */

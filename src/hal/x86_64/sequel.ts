@@ -42,7 +42,8 @@ const lastByte = 0xffd
 export const sequel = (core: Core): number => {
   const { i32, mmu } = core
   const { u8 } = mmu.memory
-  while (goesOn(core)) {
+  // What jumps more than once is a loop of the program's, and a reading's business.
+  for (let jumps = 0; jumps < 2 && goesOn(core); jumps++) {
     const rip = i32[at.rip >> 2]!
     const mode = i32[at.mode >> 2]
     if ((rip & 0xfff) > lastByte || (mode !== kernelMode && mode !== userMode)) return none

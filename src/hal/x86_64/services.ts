@@ -15,6 +15,7 @@ import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
 import { fxrstor, fxsave } from "./system/fxsave.ts"
 import { readMsr, tscOf, writeMsr } from "./system/msr.ts"
 import { system, vector } from "./system/registers.ts"
+import { writeXcr0 } from "./system/xsave.ts"
 
 interface Access {
   readonly read: (core: Core) => readonly [lo: number, hi: number]
@@ -46,10 +47,7 @@ const selector = (of: number, load: (core: Core, selector: number) => void): Acc
 })
 const data = (of: number): Access => selector(of, (core, value) => loadData(core, of, value))
 
-/**
- * CS changes by far transfers alone, and there is no state for XCR0 to enable: writing them is #UD, as the
- * instructions for it are.
- */
+/** CS changes by far transfers alone: writing it is #UD. */
 const readOnly = (read: Access["read"]): Access => ({ read, write: (core) => core.raise(vector.UD) })
 
 // biome-ignore format: a register, a line
@@ -64,7 +62,7 @@ const registers: ReadonlyMap<number, Access> = new Map([
   ),
   [SystemRegister.DR6,        debug(6)],
   [SystemRegister.DR7,        debug(7)],
-  [SystemRegister.XCR0,       readOnly((core) => core.raise(vector.UD))],
+  [SystemRegister.XCR0,       { read: (core) => [core.low(at.xcr0), core.high(at.xcr0)], write: writeXcr0 }],
   [SystemRegister.GDTR_BASE,  base(system.gdtrBase)],
   [SystemRegister.GDTR_LIMIT, limit(system.gdtrLimit)],
   [SystemRegister.IDTR_BASE,  base(system.idtrBase)],

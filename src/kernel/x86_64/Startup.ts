@@ -16,9 +16,13 @@ const Cr0 = { MP: 1 << 1, EM: 1 << 2, TS: 1 << 3, NE: 1 << 5, WP: 1 << 16 } as c
 // biome-ignore format: a table
 const Cr4 = {
   MCE: 1 << 6, PGE: 1 << 7, OSFXSR: 1 << 9, OSXMMEXCPT: 1 << 10, UMIP: 1 << 11, FSGSBASE: 1 << 16, PCIDE: 1 << 17,
+  OSXSAVE: 1 << 18,
   SMEP: 1 << 20, SMAP: 1 << 21
 } as const
 const Efer = { SCE: 1 << 0, NXE: 1 << 11 } as const
+
+/** SDM vol. 1, "XSAVE-Supported Features and State-Component Bitmaps": x87 and SSE state, which is all that `Fpu` switches. */
+const switchedState = 0b11
 
 /**
  * What SYSCALL clears in RFLAGS: AC, which would open user pages to the kernel, NT, which IRET would refuse, IOPL, DF,
@@ -53,6 +57,7 @@ export const protect = (processor: ProcessorService, image: Region, root: number
     CR4,
     Object.values(Cr4).reduce((all, bit) => all | bit, 0)
   )
+  set(SystemRegister.XCR0, switchedState)
   // The floating-point unit is available to nobody who has not asked for it.
   change(CR0, Cr0.WP | Cr0.NE | Cr0.MP | Cr0.TS, Cr0.EM)
   set(SystemRegister.GDTR_BASE, linkedLow + Offset.gdt, linkedHigh)

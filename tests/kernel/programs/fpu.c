@@ -36,6 +36,12 @@ static void let_others_run(void) {
   set_priority(255);
 }
 
+static word enabled_state(void) {
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (word)high << 32 | low;
+}
+
 static void run_checks(void) {
   faults = make(object_Endpoint);
   reply = make(object_Reply);
@@ -43,6 +49,8 @@ static void run_checks(void) {
   it("begins with registers of 0 and all exceptions masked");
   check_is(vector(), 0);
   check_is(control(), 0x1f80);
+  it("has x87 and SSE state, which is what is kept, and no other");
+  check_is(enabled_state(), 3);
   it("keeps the registers of each thread, and shows none of another's");
   set_vector(0x1111222233334444);
   struct thread *a = start_thread(100, use, 0x5000), *b = start_thread(100, use, 0x6000);

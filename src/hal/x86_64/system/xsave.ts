@@ -120,10 +120,14 @@ export const xgetbv = (core: Core): void => {
 /** "#GP(0) if an attempt is made to clear bit 0 of XCR0, to set XCR0[2:1] to 10b, or to set a reserved bit." */
 export const xsetbv = (core: Core): void => {
   requireOsxsave(core)
-  if (core.privilege !== 0) core.raise(vector.GP)
-  const [lo, hi] = [core.low(rax), core.low(rdx)]
+  if (core.privilege !== 0 || core.low(rcx) !== 0) core.raise(vector.GP)
+  writeXcr0(core, core.low(rax), core.low(rdx))
+}
+
+export const writeXcr0 = (core: Core, lo: number, hi: number): void => {
+  requireOsxsave(core)
   const { x87, SSE, AVX } = component
-  if (core.low(rcx) !== 0 || hi !== 0 || lo & ~userComponents || !(lo & x87)) core.raise(vector.GP)
+  if (hi !== 0 || lo & ~userComponents || !(lo & x87)) core.raise(vector.GP)
   if (lo & AVX && !(lo & SSE)) core.raise(vector.GP)
   core.set(at.xcr0, lo, hi)
 }
