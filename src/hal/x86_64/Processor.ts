@@ -13,7 +13,7 @@ import { none, sequel } from "./sequel.ts"
 import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
-import { operationOf } from "./system/operations.ts"
+import { isQuiet, operationOf } from "./system/operations.ts"
 import { activity, nmi, RFLAGS, system, vector } from "./system/registers.ts"
 import { initialize, startUp } from "./system/reset.ts"
 import {
@@ -195,7 +195,7 @@ export class Processor {
     if (breaks && this.break()) return false
     core.mmu.touched = 0
     if (single || stepped || breaks) this.reading.step()
-    else this.reading.run()
+    else this.runOn()
     if (core.vmx.isGuest) noteTrapFlag(core)
     switch (core.low(at.cause)) {
       case cause.fault:
@@ -218,6 +218,21 @@ export class Processor {
       core.mmu.touched = 0
       if (sequel(core) === none || !this.operate()) return
       this.trap(0)
+    }
+  }
+
+  /** Run, and on after operations that leave nothing to ask between two instructions. */
+  private runOn(): void {
+    const { core, reading } = this
+    for (;;) {
+      reading.run()
+      if (core.low(at.cause) !== cause.system || !isQuiet[core.low(at.detail)] || core.vmx.isGuest) return
+      const isDone = this.operate()
+      if (!isDone) core.mmu.touched = 0
+      if (isDone && core.low(at.attention) === 0 && core.low(at.countdown) > 0 && core.mmu.touched === 0) continue
+      // Between two instructions, as after any.
+      core.i32[at.cause >> 2] = cause.countdown
+      return
     }
   }
 

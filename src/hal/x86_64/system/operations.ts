@@ -262,3 +262,16 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
 
 /** By the number that is in `at.detail`. */
 export const operationOf: readonly Operation[] = systemNames.map((name) => operations[name])
+
+/**
+ * Operations after which no interrupt can be taken that could not be before, unless they ask for attention: they set neither RFLAGS.IF
+ * nor RFLAGS.TF, cast no shadow, and do not stop the processor.
+ */
+// biome-ignore format: in groups
+const quiet: ReadonlySet<SystemName> = new Set<SystemName>([
+  "rdtsc", "rdtscp", "pause", "cpuid", "rdmsr", "wrmsr", "in", "out",
+  "cli", "clac", "stac", "swapgs", "syscall",
+  "movFromControl", "movToControl", "clts", "invlpg", "invpcid",
+  "fxsave", "fxrstor", "x87"
+])
+export const isQuiet: readonly boolean[] = systemNames.map((name) => quiet.has(name))

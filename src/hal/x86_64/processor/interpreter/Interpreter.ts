@@ -43,7 +43,7 @@ export interface InterpreterOptions {
 
 /** Making handlers takes as long as so many instructions of plain execution, about; and more, the more handlers there are. */
 const usualPatience = 100
-const perHandlers = 256
+const perHandlers = 8
 
 /** How often the status flags are asked for before there is a function for that. */
 const statusPatience = 100
