@@ -2,6 +2,7 @@
  * Elf: what a static program for x86-64 consists of. "ELF-64 Object File Format"; System V ABI, AMD64 supplement.
  */
 import { layout, overBytes, u8, u16, u32, u64 } from "../types/Layout.ts"
+import { FileHeader, FileType, Ident, machines, ProgramHeader, PT, SegmentFlag } from "../types/x86_64/ElfFile.ts"
 
 /** `bytes` at `address`, and zeros after them up to `size`. */
 export interface Segment {
@@ -23,52 +24,45 @@ export interface BadElf {
 }
 
 // biome-ignore format: a field, a line
-const FileHeader = layout(64, {
-  magic:    u32(0),
-  class:    u8(4),
-  data:     u8(5),
-  type:     u16(16),
-  machine:  u16(18),
-  entry:    u64(24),
-  phoff:    u64(32),
-  phnum:    u16(56)
+const Header = layout(FileHeader.size, {
+  magic:    u32(FileHeader.magic),
+  class:    u8(FileHeader.class),
+  data:     u8(FileHeader.data),
+  type:     u16(FileHeader.e_type),
+  machine:  u16(FileHeader.e_machine),
+  entry:    u64(FileHeader.e_entry),
+  phoff:    u64(FileHeader.e_phoff),
+  phnum:    u16(FileHeader.e_phnum)
 })
 
 // biome-ignore format: a field, a line
-const ProgramHeader = layout(56, {
-  type:     u32(0),
-  flags:    u32(4),
-  offset:   u64(8),
-  vaddr:    u64(16),
-  filesz:   u64(32),
-  memsz:    u64(40)
+const SegmentHeader = layout(ProgramHeader.size, {
+  type:     u32(ProgramHeader.p_type),
+  flags:    u32(ProgramHeader.p_flags),
+  offset:   u64(ProgramHeader.p_offset),
+  vaddr:    u64(ProgramHeader.p_vaddr),
+  filesz:   u64(ProgramHeader.p_filesz),
+  memsz:    u64(ProgramHeader.p_memsz)
 })
-
-const headerBytes = 64
-const programHeaderBytes = 56
-const magic = 0x464c_457f
-const executable = 2
-const x86_64 = 62
-const load = 1
-const flags = { execute: 1, write: 2, read: 4 } as const
 
 /** Read a program. */
 export const read = (file: Uint8Array): Program | BadElf => {
   const bad = (why: string): BadElf => ({ _tag: "BadElf", why })
-  if (file.length < headerBytes) return bad("it is shorter than an ELF header")
+  if (file.length < FileHeader.size) return bad("it is shorter than an ELF header")
   const memory = overBytes(file)
-  const header = (field: keyof typeof FileHeader) => FileHeader[field].load(memory, 0)
-  if (header("magic") !== magic) return bad("it is no ELF file")
-  if (header("class") !== 2 || header("data") !== 1) return bad("it is not 64-bit and little-endian")
-  if (header("type") !== executable) return bad("it is no static executable")
-  if (header("machine") !== x86_64) return bad("it is for another machine than x86-64")
+  const header = (field: keyof typeof Header) => Header[field].load(memory, 0)
+  if (header("magic") !== Ident.magic) return bad("it is no ELF file")
+  if (header("class") !== Ident.class64 || header("data") !== Ident.littleEndian)
+    return bad("it is not 64-bit and little-endian")
+  if (header("type") !== FileType.executable) return bad("it is no static executable")
+  if (header("machine") !== machines["x86-64"]) return bad("it is for another machine than x86-64")
   const [at, count] = [header("phoff"), header("phnum")]
-  if (at + count * programHeaderBytes > file.length) return bad("its program headers are cut off")
+  if (at + count * ProgramHeader.size > file.length) return bad("its program headers are cut off")
   const segments: Array<Segment> = []
   for (let index = 0; index < count; index++) {
-    const field = (name: keyof typeof ProgramHeader) =>
-      ProgramHeader[name].load(memory, at + index * programHeaderBytes)
-    if (field("type") !== load || field("memsz") === 0) continue
+    const field = (name: keyof typeof SegmentHeader) =>
+      SegmentHeader[name].load(memory, at + index * ProgramHeader.size)
+    if (field("type") !== PT.LOAD || field("memsz") === 0) continue
     const [offset, filesz, memsz] = [field("offset"), field("filesz"), field("memsz")]
     if (offset + filesz > file.length) return bad("a segment is cut off")
     if (filesz > memsz) return bad("a segment is larger in the file than in memory")
@@ -76,7 +70,7 @@ export const read = (file: Uint8Array): Program | BadElf => {
       address: field("vaddr"),
       bytes: file.subarray(offset, offset + filesz),
       size: memsz,
-      rights: (["read", "write", "execute"] as const).filter((right) => (field("flags") & flags[right]) !== 0)
+      rights: (["read", "write", "execute"] as const).filter((right) => (field("flags") & SegmentFlag[right]) !== 0)
     })
   }
   return segments.length === 0 ? bad("it has nothing to load") : { entry: header("entry"), segments }

@@ -4,6 +4,16 @@
  * System V ABI, "Object Files", "Program Header"; Intel386 and AMD64 supplements. Only executables for this machine; sections,
  * symbols and relocations do not matter to a loader.
  */
+import {
+  FileHeader,
+  FileHeader32,
+  FileType,
+  Ident,
+  machines,
+  ProgramHeader,
+  ProgramHeader32,
+  PT
+} from "../../types/x86_64/ElfFile.ts"
 import { BootError, type ElfError } from "./BootError.ts"
 import { overlap, type Region } from "./Ram.ts"
 
@@ -42,23 +52,23 @@ interface Layout {
 // biome-ignore format: a table
 const layouts = {
   32: {
-    bits: 32, headerBytes: 52, entry: 24, phoff: 28, phentsize: 42, phnum: 44,
-    programHeaderBytes: 32, offset: 4, vaddr: 8, paddr: 12, filesz: 16, memsz: 20,
+    bits: 32,
+    headerBytes: FileHeader32.size, entry: FileHeader32.e_entry, phoff: FileHeader32.e_phoff,
+    phentsize: FileHeader32.e_phentsize, phnum: FileHeader32.e_phnum,
+    programHeaderBytes: ProgramHeader32.size, offset: ProgramHeader32.p_offset, vaddr: ProgramHeader32.p_vaddr,
+    paddr: ProgramHeader32.p_paddr, filesz: ProgramHeader32.p_filesz, memsz: ProgramHeader32.p_memsz,
     word: (view, at) => view.getUint32(at, true)
   },
   64: {
-    bits: 64, headerBytes: 64, entry: 24, phoff: 32, phentsize: 54, phnum: 56,
-    programHeaderBytes: 56, offset: 8, vaddr: 16, paddr: 24, filesz: 32, memsz: 40,
+    bits: 64,
+    headerBytes: FileHeader.size, entry: FileHeader.e_entry, phoff: FileHeader.e_phoff,
+    phentsize: FileHeader.e_phentsize, phnum: FileHeader.e_phnum,
+    programHeaderBytes: ProgramHeader.size, offset: ProgramHeader.p_offset, vaddr: ProgramHeader.p_vaddr,
+    paddr: ProgramHeader.p_paddr, filesz: ProgramHeader.p_filesz, memsz: ProgramHeader.p_memsz,
     // Above 2^53 it is inexact, but still beyond every file and memory.
     word: (view, at) => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true)
   }
 } as const satisfies Record<number, Layout>
-
-/** Values of header fields that a loader checks. */
-const [EI_CLASS, EI_DATA, e_type, e_machine] = [4, 5, 16, 18]
-const [littleEndian, executable] = [1, 2]
-const machines = { 386: 3, "x86-64": 62 } as const
-const PT = { LOAD: 1, NOTE: 4 } as const
 
 const magic = [0x7f, 0x45, 0x4c, 0x46]
 /** Does a file begin as ELF files do? */
@@ -77,7 +87,7 @@ export const parse = (
   classes: readonly (32 | 64)[] = [64]
 ): Elf | ElfError => {
   if (!isElf(file)) return BootError.NotElf({ name })
-  const layout = layouts[classes.includes(32) && file[EI_CLASS] === 1 ? 32 : 64]
+  const layout = layouts[classes.includes(32) && file[FileHeader.class] === 1 ? 32 : 64]
   if (file.length < layout.headerBytes)
     return BootError.Truncated({ name, at: 0, needs: layout.headerBytes, what: "the file header" })
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
@@ -126,13 +136,14 @@ export const parse = (
 }
 
 const wrongField = (name: string, view: DataView, layout: Layout, takes32: boolean): ElfError | undefined => {
-  const machine = takes32 && view.getUint16(e_machine, true) === machines[386] ? machines[386] : machines["x86-64"]
+  const machine =
+    takes32 && view.getUint16(FileHeader.e_machine, true) === machines[386] ? machines[386] : machines["x86-64"]
   // biome-ignore format: a field, a line
   const fields = [
-    { at: EI_CLASS,         found: view.getUint8(EI_CLASS),                 wanted: layout.bits / 32,          what: `the class (${layout.bits}-bit)` },
-    { at: EI_DATA,          found: view.getUint8(EI_DATA),                  wanted: littleEndian,              what: "the data encoding (little-endian)" },
-    { at: e_type,           found: view.getUint16(e_type, true),            wanted: executable,                what: "the object file type (executable)" },
-    { at: e_machine,        found: view.getUint16(e_machine, true),         wanted: machine,                   what: "the machine (x86-64)" },
+    { at: FileHeader.class,         found: view.getUint8(FileHeader.class),                 wanted: layout.bits / 32,          what: `the class (${layout.bits}-bit)` },
+    { at: FileHeader.data,          found: view.getUint8(FileHeader.data),                  wanted: Ident.littleEndian,              what: "the data encoding (little-endian)" },
+    { at: FileHeader.e_type,           found: view.getUint16(FileHeader.e_type, true),            wanted: FileType.executable,                what: "the object file type (executable)" },
+    { at: FileHeader.e_machine,        found: view.getUint16(FileHeader.e_machine, true),         wanted: machine,                   what: "the machine (x86-64)" },
     { at: layout.phentsize, found: view.getUint16(layout.phentsize, true),  wanted: layout.programHeaderBytes, what: "the size of a program header" }
   ]
   const wrong = fields.find(({ found, wanted }) => found !== wanted)

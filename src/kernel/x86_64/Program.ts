@@ -6,9 +6,9 @@
  */
 import type { Region } from "../../hal/Boot.ts"
 import type { ReadableMemory } from "../../types/Layout.ts"
+import { FileHeader, FileType, Ident, machines, ProgramHeader, PT, SegmentFlag } from "../../types/x86_64/ElfFile.ts"
 import { type BootError, badProgram } from "./BootError.ts"
 import { pageBytes } from "./BootMemory.ts"
-import { FileHeader, FileType, Ident, machineX86_64, ProgramHeader, PT_LOAD, SegmentFlag } from "./Elf.ts"
 
 /**
  * A part of the program: [start, end) in its address space, of which the file has the first `fileBytes`, at physical
@@ -51,7 +51,7 @@ export const read = (
   if (u8(FileHeader.class) !== Ident.class64) return wrong("it is not of 64 bits", FileHeader.class)
   if (u8(FileHeader.data) !== Ident.littleEndian) return wrong("it is not little-endian", FileHeader.data)
   if (u16(FileHeader.e_type) !== FileType.executable) return wrong("it is no static executable", FileHeader.e_type)
-  if (u16(FileHeader.e_machine) !== machineX86_64)
+  if (u16(FileHeader.e_machine) !== machines["x86-64"])
     return wrong("it is for another machine than x86-64", FileHeader.e_machine)
   if (u16(FileHeader.e_phentsize) !== ProgramHeader.size)
     return wrong("its program headers have another size than 56 bytes", FileHeader.e_phentsize)
@@ -66,7 +66,7 @@ export const read = (
   const parts: Part[] = []
   for (let index = 0; index < count; index++) {
     const at = headers + index * ProgramHeader.size
-    if (u32(at + ProgramHeader.p_type) !== PT_LOAD) continue
+    if (u32(at + ProgramHeader.p_type) !== PT.LOAD) continue
     const start = u64(at + ProgramHeader.p_vaddr)
     const end = start + u64(at + ProgramHeader.p_memsz)
     const offset = u64(at + ProgramHeader.p_offset)

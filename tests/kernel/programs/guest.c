@@ -215,6 +215,43 @@ static void budgets(void) {
   ok(delete(guest.vcpu));
 }
 
+static volatile word exits[2];
+
+static void hold(word number) {
+  for (;;) {
+    if (vm_enter(0, hlt_exiting, 0).length != 0) exits[number]++;
+    TCB_Suspend(threads[my_buffer->user_data].tcb);
+  }
+}
+
+static void two_guests(void) {
+  it("keeps apart two guests that run by turns");
+  struct thread *thread[2];
+  struct guest guest[2];
+  volatile unsigned short *count[2];
+  for (word n = 0; n < 2; n++) {
+    thread[n] = new_thread(200, 0, hold, n);
+    ok(SchedControl_ConfigureFlags(boot_info->sched_control_start, 100, 500, 0, 0, 0, thread[n]->context));
+    guest[n] = new_guest(thread[n]->tcb);
+    word page = make(object_Page4K), seen = copy(page, all_rights);
+    count[n] = (unsigned short *)map_page(seen);
+    ok(X86_Page_MapEPT(page, 0x1000, all_rights, write_back, guest[n].root));
+    write_field(&guest[n], vmcs_GUEST_CR4, 0x200);
+    /* mov eax, 5555555nH; movd xmm1, eax; again: inc word [1000H]; movd ebx, xmm1; cmp ebx, eax; je again; vmcall */
+    code(&guest[n], "\x66\xb8\x50\x55\x55\x55\x66\x0f\x6e\xc8\xff\x06\x00\x10\x66\x0f\x7e\xcb\x66\x39\xc3\x74\xf3\x0f\x01\xc1");
+    guest[n].code[2] += (byte)n;
+    ok(TCB_Resume(thread[n]->tcb));
+  }
+  set_priority(100);
+  for (word begun = now(); now() - begun < 5000000;);
+  set_priority(255);
+  for (word n = 0; n < 2; n++) {
+    check(*count[n] != 0);
+    check_is(exits[n], 0);
+    ok(TCB_Suspend(thread[n]->tcb));
+  }
+}
+
 static void run_checks(void) {
   mine = new_guest(slot_tcb);
   basic();
@@ -224,6 +261,7 @@ static void run_checks(void) {
   malformed();
   floating_point();
   budgets();
+  two_guests();
   it("is not there without a virtual processor: the call is one that the kernel does not know");
   word faults = make(object_Endpoint), reply = make(object_Reply);
   struct thread *none = new_thread(200, faults, spin, 0);

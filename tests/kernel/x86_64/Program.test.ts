@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FileHeader, ProgramHeader, type Segment, write } from "../../../src/kernel/x86_64/Elf.ts"
+import { type Segment, write } from "../../../src/kernel/x86_64/Elf.ts"
 import { extent, inPage, read } from "../../../src/kernel/x86_64/Program.ts"
+import { FileHeader, ProgramHeader } from "../../../src/types/x86_64/ElfFile.ts"
 import { memoryOf } from "./machine.ts"
 
 const userEnd = 2 ** 47

@@ -1,8 +1,8 @@
 /** The kernel's image read back from its file, by offsets from its start. */
 
 import { Selector } from "../../../src/kernel/x86_64/Descriptors.ts"
-import { FileHeader, ProgramHeader } from "../../../src/kernel/x86_64/Elf.ts"
 import { elf, loadAddress, Offset } from "../../../src/kernel/x86_64/Image.ts"
+import { FileHeader, ProgramHeader } from "../../../src/types/x86_64/ElfFile.ts"
 
 export const selectors = Selector
 
