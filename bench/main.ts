@@ -10,12 +10,14 @@ import * as boot from "./boot.ts"
 import { checking } from "./checking.ts"
 import * as ipc from "./ipc.ts"
 import * as kernel from "./kernel.ts"
+import * as legacy from "./legacy.ts"
 import * as readings from "./readings.ts"
 
 const benchmarks: ReadonlyArray<Benchmark> = [
   ...ipc.benchmarks,
   ...kernel.benchmarks,
   ...readings.benchmarks,
+  ...legacy.benchmarks,
   checking,
   boot.benchmark
 ]
