@@ -33,7 +33,22 @@ const program = (bits: 16 | 32, rounds: number): ReadonlyArray<number> => {
   // The count has 32 bits in all modes.
   const wide = bits === 16 ? [0x66] : []
   const [load, store] = bits === 16 ? [0x04, 0x1d] : [0x06, 0x1f]
-  const body = [0x8b, load, 0x01, 0xc3, 0x89, store, 0x83, 0xc6, 4, 0x81, 0xe6, ...bytes(0x3ffc, bits / 8), ...wide, 0x49]
+  const body = [
+    0x8b,
+    load,
+    0x01,
+    0xc3,
+    0x89,
+    store,
+    0x83,
+    0xc6,
+    4,
+    0x81,
+    0xe6,
+    ...bytes(0x3ffc, bits / 8),
+    ...wide,
+    0x49
+  ]
   return [...wide, 0xb9, ...bytes(rounds, 4), ...body, 0x75, -(body.length + 2) & 0xff, 0xf4]
 }
 
@@ -61,7 +76,8 @@ const measure = (reading: MakeReading, kind: Kind, rounds: number): number => {
   while (machine.run(machine.instructions + 1_000_000)._tag === "Limit");
   const { user, system } = process.threadCpuUsage(before)
   const expected = 2 + rounds * instructionsInLoop
-  if (machine.instructions !== expected) throw new Error(`${kind.name}: ${machine.instructions} instructions, not ${expected}`)
+  if (machine.instructions !== expected)
+    throw new Error(`${kind.name}: ${machine.instructions} instructions, not ${expected}`)
   return machine.instructions / (user + system)
 }
 

@@ -121,6 +121,25 @@ describe.each(Object.entries(readings))("several processors, read: %s", (_name, 
     ])
   })
 
+  it("one that waits with MWAIT goes on when another stores to what it watches", () => {
+    // The page is one that nothing else is stored to. MTRRs: RAM is write-back. MOV EAX; XOR ECX, ECX; XOR EDX, EDX; MONITOR; MWAIT
+    const watched = 0xfff0
+    const waits = [
+      ...real.msr(0x2ff, 0x806),
+      ...[0x66, 0xb8, ...bytes(watched, 4), 0x66, 0x31, 0xc9, 0x66, 0x31, 0xd2, 0x0f, 0x01, 0xc8],
+      ...real.count(counter),
+      ...[0x0f, 0x01, 0xc9],
+      ...real.count(second),
+      ...real.halt
+    ]
+    const store = [0xc7, 0x04, 0x25, ...bytes(watched, 4), 1, 0, 0, 0]
+    const board = aBoard([...start, ...rest(20_000), ...store, ...rest(300), ...hlt], { reading, others: waits })
+    board.run(15_000)
+    assert.deepStrictEqual([word(board, counter), word(board, second)], [1, 0])
+    assert.deepStrictEqual(board.run(soon), { _tag: "Idle" })
+    assert.deepStrictEqual([word(board, counter), word(board, second)], [1, 1])
+  })
+
   it("a start-up message to one that runs is of no effect, and INIT lets it wait for another", () => {
     const board = aBoard(
       [...start, ...start, ...rest(200), ...ipi(modes.INIT | others), ...rest(200), ...start, ...hlt],

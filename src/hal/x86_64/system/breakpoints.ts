@@ -5,7 +5,7 @@
  * that a processor with one goes by single steps; those on IO ports with each access to a port.
  */
 import type { Watchpoint } from "../memory/Mmu.ts"
-import { at } from "../processor/State.ts"
+import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
 import { CR4, system } from "./registers.ts"
 
@@ -46,9 +46,14 @@ export const arm = (core: Core): void => {
 export const hasInstructionBreakpoints = (core: Core): boolean =>
   (core.low(DR7) & 0xff) !== 0 && enabled(core, condition.execution).length > 0
 
-/** The bits in DR6 of breakpoints on the instruction at RIP. */
-export const atInstruction = (core: Core): number =>
-  bitsOf(enabled(core, condition.execution).filter(({ lo, hi }) => lo === core.low(at.rip) && hi === core.high(at.rip)))
+/** The bits in DR6 of breakpoints on the instruction at RIP: they are on linear addresses. */
+export const atInstruction = (core: Core): number => {
+  const [lo, hi] =
+    core.mode.bits === 64
+      ? [core.low(at.rip), core.high(at.rip)]
+      : [(core.low(core.segmentBase(segments.cs)) + core.low(at.rip)) | 0, 0]
+  return bitsOf(enabled(core, condition.execution).filter((point) => point.lo === lo && point.hi === hi))
+}
 
 /** An access to `bytes` ports from this one on: breakpoints on them count only with CR4.DE. */
 export const touchPorts = (core: Core, port: number, bytes: number): void => {

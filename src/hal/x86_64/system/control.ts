@@ -82,7 +82,9 @@ const switchPaging = (core: Core, cr0: number): void => {
     return
   }
   if (efer & EFER.LME) {
-    if (!(cr4 & CR4.PAE) || core.segmentAccess(segments.cs) & longCode) core.raise(vector.GP)
+    // "If an attempt is made to activate IA-32e mode while the TSS is a 16-bit TSS": bit 3 of its type is 0.
+    const isSmallTask = !(core.segmentAccess(segments.tr) & 8)
+    if (!(cr4 & CR4.PAE) || core.segmentAccess(segments.cs) & longCode || isSmallTask) core.raise(vector.GP)
     core.set(msrAt.IA32_EFER, efer | EFER.LMA, 0)
   } else if (cr4 & CR4.PAE) loadPdptes(core, core.low(at.cr3))
 }

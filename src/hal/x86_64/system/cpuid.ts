@@ -125,7 +125,8 @@ const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x01,        [signature, flushedLine, 0, 0]],
   [0x05,        monitor],
   [0x06,        [0, 0, 0, 0]],
-  [0x07,        [0, 0, 0, 0]],
+  // There are subleaves to 2.
+  [0x07,        [2, 0, 0, 0]],
   [0x0d,        [0, 0, 0, 0]],
   // Core crystal clock: the time-stamp counter itself.
   [0x15,        [1, 1, TSC, 0]],
@@ -139,11 +140,14 @@ const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x8000_0008, [(widest << 8) | physicalBits, 0, 0, 0]]
 ])
 
+/** Leaf 7, subleaf 2, EDX: BHI_DIS_S of IA32_SPEC_CTRL is there. */
+const BHI_CTRL = 1 << 4
 const order = ["eax", "ebx", "ecx", "edx"] as const
 const highestBasic = 0x16
 
 const answer = (leaf: number, subleaf: number): Answer => {
   const row = leaves.get(leaf)
+  if (leaf === 7 && subleaf === 2) return [0, 0, 0, BHI_CTRL]
   if (!row || (leaf === 7 && subleaf !== 0)) return [0, 0, 0, 0]
   const words = [...row]
   for (const feature of features) {

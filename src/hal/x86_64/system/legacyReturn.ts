@@ -61,6 +61,7 @@ export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): voi
 
 /** "RETURN-TO-VIRTUAL-8086-MODE": EIP, CS, EFLAGS, ESP, SS, ES, DS, FS, GS. */
 const enterVirtual8086 = (core: Core, [eip, cs, flags, esp, ss, ...others]: readonly number[]): void => {
+  if (eip! > 0xffff) core.raise(vector.GP)
   core.setRflags(flags!)
   core.enterMode(16, 3)
   for (const [n, of] of [segments.es, segments.ds, segments.fs, segments.gs].entries())

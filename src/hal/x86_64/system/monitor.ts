@@ -12,7 +12,7 @@ import { vector } from "./registers.ts"
 const [rcx] = [1] as const
 
 /** "#UD if CPUID.01H:ECX.MONITOR = 0 ... if executed with CPL not 0." */
-const check = (core: Core): void => {
+export const checkMonitor = (core: Core): void => {
   if (!hasMonitor(core) || core.privilege !== 0) core.raise(vector.UD)
 }
 
@@ -24,7 +24,7 @@ const checkExtensions = (core: Core, allowed: number): void => {
 
 /** "The address range must use memory of the write-back type. Only write-back memory will correctly trigger the monitor." */
 export const monitor = (core: Core, lo: number, hi: number): void => {
-  check(core)
+  checkMonitor(core)
   checkExtensions(core, 0)
   core.read(lo, hi, 8)
   const found = core.mmu.peek(lo, hi)
@@ -39,7 +39,7 @@ type Found = NonNullable<ReturnType<Core["mmu"]["peek"]>>
 /** Bit 0 of ECX: "treat interrupts as break events even if masked". The hints in EAX say nothing here. */
 const breaksIfMasked = 1
 export const mwait = (core: Core): void => {
-  check(core)
+  checkMonitor(core)
   checkExtensions(core, breaksIfMasked)
   core.surroundings.wait((core.low(at.general + rcx * 8) & breaksIfMasked) !== 0)
 }

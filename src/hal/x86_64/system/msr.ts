@@ -96,7 +96,7 @@ const fixedNumbers = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x
 const named = [
   { number: 0x003a,      name: "IA32_FEATURE_CONTROL", reset: [0, featureControl],        write: { mask: [0, featureControl] }, effect: writeFeatureControl },
   { number: 0x0017,      name: "IA32_PLATFORM_ID",    reset: zero,                        write: "never" },
-  { number: 0x0048,      name: "IA32_SPEC_CTRL",      reset: zero,                        write: { mask: [0, 0b111] } },
+  { number: 0x0048,      name: "IA32_SPEC_CTRL",      reset: zero,                        write: { mask: [0, 0x407] } },
   { number: 0x00ce,      name: "MSR_PLATFORM_INFO",   reset: [0, ratio << 8],             write: "never" },
   { number: 0x00fe,      name: "IA32_MTRRCAP",        reset: [0, 0x500 | variableRanges], write: "never" },
   { number: 0x010a,      name: "IA32_ARCH_CAPABILITIES", reset: immunities,               write: "never" },

@@ -9,6 +9,7 @@ import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
 import * as control from "../system/control.ts"
 import { checkUmip } from "../system/descriptors.ts"
+import { checkMonitor } from "../system/monitor.ts"
 import { checkTsc, type Operation, operations } from "../system/operations.ts"
 import { checkPorts } from "../system/ports.ts"
 import { CR0, CR4, vector } from "../system/registers.ts"
@@ -304,8 +305,17 @@ const overrides: Partial<Readonly<Record<SystemName, Operation>>> = {
   rdmsr,
   wrmsr,
   pause,
-  monitor:         unless("monitor", ExitReason.MONITOR, (core) => primary(core, Primary.MONITOR_EXITING)),
-  mwait:           unless("mwait", ExitReason.MWAIT, (core) => primary(core, Primary.MWAIT_EXITING)),
+  /** Nothing that a guest asks to be watched is: MWAIT is never armed. */
+  monitor:         (core) => {
+    checkMonitor(core)
+    if (primary(core, Primary.MONITOR_EXITING)) core.vmx.intercept(ExitReason.MONITOR)
+    operations.monitor(core)
+  },
+  mwait:           (core) => {
+    checkMonitor(core)
+    if (primary(core, Primary.MWAIT_EXITING)) core.vmx.intercept(ExitReason.MWAIT)
+    operations.mwait(core)
+  },
   sgdt:            onTable("sgdt"),
   sidt:            onTable("sidt"),
   lgdt:            onTable("lgdt"),

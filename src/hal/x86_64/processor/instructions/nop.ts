@@ -36,5 +36,5 @@ export const forms: ReadonlyArray<Form> = [
   inst("NP 0F AE /7", "clflush", ["m8"], flush),
   inst("66 0F AE /7", "clflushopt", ["m8"], flush),
   inst("66 0F AE /6", "clwb", ["m8"], flush),
-  inst("F3 0F 09", "wbnoinvd", [], nop, privileged)
+  inst("F3 0F 09", "wbnoinvd", [], does("wbinvd"), privileged)
 ]
