@@ -27,6 +27,7 @@ const restored = 0x3c_7fd7
 
 export const sysret = (core: Core, width: number): void => {
   if (!(core.low(msrAt.IA32_EFER) & EFER.SCE)) core.raise(vector.UD)
+  if (core.privilege !== 0) core.raise(vector.GP)
   const is64 = width === 64
   if (is64 && !core.isCanonical(core.high(rcx))) core.raise(vector.GP)
   core.set(at.rip, core.low(rcx), is64 ? core.high(rcx) : 0)

@@ -93,7 +93,7 @@ export const comparableForms = (random: Random): ReadonlyArray<Form> =>
 
 /**
  * Answered by the operating system, used by the harness itself, not on every processor, or not the same on all: MOVSXD of 16 bits, approximations,
- * the bits that MXCSR has.
+ * the bits that MXCSR has; random numbers, and which processor it is.
  */
 const isUnlike = ({ name, operands }: Form): boolean =>
   unlike.has(name.replace(/^v/, "")) || (name === "movsxd" && operands[0] === "r16")
@@ -110,7 +110,10 @@ const unlike = new Set([
   "wrfsbase",
   "wrgsbase",
   "clflushopt",
-  "clwb"
+  "clwb",
+  "rdrand",
+  "rdseed",
+  "rdpid"
 ])
 
 // ---- registers that suit the instruction

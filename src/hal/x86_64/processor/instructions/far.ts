@@ -35,8 +35,8 @@ const retRelease =
 // biome-ignore format: one form, one line
 export const forms: ReadonlyArray<Form> = [
   inst("0F 05", "syscall", [], does("syscall"), { legacy: false }),
-  inst("0F 07", "sysret", [], doesAtSize("sysret", 32), { ...privileged, legacy: false }),
-  inst("REX.W + 0F 07", "sysretq", [], doesAtSize("sysret", 64), privileged),
+  inst("0F 07", "sysret", [], doesAtSize("sysret", 32), { legacy: false }),
+  inst("REX.W + 0F 07", "sysretq", [], doesAtSize("sysret", 64)),
 
   inst("CC", "int3", [], does("int3")),
   inst("CD ib", "int", ["imm8"], does("int")),
