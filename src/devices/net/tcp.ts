@@ -155,11 +155,12 @@ export class Connection {
 
   /** Ask for the connection, or agree to it. */
   open(): void {
-    this.transmit(this.isAsked ? flag.SYN | flag.ACK : flag.SYN, this.unacknowledged, nothing)
     this.advance(distance(this.unacknowledged, this.next) + 1)
     this.wait()
+    this.transmit(this.isAsked ? flag.SYN | flag.ACK : flag.SYN, this.unacknowledged, nothing)
   }
 
+  /** What is sent next is counted before it leaves: its answer may come at once. */
   private advance(count: number): void {
     this.next = (this.next + count) >>> 0
     if (distance(this.next, this.sent) > 0) this.sent = this.next
@@ -266,12 +267,15 @@ export class Connection {
       const sent = distance(this.next, this.unacknowledged)
       const part = this.waitingBytes.subarray(sent, sent + Math.min(this.most, Math.max(0, this.window - sent)))
       if (part.length === 0) break
-      this.transmit(flag.ACK | flag.PSH, this.next, part)
+      const sequence = this.next
       this.advance(part.length)
+      this.transmit(flag.ACK | flag.PSH, sequence, part)
     }
-    if (this.isEnding && distance(this.next, this.unacknowledged) === this.waitingBytes.length) {
-      this.transmit(flag.ACK | flag.FIN, this.next, nothing)
+    const isAllSent = distance(this.next, this.unacknowledged) === this.waitingBytes.length
+    if (this.isEnding && isAllSent && !this.isEndAcknowledged) {
+      const sequence = this.next
       this.advance(1)
+      this.transmit(flag.ACK | flag.FIN, sequence, nothing)
     }
     if (this.next !== this.unacknowledged || this.waitingBytes.length > 0) this.wait()
   }
@@ -288,6 +292,7 @@ export class Connection {
   }
 
   private wait(): void {
+    if (this.isClosed) return
     this.timers.schedule(this.timer, this.timers.now() + patience * 2 ** this.tries, () => this.again())
   }
 
@@ -299,9 +304,9 @@ export class Connection {
     else {
       this.next = this.unacknowledged
       if (this.window === 0 && this.waitingBytes.length > 0) {
-        this.transmit(flag.ACK, this.next, this.waitingBytes.subarray(0, 1))
         this.advance(1)
         this.wait()
+        this.transmit(flag.ACK, this.unacknowledged, this.waitingBytes.subarray(0, 1))
       } else this.push()
     }
   }
