@@ -26,7 +26,8 @@ const compiled = {
   switch: "to another thread and back (Yield)",
   retype: "retype an endpoint and delete it",
   map: "map a page and unmap it",
-  fault: "fault, its handler, and on"
+  fault: "fault, its handler, and on",
+  guest: "run a guest until it calls its monitor (VMEnter)"
 } as const
 
 type Program = Effect.Effect<unknown, unknown, RootServices>

@@ -1,5 +1,6 @@
 /* One operation of the kernel, again and again: built with -DOPERATION=its name -DTIMES=how often. */
 #include "../../tests/kernel/programs/root.h"
+#include "../../tests/kernel/programs/guest.h"
 
 /* —— What each begins with, and what is done each time. */
 
@@ -96,6 +97,21 @@ static void begin_fault(void) {
 static void do_fault(void) {
   my_buffer->words[UserException_rip] = answer(UserException_rip) + 2;
   reply_receive(endpoint, reply, (struct message){.length = 3});
+}
+
+static void begin_guest(void) {
+  struct guest guest = new_guest(slot_tcb);
+  /* vmcall; jmp back */
+  for (word n = 0; n < 5; n++) guest.code[n] = (byte)"\x0f\x01\xc1\xeb\xfb"[n];
+  my_buffer->words[0] = 3;
+}
+
+/* To the guest, which jumps back, and calls its monitor again. */
+static void do_guest(void) {
+  my_buffer->words[0] = 3;
+  my_buffer->words[1] = hlt_exiting;
+  my_buffer->words[2] = 0;
+  system_call(syscall_VMEnter, 0, (struct message){0}, 0, 0);
 }
 
 #define named(prefix, name) prefix##name

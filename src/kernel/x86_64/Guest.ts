@@ -151,38 +151,40 @@ interface Halves {
   readonly hi: number
 }
 
+/** Of each word of an exit, the field that it is, and of the others, its place among the general registers; or `none`. */
+const none = -1
+const fieldOf = VmEnter.exit.map((name) =>
+  name in VmEnter.exitFields ? VmEnter.exitFields[name as VmEnter.ExitField] : none
+)
+const registerOf = VmEnter.exit.map((name) => (name in general ? general[name as keyof typeof general] : none))
+const [reasonAt, qualificationAt] = [VmEnter.exit.indexOf("reason"), VmEnter.exit.indexOf("qualification")]
+
 /** The first words of an exit are those of the call that would go on from there. */
 const sayAgain = (state: State, machine: Machine, thread: number): void => {
-  for (const [index, name] of VmEnter.call.entries())
-    setField(state, machine, thread, 0, index, VmEnter.exitFields[name])
+  const { fieldLow, fieldHigh } = virtualizationOf(machine)
+  for (let index = 0; index < VmEnter.call.length; index++) {
+    const field = fieldOf[index]!
+    Message.setWord(state, thread, 0, index, fieldLow(field), fieldHigh(field))
+  }
 }
 
 /** The call ends with an exit. */
 const comeBack = (state: State, machine: Machine, thread: number, reason: Halves, qualification: Halves): void => {
   const { memory } = state
-  const vcpu = Vcpu.ofThread(memory, thread)
+  const { fieldLow, fieldHigh } = virtualizationOf(machine)
+  const registers = Vcpu.ofThread(memory, thread) + Vcpu.generalAt
   const buffer = state.architecture.buffer(state, thread, "write")
-  for (const [index, name] of VmEnter.exit.entries()) {
-    if (name === "reason") Message.setWord(state, thread, buffer, index, reason.lo, reason.hi)
-    else if (name === "qualification") Message.setWord(state, thread, buffer, index, qualification.lo, qualification.hi)
-    else if (name in general) {
-      const at = vcpu + Vcpu.generalAt + 8 * general[name as keyof typeof general]
+  for (let index = 0; index < fieldOf.length; index++) {
+    const [field, register] = [fieldOf[index]!, registerOf[index]!]
+    if (field !== none) Message.setWord(state, thread, buffer, index, fieldLow(field), fieldHigh(field))
+    else if (register !== none) {
+      const at = registers + 8 * register
       Message.setWord(state, thread, buffer, index, memory.load32(at), memory.load32(at + 4))
-    } else setField(state, machine, thread, buffer, index, VmEnter.exitFields[name as keyof typeof VmEnter.exitFields])
+    }
   }
+  Message.setWord(state, thread, buffer, reasonAt, reason.lo, reason.hi)
+  Message.setWord(state, thread, buffer, qualificationAt, qualification.lo, qualification.hi)
   Message.setBadge(state, thread, 0, 0)
   Message.setInfo(state, thread, 0, 0, 0, VmEnter.result.exit)
   Scheduler.setState(state, thread, ThreadState.running)
-}
-
-const setField = (
-  state: State,
-  machine: Machine,
-  thread: number,
-  buffer: number,
-  index: number,
-  field: number
-): void => {
-  const { fieldLow, fieldHigh } = virtualizationOf(machine)
-  Message.setWord(state, thread, buffer, index, fieldLow(field), fieldHigh(field))
 }

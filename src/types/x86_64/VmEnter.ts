@@ -26,6 +26,7 @@ export const exitFields = {
   interruptibility:     VmcsField.GUEST_INTERRUPTIBILITY_STATE,
   cr3:                  VmcsField.GUEST_CR3
 } as const
+export type ExitField = keyof typeof exitFields
 
 /** The message of an exit. A VM entry that the processor refused has a reason of FFFFFFFFH. */
 // biome-ignore format: the order of the message
