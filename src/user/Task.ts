@@ -231,7 +231,7 @@ class Task implements Fiber {
 
 const exit: Request = { _tag: "Exit" }
 
-/** A thread has no other way to wait for a time than to let others run, and look again. */
+/** A thread has no timer: without an alarm (see Timer) it lets others run, and looks again. */
 const yieldToOthers: Request = {
   _tag: "Syscall",
   number: BigInt.asUintN(64, BigInt(syscalls.Yield)),

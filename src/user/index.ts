@@ -120,4 +120,13 @@ export {
   TCB_Suspend,
   TCB_WriteRegisters
 } from "./Threads.ts"
+export {
+  type Alarm,
+  alarmSlots,
+  sleepBy,
+  timerGrants,
+  timerObjects,
+  timerTask,
+  withAlarm
+} from "./Timer.ts"
 export { Untyped_Carve, Untyped_Clear, Untyped_Create, Untyped_Uncount } from "./Untyped.ts"

@@ -9,9 +9,6 @@ export const consolePage = {
   input:  { at: 0x810, bytes: 0x408 }
 } as const
 
-/** With the timer server: nanoseconds since the machine started when the monitor wants to be signalled, in 64 bits; 0 for never. */
-export const alarmAt = 0
-
 /** The bits by which a monitor is told what happened: badges of its notification. */
 // biome-ignore format: a table
 export const signal = {

@@ -14,12 +14,12 @@ import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
 import type { Started } from "../user/Spawn.ts"
 import { startWhole, systemOf, task } from "../user/System.ts"
 import { TCB_BindNotification } from "../user/ThreadSettings.ts"
+import { hpetAddress, hpetInterrupt, serveTime, interruptBadge as timerInterrupt } from "../user/TimerServer.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
 import { com1Interrupt, interruptBadge as consoleInterrupt, serveConsoles } from "./ConsoleServer.ts"
 import { signal } from "./channels.ts"
 import { type Guest, memoryAt, monitor, type Report } from "./Monitor.ts"
 import { survey } from "./survey.ts"
-import { hpetAddress, hpetInterrupt, serveTime, interruptBadge as timerInterrupt } from "./TimerServer.ts"
 
 /** A guest as it is asked for. */
 export type Wanted = Omit<Guest, "cpuid"> & {

@@ -6,6 +6,7 @@ import faults from "../../examples/faults.ts"
 import hello from "../../examples/hello.ts"
 import pingpong from "../../examples/pingpong.ts"
 import revoke from "../../examples/revoke.ts"
+import sleep from "../../examples/sleep.ts"
 import system from "../../examples/system.ts"
 import type { RootTask } from "../../src/user/RootTask.ts"
 import { readings, runRootTask } from "./system.ts"
@@ -43,7 +44,17 @@ const all: ReadonlyArray<Example> = [
       "The borrower tried again, and was told: InvalidCapability."
     ]
   },
-  { name: "system", task: system, prints: ["The reader sees 7 7 7 7."] }
+  { name: "system", task: system, prints: ["The reader sees 7 7 7 7."] },
+  {
+    name: "sleep",
+    task: sleep,
+    prints: [
+      "The quick one slept 10 ms, the first time.",
+      "The quick one slept 10 ms, the second time.",
+      "The lazy one slept 25 ms, the first time.",
+      "The lazy one slept 25 ms, the second time."
+    ]
+  }
 ]
 
 describe.each(all)("$name", ({ name, task, prints }) => {

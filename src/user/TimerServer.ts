@@ -6,11 +6,13 @@
 import { Clock, Effect } from "effect"
 import type { Cap } from "../types/Capability.ts"
 import type { ThreadMemory } from "../types/Gate.ts"
-import { IRQHandler_Ack, IRQHandler_SetNotification } from "../user/Interrupts.ts"
-import { Signal, Wait } from "../user/Ipc.ts"
-import { Shared_Address } from "../user/Shared.ts"
-import { Syscalls } from "../user/Syscalls.ts"
-import { alarmAt } from "./channels.ts"
+import { IRQHandler_Ack, IRQHandler_SetNotification } from "./Interrupts.ts"
+import { Signal, Wait } from "./Ipc.ts"
+import { Shared_Address } from "./Shared.ts"
+import { Syscalls } from "./Syscalls.ts"
+
+/** In a client's page: nanoseconds since the machine started when it wants to be signalled, in 64 bits; 0 for never. */
+const alarmAt = 0
 
 /** Registers, by offset. */
 const register = { GEN_CONF: 0x10, MAIN_CNT: 0xf0, CONF0: 0x100, COMPARATOR0: 0x108, FSB0: 0x110 } as const
