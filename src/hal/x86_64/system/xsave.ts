@@ -56,12 +56,12 @@ export const standardBytes = (mask: number): number =>
 const offsetsIn = (compacted: number | undefined): ReadonlyMap<Extended, number> => {
   const offsets = new Map<Extended, number>()
   let next = firstExtended
-  for (const of of extendedComponents) {
-    if (compacted === undefined) offsets.set(of, of.offset)
-    else if (compacted & of.bit) {
-      const offset = of.isAligned ? (next + 63) & ~63 : next
-      offsets.set(of, offset)
-      next = offset + of.bytes
+  for (const each of extendedComponents) {
+    if (compacted === undefined) offsets.set(each, each.offset)
+    else if (compacted & each.bit) {
+      const offset = each.isAligned ? (next + 63) & ~63 : next
+      offsets.set(each, offset)
+      next = offset + each.bytes
     }
   }
   return offsets
@@ -275,7 +275,8 @@ const restore = (core: Core, lo: number, hi: number, width: number, isSupervisor
   if (mask & component.SSE) setWords(core, at.vectors, vectors, vectorsIn(core) * vectorBytes)
   if (loadsMxcsr || (compacted !== undefined && mask & component.SSE)) core.set(at.mxcsr, mxcsr, 0)
   const present = new Map(images)
-  for (const of of extendedComponents) if (mask & of.bit) setWords(core, of.at, present.get(of), bytesIn(core, of))
+  for (const each of extendedComponents)
+    if (mask & each.bit) setWords(core, each.at, present.get(each), bytesIn(core, each))
 }
 
 const initializeX87 = (core: Core): void => {

@@ -3,21 +3,12 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { setVectorAt, vectorAt } from "../../../../src/hal/x86_64/processor/vectorFunctions.ts"
-import { type Case, gsBase, place } from "./cases.ts"
-import { comparedFlags, type Outcome } from "./outcome.ts"
-import { imageBytes } from "./x87.ts"
+import { type Case, gsBase } from "./cases.ts"
+import type { Outcome } from "./outcome.ts"
+import { caseAt, normalise, outcomeAt, outcomeIn, putCase } from "./states.ts"
 
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
-
-/** XMM0 to XMM15, then the upper halves of YMM0 to YMM15. */
-const vectorBytes = 2 * 16 * 16
-const x87At = 16 + 16 * 8 + 8 + 8 + vectorBytes
-const caseBytes = x87At + imageBytes
-const outcomeX87At = 16 * 8 + 6 * 8 + vectorBytes
-const outcomeBytes = outcomeX87At + imageBytes + 8
-const [BP, GP, PF] = [3, 13, 14]
 
 export interface Native {
   readonly selectors: ReadonlyArray<number>
@@ -28,89 +19,64 @@ let program: string | undefined
 
 /** @throws if there is no C compiler, or the program ends badly. */
 export const runNative = (cases: ReadonlyArray<Case>, data: Uint8Array): Native => {
+  const bytes = new Uint8Array(cases.length * caseAt.bytes)
+  const view = new DataView(bytes.buffer)
+  for (const [n, test] of cases.entries()) putCase(view, n * caseAt.bytes, test)
+  const { selectors, outcomes, starts } = runNativeBytes(bytes, data)
+  return { selectors, outcomes: starts.map((start) => outcomeIn(outcomes, start, changesAt(outcomes, start))) }
+}
+
+export interface NativeBytes {
+  readonly selectors: ReadonlyArray<number>
+  readonly outcomes: DataView
+  /** Where each outcome begins. */
+  readonly starts: ReadonlyArray<number>
+}
+
+/** The same of cases as bytes. Outcomes are normalised. */
+export const runNativeBytes = (cases: Uint8Array, data: Uint8Array): NativeBytes => {
   program ??= compile()
-  const { status, signal, stdout } = spawnSync(program, { input: inputOf(cases, data), maxBuffer: 2 ** 30 })
+  const header = new Uint8Array(8 + data.length)
+  new DataView(header.buffer).setBigUint64(0, gsBase, true)
+  header.set(data, 8)
+  const input = Buffer.concat([header, cases])
+  const { status, signal, stdout } = spawnSync(program, { input, maxBuffer: 2 ** 30 })
   if (status !== 0) throw new Error(`the native program ended with ${status ?? signal}`)
-  const view = new DataView(stdout.buffer, stdout.byteOffset, stdout.byteLength)
-  const selectors = Array.from({ length: 6 }, (_, i) => view.getUint16(2 * i, true))
-  const outcomes: Array<Outcome> = []
-  for (let offset = 12; offset < stdout.length; ) {
-    const { outcome, bytes } = outcomeAt(view, offset)
-    outcomes.push(outcome)
-    offset += bytes
+  const outcomes = new DataView(stdout.buffer, stdout.byteOffset, stdout.byteLength)
+  const selectors = Array.from({ length: 6 }, (_, i) => outcomes.getUint16(2 * i, true))
+  const starts: Array<number> = []
+  for (let start = 12; start < stdout.length; ) {
+    starts.push(start)
+    normalise(outcomes, start)
+    start = endOfRuns(outcomes, start)
   }
-  if (outcomes.length !== cases.length) throw new Error(`${cases.length} cases had ${outcomes.length} outcomes`)
-  return { selectors, outcomes }
+  const count = cases.length / caseAt.bytes
+  if (starts.length !== count) throw new Error(`${count} cases had ${starts.length} outcomes`)
+  return { selectors, outcomes, starts }
+}
+
+/** Runs of changed bytes follow an outcome: offset, length (16 bits each), bytes. */
+const forRuns = (outcomes: DataView, start: number, each: (offset: number, length: number, from: number) => void) => {
+  let from = start + outcomeAt.bytes
+  for (let run = outcomes.getUint32(start + outcomeAt.runs, true); run > 0; run--) {
+    const [offset, length] = [outcomes.getUint16(from, true), outcomes.getUint16(from + 2, true)]
+    each(offset, length, from + 4)
+    from += 4 + length
+  }
+  return from
+}
+const endOfRuns = (outcomes: DataView, start: number): number => forRuns(outcomes, start, () => {})
+
+export const changesAt = (outcomes: DataView, start: number): ReadonlyMap<number, number> => {
+  const changes = new Map<number, number>()
+  forRuns(outcomes, start, (offset, length, from) => {
+    for (let i = 0; i < length; i++) changes.set(offset + i, outcomes.getUint8(from + i))
+  })
+  return changes
 }
 
 const compile = (): string => {
   const path = join(mkdtempSync(join(tmpdir(), "skyscope-")), "native")
   execFileSync("gcc", ["-O2", "-o", path, join(import.meta.dirname, "native.c")])
   return path
-}
-
-const inputOf = (cases: ReadonlyArray<Case>, data: Uint8Array): Uint8Array => {
-  const header = 8 + data.length
-  const bytes = new Uint8Array(header + cases.length * caseBytes)
-  const view = new DataView(bytes.buffer)
-  view.setBigUint64(0, gsBase, true)
-  bytes.set(data, 8)
-  cases.forEach(({ code, registers, rflags, mxcsr, vectors, x87 }, n) => {
-    const start = header + n * caseBytes
-    bytes.fill(0xcc, start, start + 16)
-    bytes.set(code, start)
-    registers.forEach((value, i) => {
-      view.setBigUint64(start + 16 + 8 * i, value, true)
-    })
-    view.setBigUint64(start + 16 + 128, rflags, true)
-    view.setBigUint64(start + 16 + 128 + 8, BigInt(mxcsr), true)
-    vectors.forEach((value, i) => {
-      setVectorAt(view, start + 16 + 128 + 16 + 16 * i, BigInt.asUintN(128, value))
-      setVectorAt(view, start + 16 + 128 + 16 + 256 + 16 * i, value >> 128n)
-    })
-    bytes.set(x87, start + x87At)
-  })
-  return bytes
-}
-
-const outcomeAt = (view: DataView, start: number): { readonly outcome: Outcome; readonly bytes: number } => {
-  const word = (i: number) => view.getBigUint64(start + 8 * i, true)
-  const [rflags, rip, vector, error, address, mxcsr, runs] = [
-    16,
-    17,
-    18,
-    19,
-    20,
-    21,
-    (outcomeX87At + imageBytes) / 8
-  ].map(word) as [bigint, bigint, bigint, bigint, bigint, bigint, bigint]
-  const changes = new Map<number, number>()
-  let offset = start + outcomeBytes
-  for (let run = 0n; run < runs; run++) {
-    const [first, length] = [view.getUint16(offset, true), view.getUint16(offset + 2, true)]
-    for (let i = 0; i < length; i++) changes.set(first + i, view.getUint8(offset + 4 + i))
-    offset += 4 + length
-  }
-  const registers = Array.from({ length: 16 }, (_, i) => word(i))
-  const outcome: Outcome = {
-    registers,
-    vectors: Array.from(
-      { length: 16 },
-      (_, i) => (vectorAt(view, start + 22 * 8 + 256 + 16 * i) << 128n) | vectorAt(view, start + 22 * 8 + 16 * i)
-    ),
-    mxcsr: Number(mxcsr),
-    x87: new Uint8Array(view.buffer, view.byteOffset + start + outcomeX87At, imageBytes),
-    rflags: rflags & comparedFlags,
-    changes,
-    ...endOf(rip, Number(vector), Number(error), address)
-  }
-  return { outcome, bytes: offset - start }
-}
-
-/** INT3 stands wherever an instruction can end; elsewhere the next fetch faults, which is no matter of this instruction. */
-const endOf = (rip: bigint, vector: number, errorCode: number, address: bigint): Pick<Outcome, "rip" | "exception"> => {
-  if (vector === BP) return { rip: rip - 1n, exception: undefined }
-  const elsewhere = rip !== BigInt(place.start)
-  if (elsewhere && (vector === PF || vector === GP)) return { rip, exception: undefined }
-  return { rip, exception: { vector, errorCode, address } }
 }

@@ -56,7 +56,7 @@ export const interestingExtended = (random: Random): bigint => {
   return (BigInt((random.below(2) << 15) | interestingExponent(random)) << 64n) | significand
 }
 
-const interestingImage = (random: Random): Uint8Array => {
+export const interestingImage = (random: Random): Uint8Array => {
   const image = new Uint8Array(imageBytes)
   const view = viewOf(image)
   const masks = random.oneIn(3) ? random.below(64) : 0x3f
