@@ -176,9 +176,150 @@ const operations: Readonly<Record<string, Operation>> = {
   gt_oq:    predicate("gt")
 }
 
+// ---- fused multiplication and addition
+
+/** a times b plus c, of which the signs may be turned: those of a and c. */
+type Fused = (x: Lanes, a: Vector, b: Vector, c: Vector) => Answer
+
+/** A sum and its error, which together are exact: Møller, Knuth. */
+const twoSum = (x: Lanes, a: Vector, b: Vector): readonly [sum: Vector, error: Vector] => {
+  const result = x.of("add", a, b)
+  const term = x.of("sub", result, a)
+  return [result, x.of("add", x.of("sub", a, x.of("sub", result, term)), x.of("sub", b, term))]
+}
+
+/** A number as the sum of two of 26 bits: Veltkamp. */
+const split = (x: Lanes, a: Vector): readonly [high: Vector, low: Vector] => {
+  const scaled = x.of("mul", a, x.all(0n, 0x41a0_0000_0200_0000n)) // 2^27 + 1
+  const high = x.of("sub", scaled, x.of("sub", scaled, a))
+  return [high, x.of("sub", a, high)]
+}
+
+/** A product and its error, which together are exact where nothing is lost below: Dekker. */
+const twoProduct = (x: Lanes, a: Vector, b: Vector): readonly [product: Vector, error: Vector] => {
+  const result = x.of("mul", a, b)
+  const [[ah, al], [bh, bl]] = [split(x, a), split(x, b)]
+  const high = x.of("sub", x.of("mul", ah, bh), result)
+  const middle = x.of("add", x.of("add", high, x.of("mul", ah, bl)), x.of("mul", al, bh))
+  return [result, x.of("add", middle, x.of("mul", al, bl))]
+}
+
+/** 0, or between 2 to -450 and 2 to 450: no product of two such, and no part of it, is beyond what there is. */
+const isModerate = (x: Lanes, a: Vector): Vector => {
+  const magnitude = x.of("abs", a)
+  const least = x.all(0n, (1023n - 450n) << 52n)
+  const most = x.all(0n, (1023n + 450n) << 52n)
+  return x.either(x.both(x.of("ge", magnitude, least), x.of("le", magnitude, most)), x.isZero(a))
+}
+
+/**
+ * Of doubles: the exact result is the sum of three numbers. If the third is 0, or the sum of the first two is rounded to the same number with the most
+ * and the least that it can be, that is the result.
+ */
+const fusedDouble: Fused = (x, a, b, c) => {
+  const [product, lost] = twoProduct(x, a, b)
+  const [sum, rest] = twoSum(x, product, c)
+  const [small, error] = twoSum(x, rest, lost)
+  const bound = x.of("mul", x.of("abs", small), x.all(0n, (1023n - 52n) << 52n))
+  const [least, most] = [x.of("add", sum, x.of("sub", small, bound)), x.of("add", sum, x.of("add", small, bound))]
+  const [result, inexact] = twoSum(x, sum, small)
+  return {
+    // What is added to a sum that is -0 would make it 0.
+    result: x.graph.lanes("v128.bitselect", sum, result, x.isZero(small)),
+    counts: x.both(
+      isModerate(x, a),
+      isModerate(x, b),
+      isModerate(x, c),
+      x.either(x.of("eq", least, most), x.isZero(error)),
+      x.allowsInexact(x.both(x.isZero(inexact), x.isZero(error)))
+    )
+  }
+}
+
 // ---- what is not one operation on lanes of one shape
 
-type Special = (graph: VectorGraph, a: Vector, b: Vector, inexact: Vector) => Answer
+type Special = (graph: VectorGraph, a: Vector, b: Vector, inexact: Vector, c: Vector) => Answer
+
+/** The signs of the product and of what is added, in even lanes and in odd ones. */
+// biome-ignore format: an operation, a line
+const fusions: Readonly<Record<string, readonly [product: bigint, even: bigint, odd: bigint]>> = {
+  fmadd:    [0n, 0n, 0n],
+  fmsub:    [0n, 1n, 1n],
+  fnmadd:   [1n, 0n, 0n],
+  fnmsub:   [1n, 1n, 1n],
+  fmaddsub: [0n, 1n, 0n],
+  fmsubadd: [0n, 0n, 1n]
+}
+
+const fusedOf = (shape: string, what: string): Special | undefined => {
+  const signs = fusions[what]
+  if (signs === undefined || (shape !== "f64x2" && shape !== "f64")) return undefined
+  const [product, even, odd] = signs
+  return (graph, a, b, inexact, c) => {
+    const turned = (of: Vector, low: bigint, high: bigint) =>
+      graph.lanes("v128.xor", of, graph.vectorConstant((low << 63n) | (high << 127n)))
+    const x = new Lanes(graph, "f64x2", inexact)
+    const { result, counts } = fusedDouble(x, turned(a, product, product), b, turned(c, even, odd))
+    if (shape === "f64x2") return { result, counts }
+    return {
+      result: graph.shuffle(result, graph.vectorConstant(0n), places(64, [0, 2])),
+      counts: firstLane(graph, "f64x2", counts)
+    }
+  }
+}
+
+/** Of single numbers, as doubles: the product is exact. Two lanes at a time. */
+const fusedSingles = (x: Lanes, a: Vector, b: Vector, c: Vector): Answer => {
+  const { graph } = x
+  const [wideA, wideB, wideC] = [a, b, c].map((each) => graph.vectorOf("f64x2.promote_low_f32x4", [each])) as [
+    Vector,
+    Vector,
+    Vector
+  ]
+  const [sum, rest] = twoSum(x, x.of("mul", wideA, wideB), wideC)
+  const bound = x.of("mul", x.of("abs", sum), x.all(0n, (1023n - 52n) << 52n))
+  const narrow = (wide: Vector) => graph.vectorOf("f32x4.demote_f64x2_zero", [wide])
+  const [least, most] = [narrow(x.of("sub", sum, bound)), narrow(x.of("add", sum, bound))]
+  const result = narrow(sum)
+  const back = graph.vectorOf("f64x2.promote_low_f32x4", [result])
+  const isSafe = graph.vectorOf("f64x2.promote_low_f32x4", [least])
+  const isExact = x.both(x.isZero(rest), x.of("eq", back, sum))
+  return {
+    result,
+    counts: x.both(
+      x.either(x.of("eq", isSafe, graph.vectorOf("f64x2.promote_low_f32x4", [most])), x.isZero(rest)),
+      x.isFinite(back),
+      x.either(x.of("gt", x.of("abs", back), x.all(0n, (1023n - 126n) << 52n)), x.isZero(sum)),
+      x.allowsInexact(isExact)
+    )
+  }
+}
+
+const fusedSingleOf = (shape: string, what: string): Special | undefined => {
+  const signs = fusions[what]
+  if (signs === undefined || (shape !== "f32x4" && shape !== "f32")) return undefined
+  const [product, even, odd] = signs
+  const pattern = (low: bigint, high: bigint) => ((low << 31n) | (high << 63n)) * ((1n << 64n) + 1n)
+  return (graph, a, b, inexact, c) => {
+    const turned = (of: Vector, low: bigint, high: bigint) =>
+      graph.lanes("v128.xor", of, graph.vectorConstant(pattern(low, high)))
+    const [x, singles] = [new Lanes(graph, "f64x2", inexact), new Lanes(graph, "f32x4", inexact)]
+    const [factor, addend] = [turned(a, product, product), turned(c, even, odd)]
+    const upper = (of: Vector) => graph.shuffle(of, of, places(64, [1, 1]))
+    const isUsual = singles.both(singles.isUsual(a), singles.isUsual(b), singles.isUsual(c))
+    const lower = fusedSingles(x, factor, b, addend)
+    if (shape === "f32")
+      return {
+        result: graph.lanes("v128.and", lower.result, graph.vectorConstant(0xffff_ffffn)),
+        counts: graph.lanes("v128.and", firstLane(graph, "f32x4", isUsual), firstLane(graph, "f64x2", lower.counts))
+      }
+    const above = fusedSingles(x, upper(factor), upper(b), upper(addend))
+    return {
+      result: graph.shuffle(lower.result, above.result, places(64, [0, 2])),
+      counts: x.both(isUsual, lower.counts, above.counts)
+    }
+  }
+}
 
 const lowest = (graph: VectorGraph, shape: Shape, into: Vector, from: Vector): Vector =>
   graph.shuffle(into, from, shape === "f32x4" ? places(32, [4, 1, 2, 3]) : places(64, [2, 1]))
@@ -285,7 +426,13 @@ const ofLanes = (name: VectorFunction): Special | undefined => {
 }
 
 /** The function of this name in native arithmetic, if there is one. */
-export const nativeFloat = (name: VectorFunction): Special | undefined => specials[name] ?? ofLanes(name)
+export const nativeFloat = (name: VectorFunction): Special | undefined => {
+  const [shape, what] = name.split(".") as [string, string | undefined]
+  return specials[name] ?? ofLanes(name) ?? fusedOf(shape, what ?? "") ?? fusedSingleOf(shape, what ?? "")
+}
+
+/** How many inputs it has. */
+export const nativeInputs = (name: VectorFunction): 2 | 3 => ((name.split(".")[1] ?? "") in fusions ? 3 : 2)
 
 /** MXCSR says what native arithmetic does: RC is "to nearest", and PM masks the precision exception. */
 export const isNativeMode = (graph: VectorGraph, mxcsr: Value): Node =>

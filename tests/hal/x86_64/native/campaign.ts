@@ -77,9 +77,9 @@ type Kind = "flat" | "x87" | "operation"
 /** How each line is compared; nothing of those that cannot be. */
 const kindsOf = (random: Random): ReadonlyMap<Form, Kind> =>
   new Map<Form, Kind>([
-    ...operationForms(random).map((form) => [form, "operation"] as const),
+    ...comparableForms(random).map((form) => [form, "flat"] as const),
     ...x87Forms.map((form) => [form, "x87"] as const),
-    ...comparableForms(random).map((form) => [form, "flat"] as const)
+    ...operationForms(random).map((form) => [form, "operation"] as const)
   ])
 
 export const campaign = (options: Options): Report => {

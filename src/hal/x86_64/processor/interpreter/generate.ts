@@ -83,7 +83,7 @@ export class Generator {
     this.addFlagFunction(module, functionIndex.status(), "status")
     for (const { name, parts } of this.natives) {
       const { code, locals } = floatFunction(name, parts, functionIndex.vector())
-      module.addFunction(floatFunctionType(parts), locals, code)
+      module.addFunction(floatFunctionType(name, parts), locals, code)
     }
     const index = module.addFunction(run, [...localTypes, ...this.emitter.locals], this.runCode())
     module.exportFunction("run", index)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
 import { floatFunction, floatFunctionType } from "../../../../../src/hal/x86_64/processor/interpreter/floatFunction.ts"
-import { nativeFloat } from "../../../../../src/hal/x86_64/processor/nativeFloat.ts"
+import { nativeFloat, nativeInputs } from "../../../../../src/hal/x86_64/processor/nativeFloat.ts"
 import { at } from "../../../../../src/hal/x86_64/processor/State.ts"
 import {
   callVectorFunction,
@@ -35,9 +35,9 @@ class Twins {
     module.importFunction("vectors", "call", { parameters: ["i32", "i32"], results: ["i32"] })
     for (const name of names) {
       const { code, locals } = floatFunction(name, parts, 0)
-      const index = module.addFunction(floatFunctionType(parts), locals, code)
+      const index = module.addFunction(floatFunctionType(name, parts), locals, code)
       const call = new Code()
-      for (let n = 0; n < 2 * parts; n++) call.i32(0).loadVector(inputs + 16 * n)
+      for (let n = 0; n < nativeInputs(name) * parts; n++) call.i32(0).loadVector(inputs + 16 * n)
       module.exportFunction(name, module.addFunction({ parameters: [], results: ["i32"] }, [], call.call(index)))
     }
     const call = (number: number, count: number) => {
@@ -58,15 +58,16 @@ class Twins {
       setVectorAt(this.view, inputs + 16 * n, value)
     })
     const done = this.functions[name]!() !== 0
-    return { ...this.end(done, values.length / 2), asked: this.asked }
+    return { ...this.end(done, values.length / nativeInputs(name)), asked: this.asked }
   }
   defined(name: VectorFunction, mxcsr: number, values: ReadonlyArray<bigint>) {
     this.begin(mxcsr)
+    const count = nativeInputs(name)
     values.forEach((value, n) => {
-      setVectorAt(this.view, inputAt(n >> 1, n & 1), value)
+      setVectorAt(this.view, inputAt(Math.floor(n / count), n % count), value)
     })
-    const done = callVectorFunction(this.view, vectorFunctionNames.indexOf(name), values.length / 2)
-    return this.end(done, values.length / 2)
+    const done = callVectorFunction(this.view, vectorFunctionNames.indexOf(name), values.length / count)
+    return this.end(done, values.length / count)
   }
 
   private begin(mxcsr: number) {
@@ -89,6 +90,11 @@ const usualVector = (random: Random, isSingle: boolean): bigint => {
   return vectorAt(view, 0)
 }
 
+// biome-ignore format: a list
+const usual = [
+  "f64.add", "f64x2.mul", "f32x4.div", "f32.sub", "f64.ucomi", "f32x4.max", "f64.fmadd", "f64x2.fnmsub", "f32x4.fmaddsub"
+] as const
+
 const [masked, inexact] = [0x1f80, 0x1fa0]
 
 describe.each([1, 2] as const)("a function of vectors of %i parts", (parts) => {
@@ -100,7 +106,7 @@ describe.each([1, 2] as const)("a function of vectors of %i parts", (parts) => {
       for (let n = 0; n < 150; n++) {
         const mxcsr = random.oneIn(2) ? interestingMxcsr(random) : random.of([masked, inexact])
         const value = () => (random.oneIn(3) ? usualVector(random, name.startsWith("f32")) : interestingVector(random))
-        const values = Array.from({ length: 2 * parts }, value)
+        const values = Array.from({ length: nativeInputs(name) * parts }, value)
         if (random.oneIn(8)) values[1] = values[0]!
         const { asked: _, ...found } = twins.native(name, mxcsr, values)
         assert.deepEqual(
@@ -113,14 +119,14 @@ describe.each([1, 2] as const)("a function of vectors of %i parts", (parts) => {
 
   it("does not ask the definition about usual numbers, once a result was inexact", () => {
     const random = new Random(parts)
-    for (const name of ["f64.add", "f64x2.mul", "f32x4.div", "f32.sub", "f64.ucomi", "f32x4.max"] as const) {
+    for (const name of usual) {
       const isSingle = name.startsWith("f32")
       let asked = 0
       for (let n = 0; n < 100; n++)
         asked += twins.native(
           name,
           inexact,
-          Array.from({ length: 2 * parts }, () => usualVector(random, isSingle))
+          Array.from({ length: nativeInputs(name) * parts }, () => usualVector(random, isSingle))
         ).asked
       // A quotient by 0, in one of 50 lanes.
       assert.isBelow(asked, name.endsWith("div") ? 30 : 1, name)
