@@ -164,6 +164,7 @@ export class Machine {
     this.all = mmus.map((mmu, n) => {
       const core = new Core(mmu, this.timers, this.bus, this.pc.localApics[n]!, {
         processors: count,
+        pause: () => this.processors.pause(),
         seed,
         monitor: (page) => {
           if (page !== undefined) this.code.add(layout.ram / pageSize + page)

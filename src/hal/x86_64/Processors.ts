@@ -3,7 +3,7 @@
  *
  * *Time* is the number of instructions that all of them have retired together: one clock, which never goes back whoever looks at it.
  * Each runs for a *turn*, in the order of their numbers. A turn is `turn` instructions; it is over sooner when the processor
- * waits (HLT, or for a start-up message), and after the instruction that sends something to another processor, or at the instant
+ * waits (HLT, MWAIT, or for a start-up message), after a PAUSE, by which it says that another has to do something first, and after the instruction that sends something to another processor, or at the instant
  * of an event that does: an interrupt, NMI, INIT, start-up message. What was sent is there when the other's turn begins. While all
  * wait, time skips to the next event.
  *
@@ -25,8 +25,8 @@ import { powerUp } from "./system/reset.ts"
 /** No count: of what holds until the next instruction of a processor that does not run. */
 const aside = Number.POSITIVE_INFINITY
 
-/** Instructions. Putting another state block in place takes as long as a few hundred. */
-const turn = 10_000
+/** Instructions. The last few before a given count are left to plain execution: beginning a turn takes as long as some thousands. */
+const turn = 50_000
 
 export class Processors {
   private readonly memory: PhysicalMemory
@@ -65,6 +65,13 @@ export class Processors {
   /** There is a store to this physical page: whoever has watched it goes on. */
   written(page: number): void {
     for (const [n, processor] of this.all.entries()) if (processor.written(page) && processor.waits) this.notice(n)
+  }
+
+  /** Who spins has the others go on. */
+  pause(): void {
+    if (this.bounds.turnEnds === Number.POSITIVE_INFINITY) return
+    this.bounds.turnEnds = this.clock.now()
+    this.attend()
   }
 
   private attend(): void {

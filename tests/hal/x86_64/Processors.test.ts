@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { MakeReading } from "../../../src/hal/x86_64/processor/Reading.ts"
 import { at } from "../../../src/hal/x86_64/processor/State.ts"
-import { Board, bytes, cli, hlt, jmpHere, MiB, P, RW, readings, sti, wrmsr } from "./board.ts"
+import { Board, bytes, cli, hlt, MiB, P, RW, readings, sti, wrmsr } from "./board.ts"
 
 // ---- what the first processor does: in 64-bit mode, with its local APIC in x2APIC mode
 
@@ -79,6 +79,7 @@ const aBoard = (
 const word = (board: Board, address: number): number => board.view.getUint32(address, true)
 
 const soon = 50_000
+const pause = [0xf3, 0x90]
 
 /** How many of three halted ones the interrupts 40H and 41H reached that the first sends. */
 const interrupted = (reading: MakeReading, sends: readonly number[]): readonly number[] => {
@@ -145,7 +146,7 @@ describe.each(Object.entries(readings))("several processors, read: %s", (_name, 
       [...start, ...start, ...rest(200), ...ipi(modes.INIT | others), ...rest(200), ...start, ...hlt],
       {
         reading,
-        others: [...real.count(counter), ...jmpHere]
+        others: [...real.count(counter), ...pause, 0xeb, 0xfc]
       }
     )
     board.run(300)
@@ -208,7 +209,7 @@ describe.each(Object.entries(readings))("several processors, read: %s", (_name, 
 
   it("what one writes where another runs is what that one runs next", () => {
     // The other counts in a loop; the first puts HLT at the loop's beginning.
-    const others = [...real.count(counter), 0xeb, 0xf8]
+    const others = [...real.count(counter), ...pause, 0xeb, 0xf6]
     const puts = [0xc6, 0x04, 0x25, ...bytes(program, 4), 0xf4]
     const board = aBoard([...start, ...until(counter), ...puts, ...hlt], { reading, others })
     assert.deepStrictEqual(board.run(soon), { _tag: "Idle" })
@@ -242,7 +243,8 @@ describe("turns", () => {
   /** Three count, and read the time-stamp counter; the first sends interrupts now and then. */
   const busy = (reading = readings.plain!) => {
     const rdtsc = [0x0f, 0x31, 0x66, 0x01, 0x06, ...bytes(third, 2)]
-    const others = [...ownStack, ...realX2Apic, ...sti, ...real.count(counter), ...rdtsc, 0xeb, 256 - 8 - rdtsc.length]
+    const counts = [...real.count(counter), ...rdtsc, ...pause, 0xeb]
+    const others = [...ownStack, ...realX2Apic, ...sti, ...counts, 256 - counts.length - 1]
     const loop = [...count(second), ...rest(700), ...ipi(modes.fixed | 0x40 | 0xc_0000)]
     const board = aBoard([...start, ...loop, 0xeb, 256 - loop.length - 2], { reading, processors: 4, others })
     handle(board, 0x40, [...real.count(0x9030), ...endOfInterrupt])
@@ -258,16 +260,24 @@ describe("turns", () => {
 
   it("come to the same, however often the machine is stopped in between, and in all readings", () => {
     const whole = busy()
-    whole.run(70_000)
+    whole.run(40_000)
     assert.isAbove(word(whole, 0x9030), 2)
     for (const reading of Object.values(readings)) {
       const inPieces = busy(reading)
-      for (let left = 70_000, piece = 1; left > 0; piece = (piece * 7) % 4001) {
+      for (let left = 40_000, piece = 1; left > 0; piece = (piece * 7) % 4001) {
         inPieces.run(Math.min(piece, left))
         left -= Math.min(piece, left)
       }
       assert.deepStrictEqual(stateOf(inPieces), stateOf(whole))
     }
+  })
+
+  it("end at a PAUSE: who spins hands over", () => {
+    const spins = [...real.count(second), ...pause, 0xeb]
+    const board = aBoard([...start, ...count(counter), 0xeb, 0xf7], { others: [...spins, 256 - spins.length - 1] })
+    board.run(120_000)
+    assert.isAbove(word(board, counter), 50_000)
+    assert.isBelow(word(board, second), 10)
   })
 
   it("are the same length for all that run", () => {

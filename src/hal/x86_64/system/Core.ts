@@ -22,6 +22,8 @@ import { CR0, CR4, EFER, nmi, RFLAGS, system, vector } from "./registers.ts"
 export interface Surroundings {
   /** How many processors there are. */
   readonly processors: number
+  /** PAUSE: what runs waits for another processor to do something. */
+  readonly pause: () => void
   /** Of random numbers. */
   readonly seed: number
   /** The status flags, at their places in RFLAGS. */

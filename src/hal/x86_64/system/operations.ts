@@ -238,7 +238,7 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   /** Memory has no cache in front of it. */
   wbinvd: () => {},
   invd: () => {},
-  pause: () => {},
+  pause: (core) => core.surroundings.pause(),
   xgetbv,
   xsetbv,
   x87,
