@@ -104,9 +104,27 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     rest[2] = nextLow
     rest[3] = nextHigh
   }
+  // A context is in one page: where that may be reached in place, it is.
+  const { words } = memory
   const save = (context: number) => {
+    const at = memory.indexOf(context)
+    if (at >= 0) {
+      for (let n = 0; n < processorHalves; n++) words[at + n] = registers[n]!
+      for (let n = 0; n < 4; n++) words[at + processorHalves + n] = rest[n]!
+      return
+    }
     memory.storeWords(context, registers, 0, processorHalves)
     memory.storeWords(context + 4 * processorHalves, rest, 0, rest.length)
+  }
+  const load = (context: number) => {
+    const at = memory.indexOf(context)
+    if (at >= 0) {
+      for (let n = 0; n < processorHalves; n++) registers[n] = words[at + n]!
+      for (let n = 0; n < 4; n++) rest[n] = words[at + processorHalves + n]!
+      return
+    }
+    memory.loadWords(context, registers, 0, processorHalves)
+    memory.loadWords(context + 4 * processorHalves, rest, 0, rest.length)
   }
   const goOnAt = (offset: number) => set(rip, linkedLow + offset, linkedHigh)
 
@@ -136,8 +154,7 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     },
 
     restore: (context) => {
-      memory.loadWords(context, registers, 0, processorHalves)
-      memory.loadWords(context + 4 * processorHalves, rest, 0, rest.length)
+      load(context)
       const flags = rest[0]!
       // SYSRET takes RIP from RCX and RFLAGS, but for RF, from R11: where they are the same anyway, it does what IRET
       // would.
