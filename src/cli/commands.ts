@@ -117,6 +117,11 @@ export const vm: Command = {
     module: { value: "'FILE ARGS'", isList: true, is: "a module for a kernel that takes modules (again for more)" },
     append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
     memory: { value: "SIZE", short: "m", is: "the guest's memory, such as 64M or 1G (default: 256M)" },
+    disk: { value: "FILE", short: "d", is: "a file as the first guest's disk, vda: at most 256M; flushes write it" },
+    net: {
+      value: "KIND",
+      is: "a network card, eth0: 'switch' joins the guests and a gateway, 10.0.2.2, that answers DHCP, DNS and ping (default: none)"
+    },
     guests: { value: "N", short: "g", is: "so many guests of this kind, each with a monitor of its own (default: 1)" },
     reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
     "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },

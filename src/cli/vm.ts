@@ -1,6 +1,9 @@
 /** vm: guests under the monitor, on the kernel, on the machine. */
 import { Exit } from "effect"
 import { describe as describeBoot } from "../devices/boot/BootError.ts"
+import { slot } from "../devices/pciBus.ts"
+import { BlockDevice, sectorBytes } from "../devices/virtio/block.ts"
+import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { ExitReason } from "../types/x86_64/ExitReason.ts"
 import { rootTask } from "../user/RootTask.ts"
@@ -12,6 +15,7 @@ import { startGuests, type Wanted } from "../vmm/virtualMachines.ts"
 import { attend, type Running } from "./attend.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
+import * as Disk from "./Disk.ts"
 import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
 import type { BadFile } from "./files.ts"
@@ -26,6 +30,9 @@ const overhead = 96 * 2 ** 20
 /** Memory of guests comes in such pieces. */
 const piece = 2 ** 24
 const mostGuests = 9
+/** A disk is in memory, in large pages that two tasks have a capability to each. */
+const mostDisk = 256 * 2 ** 20
+const diskSlot = 2
 
 /** @returns the exit code, or what was wrong with what was typed. */
 export const start = async (given: Given): Promise<number | UsageError> => {
@@ -38,10 +45,21 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   const payload = whatOf(given)
   if (payload._tag === "BadFile") return complain(payload.why, exitCodes.usage)
   if (payload._tag === "UsageError") return payload
+  const disk = typeof options.disk === "string" ? Disk.open(options.disk) : undefined
+  if (disk !== undefined && "_tag" in disk) return complain(disk.why, exitCodes.usage)
+  if (disk !== undefined && disk.sectors * sectorBytes > mostDisk)
+    return complain(
+      `${options.disk} has more than ${mostDisk / 2 ** 20}M, which is the most of a guest's disk`,
+      exitCodes.usage
+    )
+  const diskBytes = disk === undefined ? 0 : disk.sectors * sectorBytes
   const guestBytes = hardware.memoryBytes
-  const memoryBytes = Math.ceil(guestBytes / piece) * piece * count + overhead
+  const memoryBytes = Math.ceil(guestBytes / piece) * piece * count + overhead + Math.ceil(diskBytes / piece) * piece
   if (memoryBytes > most) return usageError(`the guests' memory is at most ${(most - overhead) / 2 ** 20}M together`)
 
+  const isNetworked = options.net !== undefined
+  if (isNetworked && options.net !== "switch")
+    return usageError(`there is no network '${options.net}': there is switch`)
   const reports: Array<Report> = []
   const failures: Array<string> = []
   const ended: Ended = (task, exit) => {
@@ -56,7 +74,10 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       payload,
       devices: [],
       preemptionShift: 5,
-      exits: new Exits()
+      exits: new Exits(),
+      ...(isNetworked && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56 + n) }),
+      // The first has the disk.
+      ...(disk !== undefined && n === 0 && { sectors: disk.sectors })
     })
   )
   const root = rootTask(startGuests(guests, (one) => reports.push(one)))
@@ -76,6 +97,8 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       input: terminal.read,
       note: (line, what) => (what === "stopped" ? void failures.push(line) : Output.note(line))
     })
+    if (!("_tag" in system) && disk !== undefined)
+      system.machine.pc.pci.attach(slot(diskSlot), new VirtioPci(new BlockDevice(disk, "disk")).fn)
     if ("_tag" in system) return complain(describeBoot(system), exitCodes.usage)
     late.system = system
     if (terminal.isInteractive) Output.note(Terminal.help)

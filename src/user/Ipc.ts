@@ -134,6 +134,11 @@ export const Signal = <C extends AnyCap>(
 ): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
   Effect.asVoid(transfer("Send", pointer(notification), {}))
 
+/** The capability pointer of a notification, for who signals it in a transaction of its own. */
+export const Signal_Pointer = <C extends AnyCap>(
+  notification: Need<C, "Signal_Pointer", "Notification", "write">
+): Effect.Effect<bigint, never, Using<C, "write">> => Effect.sync(() => pointer(notification))
+
 /** Wait until a notification has bits set. @returns them; none are set any more. */
 export const Wait = <C extends AnyCap>(
   notification: Need<C, "Wait", "Notification", "read">

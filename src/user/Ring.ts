@@ -39,8 +39,9 @@ export class Ring {
 
   /** All that is there, but no more than `most`. */
   take(most = this.capacity): Uint8Array {
-    const bytes = this.peek(most)
-    this.store(takenAt, this.load(takenAt) + bytes.length)
+    const [bytes, put] = [this.peek(most), this.load(putAt)]
+    // Who has taken all that there can be is where the other says that it is, whatever that is.
+    this.store(takenAt, bytes.length === this.waiting() ? put : this.load(takenAt) + bytes.length)
     return bytes
   }
 

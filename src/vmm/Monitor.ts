@@ -10,12 +10,13 @@ import { describe } from "../devices/boot/BootError.ts"
 import { loadKernel } from "../devices/boot/kernel.ts"
 import type { Payload as KernelPayload } from "../devices/boot/Payload.ts"
 import type { DateTime } from "../devices/rtc.ts"
+import { BlockDevice } from "../devices/virtio/block.ts"
+import { NetworkDevice } from "../devices/virtio/network.ts"
 import type { VirtioDevice } from "../devices/virtio/VirtioPci.ts"
 import type { Cap } from "../types/Capability.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
-import { pointer } from "../user/Invocation.ts"
-import { Signal, Wait } from "../user/Ipc.ts"
+import { Signal, Signal_Pointer, Wait } from "../user/Ipc.ts"
 import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
 import { Syscalls } from "../user/Syscalls.ts"
@@ -23,9 +24,11 @@ import { setAlarm } from "../user/TimerServer.ts"
 import { type NotRun, type Step, Stopped, VCPU_Run } from "../user/VirtualProcessor.ts"
 import { Board, type Ending } from "./Board.ts"
 import { cpuidOf, type HostCpuid } from "./Cpuid.ts"
-import { consolePage, signal } from "./channels.ts"
+import { consolePage, cable as rings, signal } from "./channels.ts"
+import { FrameRing } from "./FrameRing.ts"
 import { GuestRam } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
+import { SharedDisk } from "./SharedDisk.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
 
@@ -45,18 +48,29 @@ export interface Guest {
   readonly devices: ReadonlyArray<VirtioDevice>
   readonly cpuid: HostCpuid
   readonly preemptionShift: number
+  /** The Ethernet address of its network card, if it has one: 6 bytes. */
+  readonly mac?: Uint8Array
+  /** The sectors of its disk, if it has one. */
+  readonly sectors?: number
   /** Where its exits are counted, for who wants to know while it runs. */
   readonly exits?: Exits
 }
 
 /** What a monitor has. */
-export interface Held<V, W, S, SB, A, AB> {
+export interface Held<V, W, S, SB, A, AB, C, CB, D, DC, DB> {
   readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
   readonly wake: Cap<"Notification", "read", W>
   readonly screen: Cap<"Frame", "read" | "write", S>
   readonly screenBell: Cap<"Notification", "write", SB>
   readonly alarm: Cap<"Frame", "read" | "write", A>
   readonly alarmBell: Cap<"Notification", "write", AB>
+  /** Of a guest with a network card. */
+  readonly cable?: Cap<"Frame", "read" | "write", C>
+  readonly cableBell?: Cap<"Notification", "write", CB>
+  /** Of a guest with a disk: the memory that it is in, what of it was changed, and who writes that back. */
+  readonly disk?: ReadonlyArray<Cap<"Frame", "read" | "write", D>>
+  readonly changes?: Cap<"Frame", "read" | "write", DC>
+  readonly diskBell?: Cap<"Notification", "write", DB>
 }
 
 /** How a guest ended, and what its monitor did for it. */
@@ -82,7 +96,10 @@ const flatStart = 0x10_0000
 const most = 512
 const lineFeed = 0x0a
 
-export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, guest: Guest) =>
+export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
+  held: Held<V, W, S, SB, A, AB, C, CB, D, DC, DB>,
+  guest: Guest
+) =>
   Effect.gen(function* () {
     const { memory } = yield* Syscalls
     const clock = yield* Clock.Clock
@@ -99,6 +116,7 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
 
     const page = yield* Shared_Address(held.screen)
     const alarm = yield* Shared_Address(held.alarm)
+    const screenBell = yield* Signal_Pointer(held.screenBell)
     const output = new Ring(memory, page + consolePage.output.at, consolePage.output.bytes)
     const input = new Ring(memory, page + consolePage.input.at, consolePage.input.bytes)
     const said: Array<number> = []
@@ -109,6 +127,8 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
       return true
     }
 
+    const card = yield* cardOf(held, guest.mac, stopped)
+    const disk = yield* diskOf(held, guest.sectors, stopped)
     const board = new Board({
       ram,
       timers,
@@ -127,11 +147,11 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
       console: {
         write: (byte) => {
           said.push(byte)
-          if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(pointer(held.screenBell))
+          if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(screenBell)
         },
         read: () => input.take(1)[0]
       },
-      devices: guest.devices,
+      devices: [...guest.devices, ...(disk === undefined ? [] : [disk]), ...(card === undefined ? [] : [card.device])],
       ended
     })
     const cpu: VirtualCpu = new VirtualCpu(
@@ -155,6 +175,7 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
 
     const noticed = (badge: bigint): void => {
       if (badge & signal.console) board.consoleReady()
+      if (badge & signal.network) card?.arrived()
     }
     const handler = {
       exit: (): Step => {
@@ -186,6 +207,7 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
       }
     }
     if (flush()) yield* Signal(held.screenBell)
+    if (held.diskBell !== undefined) yield* Signal(held.diskBell)
     const report: Report = {
       name: guest.name,
       ending,
@@ -193,6 +215,51 @@ export const monitor = <V, W, S, SB, A, AB>(held: Held<V, W, S, SB, A, AB>, gues
       nanoseconds: now() - started
     }
     return report
+  })
+
+type Cable<C, CB> = Pick<
+  Held<never, never, never, never, never, never, C, CB, never, never, never>,
+  "cable" | "cableBell"
+>
+type Disk<D, DC, DB> = Pick<
+  Held<never, never, never, never, never, never, never, never, D, DC, DB>,
+  "disk" | "changes" | "diskBell"
+>
+
+/** A guest's disk. What the guest wants to be kept is written back before it goes on. */
+const diskOf = <D, DC, DB>(
+  { disk, changes, diskBell }: Disk<D, DC, DB>,
+  sectors: number | undefined,
+  stopped: Stopped
+) =>
+  Effect.gen(function* () {
+    if (disk === undefined || changes === undefined || diskBell === undefined || sectors === undefined) return undefined
+    const { memory } = yield* Syscalls
+    const pages = yield* Effect.forEach(disk, (page) => Shared_Address(page))
+    const marks = yield* Shared_Address(changes)
+    const bell = yield* Signal_Pointer(diskBell)
+    const store = new SharedDisk(memory, sectors, pages, marks, () => void stopped.signals.push(bell))
+    return new BlockDevice(store, "disk")
+  })
+
+/** A guest's network card, and what it does when frames have come for it. Its frames go out before the guest goes on. */
+const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | undefined, stopped: Stopped) =>
+  Effect.gen(function* () {
+    if (cable === undefined || cableBell === undefined || mac === undefined) return undefined
+    const { memory } = yield* Syscalls
+    const at = yield* Shared_Address(cable)
+    const bell = yield* Signal_Pointer(cableBell)
+    const out = new FrameRing(memory, at + rings.fromGuest.at, rings.fromGuest.bytes)
+    const incoming = new FrameRing(memory, at + rings.toGuest.at, rings.toGuest.bytes)
+    const device = new NetworkDevice(mac, (frame) => {
+      if (out.send(frame) && !stopped.signals.includes(bell)) stopped.signals.push(bell)
+    })
+    return {
+      device,
+      arrived: () => {
+        for (let frame = incoming.receive(); frame !== undefined; frame = incoming.receive()) device.receive(frame)
+      }
+    }
   })
 
 /** Controls of this monitor's choice: of those that the processor does not have, the kernel makes nothing. */

@@ -9,6 +9,13 @@ export const consolePage = {
   input:  { at: 0x810, bytes: 0x408 }
 } as const
 
+/** With the network: two rings of frames, in a large page. */
+// biome-ignore format: a table
+export const cable = {
+  fromGuest: { at: 0x0_0000, bytes: 0x2_0008 },
+  toGuest:   { at: 0x8_0000, bytes: 0x2_0008 }
+} as const
+
 /** The bits by which a monitor is told what happened: badges of its notification. */
 // biome-ignore format: a table
 export const signal = {

@@ -5,6 +5,7 @@
  * binding of virtual processors to threads.
  */
 import { Effect } from "effect"
+import { sectorBytes } from "../devices/virtio/block.ts"
 import type { Cap } from "../types/Capability.ts"
 import type { Grant, Spec, TaskSpec, Thing } from "../types/System.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
@@ -16,9 +17,12 @@ import { startWhole, systemOf, task } from "../user/System.ts"
 import { TCB_BindNotification } from "../user/ThreadSettings.ts"
 import { hpetAddress, hpetInterrupt, serveTime, interruptBadge as timerInterrupt } from "../user/TimerServer.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
+import { configPorts, registersAt } from "./BlockDriver.ts"
 import { com1Interrupt, interruptBadge as consoleInterrupt, serveConsoles } from "./ConsoleServer.ts"
 import { signal } from "./channels.ts"
+import { serveDisk } from "./DiskServer.ts"
 import { type Guest, memoryAt, monitor, type Report } from "./Monitor.ts"
+import { serveNetwork } from "./NetworkServer.ts"
 import { survey } from "./survey.ts"
 
 /** A guest as it is asked for. */
@@ -32,7 +36,7 @@ const blockBits = 24
 const blockBytes = 2 ** blockBits
 const frameBytes = 2 ** 21
 
-const priorities = { timer: 210, console: 200, monitor: 100 } as const
+const priorities = { timer: 210, console: 200, network: 190, disk: 180, monitor: 100 } as const
 
 /** What the servers know a guest's page and notification by. */
 const page = (n: number) => `page${n}` as const
@@ -77,18 +81,81 @@ const timerTask = (count: number) =>
     )
   )
 
-const monitorTask = (guest: Guest, ended: (report: Report) => void) =>
+const networkTask = (count: number) =>
+  task({ bell: "Notification", ...clientsOf(count) } as { readonly bell: "Notification" } & Clients, (caps) =>
+    serveNetwork(
+      caps.bell,
+      Array.from({ length: count }, (_, n) => ({ page: caps[page(n)]!, wake: caps[wake(n)]! }))
+    )
+  )
+
+/** Large pages that a disk is in. */
+const part = (n: number) => `part${n}` as const
+type Parts = { readonly [P in `part${number}`]: "Frame" }
+const pagesOf = (sectors: number): number => Math.ceil((sectors * sectorBytes) / frameBytes)
+const partsOf = (sectors: number): Parts =>
+  Object.fromEntries(Array.from({ length: pagesOf(sectors) }, (_, n) => [part(n), "Frame"])) as Parts
+
+type Disk = {
+  readonly config: "IOPort"
+  readonly registers: "Frame"
+  readonly queue: "Frame"
+  readonly changes: "Frame"
+  readonly bell: "Notification"
+}
+const diskTask = (sectors: number) =>
   task(
     {
-      vcpu: "VCPU",
-      wake: "Notification",
-      screen: "Frame",
-      screenBell: "Notification",
-      alarm: "Frame",
-      alarmBell: "Notification"
-    } as const,
-    (caps) => Effect.map(monitor(caps, guest), ended)
+      config: "IOPort",
+      registers: "Frame",
+      queue: "Frame",
+      changes: "Frame",
+      bell: "Notification",
+      ...partsOf(sectors)
+    } as Disk & Parts,
+    (caps) =>
+      serveDisk(
+        caps,
+        Array.from({ length: pagesOf(sectors) }, (_, n) => caps[part(n)]!),
+        sectors
+      )
   )
+
+/** What a monitor has beside, whose guest has a disk. */
+type WithDisk = Parts & {
+  readonly changes: "Frame"
+  readonly diskBell: "Notification"
+}
+const withDisk = (sectors: number): WithDisk => ({ changes: "Frame", diskBell: "Notification", ...partsOf(sectors) })
+
+/** What a monitor has beside, whose guest has a network card. */
+type Networked = {
+  readonly cable: "Frame"
+  readonly cableBell: "Notification"
+}
+const networked: Networked = { cable: "Frame", cableBell: "Notification" }
+
+const always = {
+  vcpu: "VCPU",
+  wake: "Notification",
+  screen: "Frame",
+  screenBell: "Notification",
+  alarm: "Frame",
+  alarmBell: "Notification"
+} as const
+type Slots = typeof always & Networked & WithDisk
+
+const monitorTask = (guest: Guest, ended: (report: Report) => void) => {
+  const slots = {
+    ...always,
+    ...(guest.mac !== undefined && networked),
+    ...(guest.sectors !== undefined && withDisk(guest.sectors))
+  } as Slots
+  return task(slots, (caps) => {
+    const disk = Array.from({ length: pagesOf(guest.sectors ?? 0) }, (_, n) => caps[part(n)]!)
+    return Effect.map(monitor({ ...caps, disk }, guest), ended)
+  })
+}
 
 /** Guests by their place, and their system. */
 const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) => void): Spec => {
@@ -135,9 +202,50 @@ const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) =
         screen: { to: `${name}.screen`, rights: ["read", "write"] },
         screenBell: { to: "screenBell", rights: ["write"], badge: 1n << BigInt(n) },
         alarm: { to: `${name}.alarm`, rights: ["read", "write"] },
-        alarmBell: { to: "alarmBell", rights: ["write"], badge: 1n << BigInt(n) }
+        alarmBell: { to: "alarmBell", rights: ["write"], badge: 1n << BigInt(n) },
+        ...(guest.mac !== undefined && {
+          cable: { to: `${name}.cable`, rights: ["read", "write"] },
+          cableBell: { to: "networkBell", rights: ["write"], badge: 1n << BigInt(n) }
+        })
       }
     }
+  }
+  const stations = guests.filter(({ mac }) => mac !== undefined)
+  const networkGrants: Record<string, Grant> = { bell: { to: "networkBell", rights: ["read"] } }
+  for (const [n, { name }] of stations.entries()) {
+    objects[`${name}.cable`] = "LargePage"
+    networkGrants[page(n)] = { to: `${name}.cable`, rights: ["read", "write"] }
+    networkGrants[wake(n)] = { to: `${name}.wake`, rights: ["write"], badge: signal.network }
+  }
+  if (stations.length > 0) objects.networkBell = "Notification"
+
+  const owner = guests.find(({ sectors }) => sectors !== undefined)
+  const diskGrants: Record<string, Grant> = {
+    config: { to: "pci", rights: ["in", "out"] },
+    registers: { to: "pciMemory", rights: ["read", "write"] },
+    queue: { to: "diskQueue", rights: ["read", "write"] },
+    changes: { to: "diskChanges", rights: ["read", "write"] },
+    bell: { to: "diskBell", rights: ["read"] }
+  }
+  if (owner !== undefined) {
+    Object.assign(objects, {
+      pci: configPorts,
+      pciMemory: { device: "LargePage", address: registersAt },
+      diskQueue: "Page4K",
+      diskChanges: "Page4K",
+      diskBell: "Notification"
+    })
+    const shared: Record<string, Grant> = {
+      changes: { to: "diskChanges", rights: ["read", "write"] },
+      diskBell: { to: "diskBell", rights: ["write"], badge: 1n }
+    }
+    for (let n = 0; n < pagesOf(owner.sectors!); n++) {
+      objects[`disk${n}`] = "LargePage"
+      diskGrants[part(n)] = { to: `disk${n}`, rights: ["read", "write"] }
+      shared[part(n)] = { to: `disk${n}`, rights: ["read", "write"] }
+    }
+    const own = monitors[owner.name]!
+    monitors[owner.name] = { ...own, grants: { ...own.grants, ...shared } }
   }
   const names = guests.map(({ name }) => name)
   return {
@@ -145,6 +253,12 @@ const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) =
     tasks: {
       timer: { program: timerTask(guests.length), priority: priorities.timer, grants: timerGrants },
       console: { program: consoleTask(names), priority: priorities.console, grants: consoleGrants },
+      ...(owner !== undefined && {
+        disk: { program: diskTask(owner.sectors!), priority: priorities.disk, grants: diskGrants }
+      }),
+      ...(stations.length > 0 && {
+        network: { program: networkTask(stations.length), priority: priorities.network, grants: networkGrants }
+      }),
       ...monitors
     }
   }
