@@ -13,9 +13,10 @@ import type { DateTime } from "../devices/rtc.ts"
 import { BlockDevice } from "../devices/virtio/block.ts"
 import { NetworkDevice } from "../devices/virtio/network.ts"
 import type { VirtioDevice } from "../devices/virtio/VirtioPci.ts"
-import type { Cap } from "../types/Capability.ts"
+import type { Cap, Endpoint } from "../types/Capability.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
+import { ask } from "../user/Client.ts"
 import { Signal, Signal_Pointer, Wait } from "../user/Ipc.ts"
 import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
@@ -28,6 +29,7 @@ import { consolePage, cable as rings, signal } from "./channels.ts"
 import { FrameRing } from "./FrameRing.ts"
 import { GuestRam } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
+import { blockBytes, type Landlord } from "./Landlord.ts"
 import { SharedDisk } from "./SharedDisk.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
@@ -57,13 +59,14 @@ export interface Guest {
 }
 
 /** What a monitor has. */
-export interface Held<V, W, S, SB, A, AB, C, CB, D, DC, DB> {
+export interface Held<V, W, S, SB, A, AB, C, CB, D, DC, DB, L> {
   readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
   readonly wake: Cap<"Notification", "read", W>
   readonly screen: Cap<"Frame", "read" | "write", S>
   readonly screenBell: Cap<"Notification", "write", SB>
   readonly alarm: Cap<"Frame", "read" | "write", A>
   readonly alarmBell: Cap<"Notification", "write", AB>
+  readonly landlord: Endpoint<Landlord, "write" | "grantReply", L>
   /** Of a guest with a network card. */
   readonly cable?: Cap<"Frame", "read" | "write", C>
   readonly cableBell?: Cap<"Notification", "write", CB>
@@ -90,17 +93,26 @@ export interface NotLoaded {
 /** Runs are the same whenever they are made. */
 const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0, seconds: 0 }
 
+/**
+ * What a guest can ask of its monitor: VMCALL with the number in RAX, where the answer comes. Nanoseconds since the machine started; giving
+ * up the 16 MiB of its memory at the address in RBX, and having them back: 1 if it was done.
+ */
+const hypercalls = { time: 0n, release: 2n, lease: 3n } as const
+const refusedCall = 2n ** 64n - 1n
+
 const flatStart = 0x10_0000
 
 /** So many characters go to the console at once, if no line ends before. */
 const most = 512
 const lineFeed = 0x0a
 
-export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
-  held: Held<V, W, S, SB, A, AB, C, CB, D, DC, DB>,
+export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
+  held: Held<V, W, S, SB, A, AB, C, CB, D, DC, DB, L>,
   guest: Guest
 ) =>
   Effect.gen(function* () {
+    // Until there is memory for its guest, it has nothing to do.
+    while (((yield* Wait(held.wake)) & signal.start) === 0n);
     const { memory } = yield* Syscalls
     const clock = yield* Clock.Clock
     const now = () => Number(clock.currentTimeNanosUnsafe())
@@ -163,7 +175,10 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
         timers,
         cpuid: cpuidOf(guest.cpuid, 0, 1),
         ended,
-        hypercall: (number) => (number === 0n ? BigInt(now()) : BigInt.asUintN(64, -1n)),
+        hypercall: (number) => {
+          if (number === hypercalls.time) return BigInt(now())
+          return number === hypercalls.release || number === hypercalls.lease ? undefined : refusedCall
+        },
         exits,
         preemptionShift: guest.preemptionShift
       },
@@ -189,6 +204,12 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
     }
     while (ending === undefined) {
       yield* VCPU_Run(held.vcpu, stopped, handler)
+      if (cpu.isAsking) {
+        const block = Number(cpu.register("rbx")) / blockBytes
+        const name = cpu.register("rax") === hypercalls.release ? "release" : "lease"
+        const isDone = Number.isInteger(block) && (yield* ask(held.landlord, name, block))
+        cpu.answer(isDone ? 1n : 0n)
+      }
       while (ending === undefined && cpu.activity === "halted") {
         timers.runDue()
         if (cpu.mayWake()) {
@@ -208,6 +229,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
     }
     if (flush()) yield* Signal(held.screenBell)
     if (held.diskBell !== undefined) yield* Signal(held.diskBell)
+    yield* ask(held.landlord, "leave")
     const report: Report = {
       name: guest.name,
       ending,
@@ -218,11 +240,11 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB>(
   })
 
 type Cable<C, CB> = Pick<
-  Held<never, never, never, never, never, never, C, CB, never, never, never>,
+  Held<never, never, never, never, never, never, C, CB, never, never, never, never>,
   "cable" | "cableBell"
 >
 type Disk<D, DC, DB> = Pick<
-  Held<never, never, never, never, never, never, never, never, D, DC, DB>,
+  Held<never, never, never, never, never, never, never, never, D, DC, DB, never>,
   "disk" | "changes" | "diskBell"
 >
 

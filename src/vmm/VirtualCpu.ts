@@ -25,8 +25,8 @@ export interface Connected {
   readonly timers: VirtualTimers
   readonly cpuid: HostCpuid
   readonly ended: (ending: Ending) => void
-  /** A guest asks its monitor for something with VMCALL. @returns what RAX is to hold. */
-  readonly hypercall: (number: bigint, cpu: VirtualCpu) => bigint
+  /** A guest asks its monitor for something with VMCALL. @returns what RAX is to hold, if that is known at once. */
+  readonly hypercall: (number: bigint) => bigint | undefined
   readonly exits: Exits
   /** Ticks of the preemption timer in a nanosecond: 2^-shift. */
   readonly preemptionShift: number
@@ -91,6 +91,8 @@ export class VirtualCpu {
   readonly connected: Connected
   readonly stopped: Stopped
   activity: Activity = "waits for startup"
+  /** It has asked for something with VMCALL, and `answer` is to come. */
+  isAsking = false
   private hasNmi = false
   /** When the preemption timer is set to end the guest's turn. */
   private armed = Number.NaN
@@ -179,6 +181,14 @@ export class VirtualCpu {
   stop(why: string): "leave" {
     this.connected.ended({ _tag: "Stopped", why })
     return "leave"
+  }
+
+  /** What came of what it asked. */
+  answer(value: bigint): void {
+    this.isAsking = false
+    this.setRegister("rax", value)
+    this.skip()
+    this.noticed()
   }
 
   // ---- from exit to entry
@@ -384,7 +394,10 @@ const setExtendedControl: Handle = (cpu) =>
     : cpu.protection()
 
 const vmcall: Handle = (cpu) => {
-  cpu.setRegister("rax", cpu.connected.hypercall(cpu.register("rax"), cpu))
+  const answer = cpu.connected.hypercall(cpu.register("rax"))
+  cpu.isAsking = answer === undefined
+  if (answer === undefined) return "leave"
+  cpu.setRegister("rax", answer)
   return cpu.skip()
 }
 

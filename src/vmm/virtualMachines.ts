@@ -6,12 +6,14 @@
  */
 import { Effect } from "effect"
 import { sectorBytes } from "../devices/virtio/block.ts"
-import type { Cap } from "../types/Capability.ts"
+import { type Cap, type Endpoint, vouchedUnsafe } from "../types/Capability.ts"
 import type { Grant, Spec, TaskSpec, Thing } from "../types/System.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
-import { Cap_Copy } from "../user/Capabilities.ts"
+import { Cap_Copy, Cap_Mint, Cap_Revoke } from "../user/Capabilities.ts"
 import { com1Ports } from "../user/Console.ts"
+import { Signal } from "../user/Ipc.ts"
 import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
+import { reply, serve } from "../user/Server.ts"
 import type { Started } from "../user/Spawn.ts"
 import { startWhole, systemOf, task } from "../user/System.ts"
 import { TCB_BindNotification } from "../user/ThreadSettings.ts"
@@ -21,6 +23,7 @@ import { configPorts, registersAt } from "./BlockDriver.ts"
 import { com1Interrupt, interruptBadge as consoleInterrupt, serveConsoles } from "./ConsoleServer.ts"
 import { signal } from "./channels.ts"
 import { serveDisk } from "./DiskServer.ts"
+import { blockBits, blockBytes, Landlord } from "./Landlord.ts"
 import { type Guest, memoryAt, monitor, type Report } from "./Monitor.ts"
 import { serveNetwork } from "./NetworkServer.ts"
 import { survey } from "./survey.ts"
@@ -31,9 +34,6 @@ export type Wanted = Omit<Guest, "cpuid"> & {
   readonly priority?: number
 }
 
-/** The memory of guests comes in pieces of this size, so that pieces can be taken back. */
-const blockBits = 24
-const blockBytes = 2 ** blockBits
 const frameBytes = 2 ** 21
 
 const priorities = { timer: 210, console: 200, network: 190, disk: 180, monitor: 100 } as const
@@ -141,7 +141,8 @@ const always = {
   screen: "Frame",
   screenBell: "Notification",
   alarm: "Frame",
-  alarmBell: "Notification"
+  alarmBell: "Notification",
+  landlord: Landlord
 } as const
 type Slots = typeof always & Networked & WithDisk
 
@@ -162,6 +163,7 @@ const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) =
   const objects: Record<string, Thing> = {
     screenBell: "Notification",
     alarmBell: "Notification",
+    landlord: Landlord,
     com1: com1Ports,
     com1Interrupt: { interrupt: com1Interrupt },
     hpet: { device: "Page4K", address: hpetAddress },
@@ -203,6 +205,7 @@ const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) =
         screenBell: { to: "screenBell", rights: ["write"], badge: 1n << BigInt(n) },
         alarm: { to: `${name}.alarm`, rights: ["read", "write"] },
         alarmBell: { to: "alarmBell", rights: ["write"], badge: 1n << BigInt(n) },
+        landlord: { to: "landlord", rights: ["write", "grantReply"], badge: BigInt(n + 1) },
         ...(guest.mac !== undefined && {
           cable: { to: `${name}.cable`, rights: ["read", "write"] },
           cableBell: { to: "networkBell", rights: ["write"], badge: 1n << BigInt(n) }
@@ -264,55 +267,131 @@ const specOf = (guests: ReadonlyArray<Guest & Wanted>, ended: (report: Report) =
   }
 }
 
-/** A guest's memory: for the guest from address 0 on, for its monitor from `memoryAt` on. @returns the pieces that it is made of. */
-export const giveMemory = Effect.fnUntraced(function* (
-  root: Full<"EPTPML4">,
-  space: Full<"AddressSpace">,
-  memoryBytes: number
-) {
-  const blocks: Array<Cap<"Untyped", "retype">> = []
-  for (let at = 0; at < memoryBytes; at += blockBytes) {
-    const block = yield* create("Untyped", blockBits)
-    blocks.push(block)
-    for (let inside = 0; inside < Math.min(blockBytes, memoryBytes - at); inside += frameBytes) {
-      const frame = yield* Untyped_Retype(block, "LargePage")
-      const window = yield* Cap_Copy(frame, ["read", "write"])
-      yield* EPT_Map(root, at + inside, frame)
-      yield* AddressSpace_Map(space, memoryAt + at + inside, window, ["read", "write"])
-    }
+/** Blocks of memory, and which guest has each where. */
+const makeEstate = () => {
+  const free: Array<Full<"Untyped">> = []
+  const leased = new Map<number, Map<number, Full<"Untyped">>>()
+  return {
+    /** Blocks that nobody has: some that came back, or new ones. Undefined if there are not so many. */
+    take: (count: number) =>
+      Effect.gen(function* () {
+        while (free.length < count) {
+          const block = yield* create("Untyped", blockBits).pipe(
+            Effect.catchTag("OutOfMemory", () => Effect.succeed(undefined))
+          )
+          if (block === undefined) return undefined
+          free.push(block)
+        }
+        return free.splice(0, count)
+      }),
+    blocksOf: (guest: number): Map<number, Full<"Untyped">> => {
+      const blocks = leased.get(guest) ?? new Map<number, Full<"Untyped">>()
+      leased.set(guest, blocks)
+      return blocks
+    },
+    /** What was made of a block is no more, wherever it is mapped: nobody reaches it. */
+    takeBack: (block: Full<"Untyped">) =>
+      Effect.andThen(
+        Cap_Revoke(block),
+        Effect.sync(() => void free.push(block))
+      )
   }
-  return blocks
+}
+
+/** What a guest's memory is reached by: the guest's own tables, and the address space of its monitor. */
+interface Reach {
+  readonly root: Full<"EPTPML4">
+  readonly space: Full<"AddressSpace">
+}
+
+/** A block becomes memory of a guest at an address of it, and of its monitor, `memoryAt` further. */
+const lease = Effect.fnUntraced(function* ({ root, space }: Reach, block: Full<"Untyped">, at: number, bytes: number) {
+  for (let inside = 0; inside < Math.min(blockBytes, bytes); inside += frameBytes) {
+    const frame = yield* Untyped_Retype(block, "LargePage")
+    const window = yield* Cap_Copy(frame, ["read", "write"])
+    yield* EPT_Map(root, at + inside, frame)
+    yield* AddressSpace_Map(space, memoryAt + at + inside, window, ["read", "write"])
+  }
 })
 
-/** Bind a monitor's thread to a virtual processor and to its notification, and give the guest memory. */
-export const attach = Effect.fnUntraced(function* (
+/** Bind a monitor's thread to its virtual processor, its notification and the guest's memory, which is empty. */
+const bind = Effect.fnUntraced(function* (
   { tcb, addressSpace }: Started,
-  {
-    vcpu,
-    wake,
-    memoryBytes
-  }: { readonly vcpu: Full<"VCPU">; readonly wake: Full<"Notification">; readonly memoryBytes: number }
+  vcpu: Full<"VCPU">,
+  wake: Full<"Notification">
 ) {
   const { asidPool } = yield* BootInfo
   const root = yield* GuestMemory_Create(asidPool)
-  const blocks = yield* giveMemory(root, addressSpace, memoryBytes)
   yield* TCB_SetEPTRoot(tcb, root)
   yield* VCPU_SetTCB(vcpu, tcb)
   yield* TCB_BindNotification(tcb, wake)
-  return blocks
+  return { root, space: addressSpace }
 })
 
-/** Start guests, each in its own monitor. `ended` hears how each of them ended. */
+/**
+ * Start guests, each in its own monitor. `ended` hears how each of them ended. From then on this is the landlord of their memory: it
+ * takes back what a guest gives up, and all that one had that has ended, and gives it to who asks. Guests for which there is no memory yet
+ * wait for others to end, in the order in which they were asked for.
+ */
 export const startGuests = (wanted: ReadonlyArray<Wanted>, ended: (report: Report) => void) =>
   Effect.gen(function* () {
     const cpuid = yield* survey
     const guests = wanted.map((guest) => ({ ...guest, cpuid }))
     const { objects, tasks } = yield* startWhole(systemOf(specOf(guests, ended)))
-    for (const { name, memoryBytes } of guests) {
-      yield* attach(tasks[name]!, {
-        vcpu: objects[`${name}.vcpu`] as Full<"VCPU">,
-        wake: objects[`${name}.wake`] as Full<"Notification">,
-        memoryBytes
-      })
+    const estate = makeEstate()
+    const homes: Array<{ readonly reach: Reach; readonly begin: Cap<"Notification", "write"> }> = []
+    for (const { name } of guests) {
+      const wake = objects[`${name}.wake`] as Full<"Notification">
+      const reach = yield* bind(tasks[name]!, objects[`${name}.vcpu`] as Full<"VCPU">, wake)
+      homes.push({ reach, begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start }) })
     }
+    const waiting = [...guests.keys()]
+    /** The first of those that wait get memory, and begin. */
+    const settle = Effect.gen(function* () {
+      while (waiting.length > 0) {
+        const guest = waiting[0]!
+        const { memoryBytes } = guests[guest]!
+        const { reach, begin } = homes[guest]!
+        const blocks = yield* estate.take(Math.ceil(memoryBytes / blockBytes))
+        if (blocks === undefined) return
+        waiting.shift()
+        for (const [n, block] of blocks.entries()) {
+          yield* lease(reach, block, n * blockBytes, memoryBytes - n * blockBytes)
+          estate.blocksOf(guest).set(n, block)
+        }
+        yield* Signal(begin)
+      }
+    })
+    yield* settle
+    return yield* serve(vouchedUnsafe<Endpoint<Landlord, "read">>(objects.landlord), yield* create("Reply"), {
+      release: (n, to, _caps, badge) =>
+        Effect.gen(function* () {
+          const blocks = estate.blocksOf(Number(badge) - 1)
+          const block = blocks.get(n)
+          if (block === undefined) return yield* reply(to, false)
+          blocks.delete(n)
+          yield* estate.takeBack(block)
+          yield* settle
+          return yield* reply(to, true)
+        }),
+      lease: (n, to, _caps, badge) =>
+        Effect.gen(function* () {
+          const guest = Number(badge) - 1
+          const blocks = estate.blocksOf(guest)
+          const isInside = n * blockBytes < guests[guest]!.memoryBytes && !blocks.has(n)
+          const taken = isInside ? yield* estate.take(1) : undefined
+          if (taken === undefined) return yield* reply(to, false)
+          yield* lease(homes[guest]!.reach, taken[0]!, n * blockBytes, guests[guest]!.memoryBytes - n * blockBytes)
+          blocks.set(n, taken[0]!)
+          return yield* reply(to, true)
+        }),
+      leave: (_, to, _caps, badge) =>
+        Effect.gen(function* () {
+          const blocks = estate.blocksOf(Number(badge) - 1)
+          for (const block of blocks.values()) yield* estate.takeBack(block)
+          blocks.clear()
+          yield* settle
+          return yield* reply(to, undefined)
+        })
+    })
   })

@@ -18,6 +18,8 @@ export interface Options {
   readonly reading?: MakeReading
   /** The machine's disk: of the guest that says how many sectors it has. */
   readonly disk?: BlockStore
+  /** The machine's memory: what all of them need, if not this. */
+  readonly machineBytes?: number
   /** Instructions. */
   readonly limit?: number
   /** What is typed at the console: each answer when its prompt has come. */
@@ -28,7 +30,15 @@ export interface Options {
 
 const memoryBytes = 16 * MiB
 
-export const run = ({ guests, reading = makeInterpreter, disk, limit = 3e9, dialogue = [], prompted }: Options) => {
+export const run = ({
+  guests,
+  reading = makeInterpreter,
+  disk,
+  machineBytes,
+  limit = 3e9,
+  dialogue = [],
+  prompted
+}: Options) => {
   const wanted = guests.map(
     (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, devices: [], preemptionShift: 5, ...guest })
   )
@@ -53,7 +63,7 @@ export const run = ({ guests, reading = makeInterpreter, disk, limit = 3e9, dial
   const typed: Array<number> = []
   const rest = [...dialogue]
   const system = boot({
-    memoryBytes: all,
+    memoryBytes: machineBytes ?? all,
     reading,
     first: { _tag: "Fiber", fiber },
     output: (byte) => {

@@ -1,0 +1,15 @@
+/** Landlord: who has the memory of all guests, as their monitors ask it. Memory comes in blocks of 16 MiB, counted from a guest's address 0. */
+import { Schema } from "effect"
+import { protocol } from "../types/Protocol.ts"
+
+export const blockBits = 24
+export const blockBytes = 2 ** blockBits
+
+export class Landlord extends protocol("landlord", {
+  /** The guest gives up a block. False: it has none there. */
+  release: { request: Schema.Number, reply: Schema.Boolean },
+  /** The guest wants a block that it gave up. False: there is none to have, or no room for it. */
+  lease: { request: Schema.Number, reply: Schema.Boolean },
+  /** The guest has ended: others may have its memory. */
+  leave: { request: Schema.Void, reply: Schema.Void }
+}) {}
