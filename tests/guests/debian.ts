@@ -13,7 +13,8 @@ const store = { folder: cache, progress: () => undefined }
 export const kernel = (): Uint8Array => Effect.runSync(debian.kernel(store))
 
 /** A first file system: busybox, and lines that `/init` runs; if none are given, drivers and a shell, or the root disk. */
-export const initrd = (init?: string): Uint8Array => Effect.runSync(debian.initramfs(store, init))
+export const initrd = (init?: string, more?: Parameters<typeof debian.initramfs>[2]): Uint8Array =>
+  Effect.runSync(debian.initramfs(store, init, more))
 
 /** memtest86+, which is started as a Linux kernel is. */
 export const memtest = (): Uint8Array => Effect.runSync(debian.memtest(store))

@@ -133,15 +133,21 @@ const common = Effect.fnUntraced(function* (store: Store) {
  *
  * @param then what `/init` does when /proc, /sys and /dev are there, as lines of a shell script: if not said, it loads drivers and goes
  * on to the root disk or to a shell.
+ * @param more modules by their names, and files, that are in it as well.
  */
-export const initramfs = Effect.fnUntraced(function* (store: Store, then: string = drivers) {
-  const modules = yield* modulesOf(join(yield* kernelFiles(store), "lib", "modules"))
+export const initramfs = Effect.fnUntraced(function* (
+  store: Store,
+  then: string = drivers,
+  more: { readonly modules: ReadonlyArray<string>; readonly files: ReadonlyArray<File> } = { modules: [], files: [] }
+) {
+  const modules = yield* modulesOf(join(yield* kernelFiles(store), "lib", "modules"), more.modules)
   const parents = new Set(modules.flatMap(({ name }) => parentsOf(name)).filter((name) => !folders.includes(name)))
   return archive([
     ...(yield* common(store)),
     characterDevice("dev/console", 5, 1),
     ...[...parents].map(folder),
     ...modules,
+    ...more.files,
     program("init", init(then))
   ])
 })

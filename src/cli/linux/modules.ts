@@ -26,8 +26,11 @@ const nameOf = (file: string): string =>
     .replace(/\.ko(\.xz)?$/, "")
     .replaceAll("-", "_")
 
-/** @param tree the folder lib/modules of a package. */
-export const modulesOf = Effect.fnUntraced(function* (tree: string) {
+/**
+ * @param tree the folder lib/modules of a package.
+ * @param also names of modules beside those that this machine's devices want.
+ */
+export const modulesOf = Effect.fnUntraced(function* (tree: string, also: ReadonlyArray<string> = []) {
   const version = existsSync(tree) ? readdirSync(tree)[0] : undefined
   if (version === undefined) return yield* new Unprepared({ why: `${tree}: the kernel's package has no modules` })
   const root = join(tree, version)
@@ -43,7 +46,7 @@ export const modulesOf = Effect.fnUntraced(function* (tree: string) {
   )
 
   const found = new Map<string, Module>()
-  const open = [...wanted]
+  const open = [...wanted, ...also]
   for (let name = open.shift(); name !== undefined; name = open.shift()) {
     if (found.has(name) || builtin.has(name)) continue
     const path = files.get(name)
