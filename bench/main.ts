@@ -12,12 +12,14 @@ import * as ipc from "./ipc.ts"
 import * as kernel from "./kernel.ts"
 import * as legacy from "./legacy.ts"
 import * as readings from "./readings.ts"
+import * as virtualMachine from "./virtualMachine.ts"
 
 const benchmarks: ReadonlyArray<Benchmark> = [
   ...ipc.benchmarks,
   ...kernel.benchmarks,
   ...readings.benchmarks,
   ...legacy.benchmarks,
+  ...virtualMachine.benchmarks,
   checking,
   boot.benchmark
 ]
