@@ -24,6 +24,7 @@ import {
   isDebugDeferred,
   isExit,
   isSoftware,
+  isSomethingDue,
   isVirtualInterruptDue,
   noteTrapFlag,
   singleSteps,
@@ -226,10 +227,12 @@ export class Processor {
     const { core, reading } = this
     for (;;) {
       reading.run()
-      if (core.low(at.cause) !== cause.system || !isQuiet[core.low(at.detail)] || core.vmx.isGuest) return
+      if (core.low(at.cause) !== cause.system || !isQuiet[core.low(at.detail)]) return
       const isDone = this.operate()
       if (!isDone) core.mmu.touched = 0
-      if (isDone && core.low(at.attention) === 0 && core.low(at.countdown) > 0 && core.mmu.touched === 0) continue
+      const isQuietSince =
+        core.low(at.attention) === 0 && core.mmu.touched === 0 && !(core.vmx.isGuest && isSomethingDue(core))
+      if (isDone && core.low(at.countdown) > 0 && isQuietSince) continue
       // Between two instructions, as after any.
       core.i32[at.cause >> 2] = cause.countdown
       return

@@ -188,6 +188,10 @@ export const takePendingDebug = (core: Core): number => {
   return bits
 }
 
+/** The operation that was done has brought something about, for the boundary behind it. */
+export const isSomethingDue = ({ vmx }: Core): boolean =>
+  vmx.afterInstruction !== 0 || vmx.apicWritten !== -1 || vmx.isVirtualInterruptPending
+
 /** A #DB behind an instruction waits for the exits that come first. */
 export const isDebugDeferred = (core: Core): boolean =>
   core.vmx.isGuest && (core.vmx.afterInstruction !== 0 || core.vmx.apicWritten !== -1)
