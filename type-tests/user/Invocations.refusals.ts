@@ -19,7 +19,7 @@ import {
   IRQHandler_Clear,
   IRQHandler_SetNotification
 } from "../../src/user/Interrupts.ts"
-import { ReceivePoll, SendReceive } from "../../src/user/Ipc.ts"
+import { ReceivePoll, SendReceive, Signal_Pointer } from "../../src/user/Ipc.ts"
 import { AddressSpace_Map } from "../../src/user/Memory.ts"
 import {
   ASIDControl_MakePool,
@@ -47,7 +47,12 @@ import {
   TCB_SetTLSBase,
   TCB_UnbindNotification
 } from "../../src/user/ThreadSettings.ts"
-import { Debug_NameThread, SchedContext_UnbindObject, SchedContext_YieldTo } from "../../src/user/Threads.ts"
+import {
+  Debug_NameThread,
+  SchedContext_UnbindObject,
+  SchedContext_YieldTo,
+  SchedControl_SetBudget
+} from "../../src/user/Threads.ts"
 import {
   EPT_Map,
   GuestMemory_Create,
@@ -117,6 +122,10 @@ declare const ioPorts: Cap<"IOPortControl", "issue">
 declare const vcpu: Cap<"VCPU", "bind" | "readState" | "writeState">
 declare const vcpuP: Cap<"VCPU", "enablePorts">
 declare const handler: Handler
+
+declare const control: Cap<"SchedControl", "configure">
+declare const controlNone: Cap<"SchedControl", never>
+const turns = { budget: 1000, period: 5000 } as const
 
 const at = { cnode, index: 1, depth: 8 }
 const pin = { ioapic: 0, pin: 1, trigger: "edge", polarity: "high", vector: 2 } as const
@@ -194,6 +203,12 @@ export const scheduling = Effect.gen(function* () {
   yield* SchedContext_YieldTo(time)
   yield* SchedContext_YieldTo(timeC) //! TS2345 ⛔ SchedContext_YieldTo needs right 'consume'; this SchedContext capability holds 'configure'
   yield* SchedContext_YieldTo(frame) //! TS2345 ⛔ SchedContext_YieldTo needs a SchedContext capability, got Frame
+  yield* SchedControl_SetBudget(control, timeC, turns)
+  yield* SchedControl_SetBudget(controlNone, timeC, turns) //! TS2345 ⛔ SchedControl_SetBudget needs right 'configure'; this SchedControl capability holds no rights
+  yield* SchedControl_SetBudget(frame, timeC, turns) //! TS2345 ⛔ SchedControl_SetBudget needs a SchedControl capability, got Frame
+  yield* SchedControl_SetBudget(control, timeC, turns)
+  yield* SchedControl_SetBudget(control, time, turns) //! TS2345 ⛔ SchedControl_SetBudget needs right 'configure'; this SchedContext capability holds 'bind+consume'
+  yield* SchedControl_SetBudget(control, frame, turns) //! TS2345 ⛔ SchedControl_SetBudget needs a SchedContext capability, got Frame
   yield* DomainSet_Set(domains, tcb, 1)
   yield* DomainSet_Set(domainsSchedule, tcb, 1) //! TS2345 ⛔ DomainSet_Set needs right 'set'; this Domain capability holds 'schedule'
   yield* DomainSet_Set(frame, tcb, 1) //! TS2345 ⛔ DomainSet_Set needs a Domain capability, got Frame
@@ -338,6 +353,9 @@ export const guests = Effect.gen(function* () {
 })
 
 export const others = Effect.gen(function* () {
+  yield* Signal_Pointer(bell)
+  yield* Signal_Pointer(bellR) //! TS2345 ⛔ Signal_Pointer needs right 'write'; this Notification capability holds 'read'
+  yield* Signal_Pointer(frame) //! TS2345 ⛔ Signal_Pointer needs a Notification capability, got Frame
   yield* Shared_Address(frameRW)
   yield* Shared_Address(frame) //! TS2345 ⛔ Shared_Address needs right 'write+read'; this Frame capability holds 'read'
   yield* Shared_Address(bell) //! TS2345 ⛔ Shared_Address needs a Frame capability, got Notification
