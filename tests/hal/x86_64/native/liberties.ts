@@ -53,6 +53,11 @@ export const liberties: ReadonlyArray<Liberty> = [
     covers: (test, native, ours) => test.instruction.form.name === "call" && both(native, ours)
   },
   {
+    reason: "a store of 80 bits that faults in its second page has written to the first, or not",
+    of: /^byte /,
+    covers: (test, native, ours) => named(/^f(?:st|bst)p$/)(test) && both(native, ours)
+  },
+  {
     reason: "XRSTOR looks at its header before it accesses the rest of its area, or after",
     of: /^(?:vector|error code|address)$/,
     covers: (test, native, ours) => named(/^xrstor/)(test) && both(native, ours)
