@@ -232,7 +232,11 @@ const wrmsr: Operation = (core) => {
 
 const pause: Operation = (core) => {
   if (primary(core, Primary.PAUSE_EXITING)) core.vmx.intercept(ExitReason.PAUSE)
-  if (!secondary(core, Secondary.PAUSE_LOOP_EXITING) || core.privilege !== 0) return
+  if (secondary(core, Secondary.PAUSE_LOOP_EXITING) && core.privilege === 0) noteLoop(core)
+  operations.pause(core)
+}
+
+const noteLoop = (core: Core): void => {
   const { vmx } = core
   const now = core.clock.now()
   if (now - vmx.lastPause > vmx.vmcs.low(place.PLE_GAP) >>> 0) vmx.firstPause = now
