@@ -294,6 +294,7 @@ export const rootTask = (chance: Chance, number: number): RootTask => {
     ])
     const rights = (kind === "ASIDPool" ? ["assign"] : ["readRegisters", "schedule"]).filter(() => !blind())
     const as = add(scope, kind!, { rights: [] })
+    if (kind === "TCB") as.object.taken.add("self")
     return `const ${as.name} = yield* S.Cap_Copy(${from}, ${list(rights)})`
   }
 
@@ -354,6 +355,8 @@ export const rootTask = (chance: Chance, number: number): RootTask => {
   }
   const registers: Statement = (scope) => {
     const tcb = pick(scope, ofKind("TCB", "readRegisters", "writeRegisters"))
+    // No thread reads or writes its own.
+    if (tcb?.object.taken.has("self")) doubt = true
     return (
       tcb && `yield* S.TCB_${rarely(2) ? `ReadRegisters(${tcb.name})` : `WriteRegisters(${tcb.name}, { rip: 4096n })`}`
     )
