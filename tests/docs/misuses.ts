@@ -348,5 +348,13 @@ export const misuses: Readonly<Record<string, readonly [program: Program, ends: 
       })
     ),
     "IllegalOperation"
+  ],
+  "a thread that reads or writes its own registers, which the kernel lets it do to others only": [
+    tag(
+      Effect.gen(function* () {
+        yield* S.TCB_ReadRegisters((yield* S.BootInfo).tcb)
+      })
+    ),
+    "IllegalOperation"
   ]
 }

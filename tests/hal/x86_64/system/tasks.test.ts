@@ -59,7 +59,7 @@ const aBoard = (reading: MakeReading, width: 16 | 32, ...program: number[]) => {
   word(place.flags, 2)
   for (const n of Array(8).keys()) word(place.eax + (n * width) / 8, 0x1100 + n)
   word(place.esp, newStack)
-  for (const of of [place.es, place.ss, place.ds]) word(of, at.data)
+  for (const selector of [place.es, place.ss, place.ds]) word(selector, at.data)
   word(place.cs, at.code)
   board.set("rsp", BigInt(stackTop)).set("rax", 0x1234_5678n)
   return { board, core, word, place }
@@ -264,7 +264,8 @@ describe.each(Object.entries(readings))("virtual-8086 mode with CR4.VME, %s", (_
     writeControl(core, 4, CR4.VME, 0)
     core.setRflags(flags | 0x2_0002)
     core.enterMode(16, 3)
-    for (const of of [segments.cs, segments.ds, segments.es]) core.setSegment(of, 0x700, 0xf3, 0xffff, program, 0)
+    for (const register of [segments.cs, segments.ds, segments.es])
+      core.setSegment(register, 0x700, 0xf3, 0xffff, program, 0)
     core.setSegment(segments.ss, stack >> 4, 0xf3, 0xffff, stack, 0)
     core.enterMode(16, 3)
     core.set(0x80, 0, 0)
