@@ -294,7 +294,8 @@ export const rootTask = (chance: Chance, number: number): RootTask => {
     ])
     const rights = (kind === "ASIDPool" ? ["assign"] : ["readRegisters", "schedule"]).filter(() => !blind())
     const as = add(scope, kind!, { rights: [] })
-    if (kind === "TCB") as.object.taken.add("self")
+    // It is the thread that runs, and has its time.
+    if (kind === "TCB") as.object.taken.add("self").add("time")
     return `const ${as.name} = yield* S.Cap_Copy(${from}, ${list(rights)})`
   }
 
