@@ -13,7 +13,7 @@
  *     export default rootTask(startSystem(system))
  */
 import { Effect } from "effect"
-import { type AnyCap, type Cap, kindOf, vouchedUnsafe } from "../types/Capability.ts"
+import { type AnyCap, type Cap, type Endpoint, kindOf, vouchedUnsafe } from "../types/Capability.ts"
 import type { RightOf } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
 import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
@@ -74,6 +74,19 @@ export const startWhole = <S extends Spec>({ spec }: System<S>): Effect.Effect<W
     for (const [name, task] of Object.entries(spec.tasks)) started.push([name, yield* startTask(name, task, objects)])
     return { objects: Object.fromEntries(objects), tasks: Object.fromEntries(started) } as Whole<S>
   })
+
+/**
+ * The endpoint among a system's objects where `P` is spoken, for a program that planned the system as it ran. The compiler has not
+ * judged such a plan: that the object has a protocol of this name is looked at here.
+ *
+ * @throws if it has another, or none
+ */
+export const endpointOf = <P extends Protocol>(object: unknown, name: P["name"]): Endpoint<P, "read"> => {
+  const spoken = object instanceof Object && "protocol" in object ? object.protocol : undefined
+  if (!(spoken instanceof Object && "name" in spoken && spoken.name === name))
+    throw new TypeError(`no endpoint where '${name}' is spoken`)
+  return vouchedUnsafe<Endpoint<P, "read">>(object)
+}
 
 /** What was made of a system. */
 export interface Whole<S extends Spec> {

@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import { sectorBytes } from "../devices/virtio/block.ts"
-import { type Cap, type Endpoint, vouchedUnsafe } from "../types/Capability.ts"
+import type { Cap } from "../types/Capability.ts"
 import type { Grant, Spec, TaskSpec, Thing } from "../types/System.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
 import { Cap_Copy, Cap_Mint, Cap_Revoke } from "../user/Capabilities.ts"
@@ -15,7 +15,7 @@ import { Signal } from "../user/Ipc.ts"
 import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
 import { reply, serve } from "../user/Server.ts"
 import type { Started } from "../user/Spawn.ts"
-import { startWhole, systemOf, task } from "../user/System.ts"
+import { endpointOf, startWhole, systemOf, task } from "../user/System.ts"
 import { TCB_BindNotification } from "../user/ThreadSettings.ts"
 import { hpetAddress, hpetInterrupt, serveTime, interruptBadge as timerInterrupt } from "../user/TimerServer.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
@@ -363,7 +363,7 @@ export const startGuests = (wanted: ReadonlyArray<Wanted>, ended: (report: Repor
       }
     })
     yield* settle
-    return yield* serve(vouchedUnsafe<Endpoint<Landlord, "read">>(objects.landlord), yield* create("Reply"), {
+    return yield* serve(endpointOf<Landlord>(objects.landlord, "landlord"), yield* create("Reply"), {
       release: (n, to, _caps, badge) =>
         Effect.gen(function* () {
           const blocks = estate.blocksOf(Number(badge) - 1)

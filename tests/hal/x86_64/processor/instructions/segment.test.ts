@@ -51,9 +51,9 @@ describe("WRFSBASE", () => {
     p.reading.step()
     expect(p.dataAt(8)).toBe(BigInt(data))
   })
-  it("takes canonical addresses only", () => {
+  it("takes addresses only that are canonical with 57 bits, whatever CR4.LA57 says", () => {
     const p = withControl("f3 48 0f ae d0", FSGSBASE, 3)
-    p.set({ rax: 1n << 47n })
+    p.set({ rax: 1n << 56n })
     p.reading.step()
     expect([p.cause(), p.vector()]).toEqual([cause.fault, GP])
   })
