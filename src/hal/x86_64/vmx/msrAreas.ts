@@ -22,8 +22,14 @@ const isDone = (act: () => void): boolean => {
   }
 }
 
-/** The number, from 1, of the entry that could not be loaded, or 0. */
-export const loadMsrs = (core: Core, address: number, count: number): number => {
+/** The number, from 1, of the first entry of a list that is not allowed, or with which `move` does not succeed; or 0. */
+const firstBad = (
+  core: Core,
+  address: number,
+  count: number,
+  isAllowed: (index: number) => boolean,
+  move: (index: number, data: number) => void
+): number => {
   const { vmcs } = core.vmx
   const entries = vmcs.low(count) >>> 0
   if (entries === 0) return 0
@@ -31,39 +37,40 @@ export const loadMsrs = (core: Core, address: number, count: number): number => 
   const first = vmcs.address(address)
   for (let n = 0; n < entries; n++) {
     const at = first + n * entryBytes
-    const index = memory.load32(at)
-    const isGood =
-      n < mostMsrs &&
-      memory.load32(at + 4) === 0 &&
-      !isExcluded(index >>> 0) &&
-      isDone(() => writeMsr(core, index >>> 0, memory.load32(at + 8), memory.load32(at + 12)))
+    const index = memory.load32(at) >>> 0
+    const isGood = n < mostMsrs && memory.load32(at + 4) === 0 && isAllowed(index) && isDone(() => move(index, at + 8))
     if (!isGood) return n + 1
   }
   return 0
 }
 
+/** The number, from 1, of the entry that could not be loaded, or 0. */
+export const loadMsrs = (core: Core, address: number, count: number): number => {
+  const { memory } = core.mmu
+  return firstBad(
+    core,
+    address,
+    count,
+    (index) => !isExcluded(index),
+    (index, data) => writeMsr(core, index, memory.load32(data), memory.load32(data + 4))
+  )
+}
+
 /** Whether all could be stored. */
 export const storeMsrs = (core: Core, address: number, count: number): boolean => {
-  const { vmcs } = core.vmx
-  const entries = vmcs.low(count) >>> 0
-  if (entries === 0) return true
   const { memory } = core.mmu
-  const first = vmcs.address(address)
-  for (let n = 0; n < entries; n++) {
-    const at = first + n * entryBytes
-    const index = memory.load32(at)
-    const isGood =
-      n < mostMsrs &&
-      memory.load32(at + 4) === 0 &&
-      index >>> 8 !== 8 &&
-      isDone(() => {
-        const [lo, hi] = readMsr(core, index >>> 0)
-        memory.store32(at + 8, lo)
-        memory.store32(at + 12, hi)
-      })
-    if (!isGood) return false
-  }
-  return true
+  const bad = firstBad(
+    core,
+    address,
+    count,
+    (index) => index >>> 8 !== 8,
+    (index, data) => {
+      const [lo, hi] = readMsr(core, index)
+      memory.store32(data, lo)
+      memory.store32(data + 4, hi)
+    }
+  )
+  return bad === 0
 }
 
 /** "VMX Aborts": the reason is in the VMCS region, and the processor is shut down. */

@@ -7,13 +7,12 @@
 import type { Form, OperandName } from "../../Form.ts"
 import { partOf, type Register } from "../../Instruction.ts"
 import type { Machine, Meaning, Operand } from "../../Meaning.ts"
-import { inst, type Remarks } from "../../notation.ts"
 import type { VectorFunction } from "../../vectorFunctions.ts"
 import { x87 } from "../../x87.ts"
 import { anySize } from "../operation.ts"
 import { type Combination, combinations, shift, shiftedBy, shifts } from "./integer.ts"
 import { fours } from "./shuffle.ts"
-import { extended, places, requireSse, source, sse, zero } from "./vector.ts"
+import { extended, places, requireSse, requiring, source, sse, zero } from "./vector.ts"
 
 const [EM, TS, NE] = [2, 3, 5] as const
 const ES = 7
@@ -43,28 +42,12 @@ const setMmx = <V, B, X>(x: Machine<V, B, X>, dest: Operand, value: V): void => 
   if (dest.kind === "reg") x.write(partOf(dest as Register, 8, 16), x.constant(0xffffn))
 }
 
-const requiring =
-  (require: <V, B, X>(x: Machine<V, B, X>) => void) =>
-  (
-    opcode: string,
-    name: string,
-    operands: ReadonlyArray<OperandName>,
-    meaning: Meaning,
-    remarks: Remarks = {}
-  ): Form => {
-    const whole: Meaning = (x, ...all) => {
-      require(x)
-      meaning(x, ...all)
-      transition(x)
-    }
-    return inst(opcode, name, operands, whole, remarks)
-  }
-const mmx = requiring(requireMmx)
+const mmx = requiring(requireMmx, transition)
 /** A line that uses XMM registers as well. */
 const mixed = requiring((x) => {
   requireSse(x)
   requireMmx(x)
-})
+}, transition)
 
 // ---- vectors of 64 bits as halves of wider ones
 

@@ -33,8 +33,9 @@ const requireAvx = <V, B, X>(x: Machine<V, B, X>): void => {
   x.raise("#NM", x.bit(x.get("cr0"), TS))
 }
 
-const requiring =
-  (require: <V, B, X>(x: Machine<V, B, X>) => void) =>
+/** Lines of which each asks something before it does what it means, and may leave something after that. */
+export const requiring =
+  (require: <V, B, X>(x: Machine<V, B, X>) => void, leave: <V, B, X>(x: Machine<V, B, X>) => void = () => {}) =>
   (
     opcode: string,
     name: string,
@@ -42,11 +43,12 @@ const requiring =
     meaning: Meaning,
     remarks: Remarks = {}
   ): Form => {
-    const checked: Meaning = (x, ...all) => {
+    const whole: Meaning = (x, ...all) => {
       require(x)
       meaning(x, ...all)
+      leave(x)
     }
-    return inst(opcode, name, operands, checked, remarks)
+    return inst(opcode, name, operands, whole, remarks)
   }
 
 /** A line of an instruction that uses XMM registers; and with a VEX prefix. */
