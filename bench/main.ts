@@ -12,6 +12,7 @@ import * as ipc from "./ipc.ts"
 import * as kernel from "./kernel.ts"
 import * as legacy from "./legacy.ts"
 import * as readings from "./readings.ts"
+import * as start from "./start.ts"
 import * as virtualMachine from "./virtualMachine.ts"
 
 const benchmarks: ReadonlyArray<Benchmark> = [
@@ -21,6 +22,7 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   ...legacy.benchmarks,
   ...virtualMachine.benchmarks,
   checking,
+  start.benchmark,
   boot.benchmark
 ]
 

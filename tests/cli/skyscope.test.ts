@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, assert, describe, it } from "vitest"
 
 import { slots } from "../../src/types/BootInfo.ts"
 import { Suspend } from "../../src/types/methods/TCB.ts"
@@ -268,21 +268,6 @@ describe("skyscope export", () => {
   it("says why a file cannot be written", () => {
     const { status, stderr } = skyscope("export", "examples/system.ts", "--capdl", "--output", folder)
     assert.deepStrictEqual([status, stderr], [2, `skyscope: ${folder}: it is a folder\n`])
-  })
-})
-
-describe("the first example", () => {
-  // The first start on a machine also fills the cache of stripped sources.
-  beforeAll(() => skyscope("run", "examples/hello.ts"))
-
-  it("has printed its last line two seconds after it was called", () => {
-    // Other tests take their share of the processor: the quickest of some starts is the start's own.
-    const starts = Array.from({ length: 3 }, () => {
-      const started = performance.now()
-      assert.strictEqual(skyscope("run", "examples/hello.ts").stdout, "Hello from a task in TypeScript.\n")
-      return performance.now() - started
-    })
-    assert.isBelow(Math.min(...starts), 2000)
   })
 })
 
