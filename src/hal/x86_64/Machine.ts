@@ -139,11 +139,11 @@ export class Machine {
         codeMapChanged: () => listeners.reading?.codeMapChanged(),
         globalsDropped: () => n === 0 && listeners.window?.forget()
       }
-      return new Mmu(this.memory, this.code, watcher, processorRoom(memoryBytes, n).translations)
+      return new Mmu(this.memory, this.code, watcher, processorRoom(memoryBytes, n))
     })
     this.window = new Window(mmus[0]!)
     listeners.window = this.window
-    const access = count === 1 ? mmus[0]! : accessOf(() => this.core.mmu)
+    const access = count === 1 ? mmus[0]! : accessOf(() => this.core.mmu, mmus[0]!.find)
     const reading = makeReading({ memory, access })
     listeners.reading = reading
 

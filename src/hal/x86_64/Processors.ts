@@ -17,6 +17,7 @@ import type { Clock } from "./Clock.ts"
 import type { Access } from "./memory/Access.ts"
 import { processorRoom } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
+import type { Find } from "./memory/walker.ts"
 import type { Bounds, Processor, Stop } from "./Processor.ts"
 import { at } from "./processor/State.ts"
 import { system } from "./system/registers.ts"
@@ -136,6 +137,7 @@ export class Processors {
     memory.u8.copyWithin(out!, 0, at.end)
     memory.u8.copyWithin(0, into!, into! + at.end)
     this.current = next
+    this.running.core.mmu.tellWalker()
     clock.skipTo(now)
     this.move(aside, now)
   }
@@ -161,11 +163,12 @@ export class Processors {
   }
 }
 
-/** Accesses of whichever processor runs, for a reading that they share. */
-export const accessOf = (running: () => Access): Access => ({
+/** Accesses of whichever processor runs, for a reading that they share. The walker goes by what is in the state block: any is that of all. */
+export const accessOf = (running: () => Access, find: Find): Access => ({
   read: (lo, hi, width) => running().read(lo, hi, width),
   modify: (lo, hi, width) => running().modify(lo, hi, width),
   write: (lo, hi, width) => running().write(lo, hi, width),
   execute: (lo, hi) => running().execute(lo, hi),
-  codeDecoded: (page) => running().codeDecoded(page)
+  codeDecoded: (page) => running().codeDecoded(page),
+  find
 })

@@ -33,6 +33,11 @@ export interface Access {
    * `codeWritten` of all readings, once.
    */
   readonly codeDecoded: (page: number) => void
+  /**
+   * The host address of bytes in RAM that may be accessed inline from now on, or were already; `fault`, with nothing said or done, if it is not as simple
+   * as that. `which`: one of `table` in Tlb.ts. A function of WebAssembly, for the code that readings make. Undefined: it is never that simple.
+   */
+  readonly find?: (lo: number, hi: number, bytes: number, which: number) => number
 }
 
 export const fault = -1

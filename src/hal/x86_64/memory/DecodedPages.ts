@@ -5,7 +5,7 @@
  * software for a serializing instruction between; here what was written is there at the next instruction, whoever wrote it.
  */
 import { at } from "../processor/State.ts"
-import { layout, pageBits, pageSize } from "./layout.ts"
+import { decodedAt, layout, pageBits, pageSize } from "./layout.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 import type { Tlb } from "./Tlb.ts"
 
@@ -27,7 +27,10 @@ export class DecodedPages {
   constructor(memory: PhysicalMemory, watcher: CodeWatcher) {
     this.i32 = memory.i32
     this.watcher = watcher
-    this.decoded = new Uint8Array(memory.ramBytes >>> pageBits)
+    this.decoded = memory.u8.subarray(
+      decodedAt(memory.ramBytes),
+      decodedAt(memory.ramBytes) + (memory.ramBytes >>> pageBits)
+    )
     memory.written = (page) => this.changes(page)
   }
 

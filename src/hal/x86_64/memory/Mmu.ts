@@ -5,23 +5,27 @@
 import { at, isLong } from "../processor/State.ts"
 import { type Access, bytesOf, fault, inStack, isCanonical, vmExit } from "./Access.ts"
 import type { DecodedPages } from "./DecodedPages.ts"
-import { layout, pageSize, tableBytes } from "./layout.ts"
+import { decodedAt, layout, type ProcessorRoom, pageSize, tableBytes } from "./layout.ts"
 import { anOwner, type Owner } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 import {
   type AddressSpace,
   access,
+  addressHigh,
   bit,
   type Format,
   fiveLevel,
   fourLevel,
   newWalk,
   noRules,
+  permits,
   type Rules,
   refusedBySecond,
+  reservedHighOf,
   walk
 } from "./paging.ts"
 import { type AccessMode, entry, mode, type Table, Tlb, table, type Watcher } from "./Tlb.ts"
+import { type Find, kindsOfPages, makeWalker, rightsNumbers, walkable, walking } from "./walker.ts"
 
 /** The exceptions that an access raises. SDM vol. 3A, "Exception and Interrupt Reference". */
 const vector = { SS: 12, GP: 13, PF: 14, AC: 17 } as const
@@ -106,13 +110,20 @@ export class Mmu implements Access {
   /** Bit n: something has touched watchpoint n since this was 0. */
   touched = 0
 
-  /** `translations` is where this processor's translation caches are. */
-  constructor(memory: PhysicalMemory, code: DecodedPages, watcher: Watcher, translations: number) {
+  readonly find: Find
+  private readonly room: Omit<ProcessorRoom, "state">
+  private isSlow = false
+  /** For each access mode, `walking.rights`. */
+  private readonly rights = new Int32Array(Object.keys(mode).length)
+
+  constructor(memory: PhysicalMemory, code: DecodedPages, watcher: Watcher, room: Omit<ProcessorRoom, "state">) {
     this.memory = memory
     this.i32 = memory.i32
     this.u8 = memory.u8
     this.code = code
-    this.tlb = new Tlb(memory, watcher, translations)
+    this.room = room
+    this.tlb = new Tlb(memory, watcher, room)
+    this.find = makeWalker(memory.memory)
     code.attach(this.tlb)
   }
 
@@ -123,6 +134,9 @@ export class Mmu implements Access {
     this.space.root = root
     this.pcid = pcid
     this.tlb.use(this.owner, pcid)
+    this.i32[walking.root >> 2] = root
+    // Where the tables began before, it may be that no walk was for the walker.
+    if (root >= this.memory.ramBytes || this.rights[mode.supervisor] === 0) this.tellWalker()
     this.setMode(this.inForce)
   }
 
@@ -132,6 +146,7 @@ export class Mmu implements Access {
     this.owner.format = format
     this.space.registers = registers
     this.tlb.flushAll()
+    this.tellWalker()
   }
 
   /**
@@ -149,12 +164,14 @@ export class Mmu implements Access {
     if (owner.format !== format || !isSame(owner.rules, rules)) this.tlb.flushAll()
     owner.format = format
     owner.rules = rules
+    this.tellWalker()
   }
 
   /** Accesses to the page with this number are `by`'s to allow; or there is no such page. Software is to invalidate translations of it. */
   guard(page: number, by: PageGuard | undefined): void {
     this.guarded = page
     this.pageGuard = by
+    this.tellWalker()
   }
 
   /** Where a doubleword is in RAM, in tables that the processor reads by a physical address; of a guest, by its own. @throws as a refused access */
@@ -175,6 +192,7 @@ export class Mmu implements Access {
     this.space.rules = rules
     this.owner.rules = rules
     this.tlb.flushAll()
+    this.tellWalker()
   }
 
   /** PKRU and IA32_PKRS. They are looked at with every access: no translation outlives what forbids to use it. */
@@ -190,6 +208,7 @@ export class Mmu implements Access {
   watchStale(report: (use: StaleUse) => void): void {
     this.onStale = report
     this.tlb.flushAll()
+    this.tellWalker()
   }
 
   /** From where programs look: the tables for inline accesses. */
@@ -199,12 +218,46 @@ export class Mmu implements Access {
     this.i32[at.readTable >> 2] = context
     this.i32[at.writeTable >> 2] = context + table.write * tableBytes
     this.i32[at.executeTable >> 2] = context + table.fetch * tableBytes
+    this.i32[walking.notes >> 2] = this.tlb.notes(context)
+    this.i32[walking.rights >> 2] = this.rights[to]!
   }
 
   watch(watchpoints: readonly Watchpoint[]): void {
     if (watchpoints.length === 0 && this.watchpoints.length === 0) return
     this.watchpoints = watchpoints
     this.tlb.flushAll()
+    this.tellWalker()
+  }
+
+  /** From now on nothing is left to the walker. Only the host's time depends on it. */
+  walkSlowly(): void {
+    this.isSlow = true
+    this.tellWalker()
+  }
+
+  /** The walker goes by what is in force; to be told as well when this processor's state block is put in place. */
+  tellWalker(): void {
+    const { i32, space, memory, rights } = this
+    const { format, root, rules } = space
+    const number = walkable.findIndex((each) => each.format === format)
+    const isOurs =
+      !this.isSlow &&
+      number !== -1 &&
+      root < memory.ramBytes &&
+      space.second === undefined &&
+      !(rules.PKE || rules.PKS) &&
+      this.watchpoints.length === 0 &&
+      this.onStale === undefined
+    for (const from of Object.values(mode)) rights[from] = isOurs && from !== mode.aligned ? rightsOf(rules, from) : 0
+    i32[walking.rights >> 2] = rights[this.inForce]!
+    i32[walking.format >> 2] = number
+    i32[walking.root >> 2] = root
+    // Where RAM may be, an address has 32 bits.
+    i32[walking.reserved >> 2] = reservedHighOf(format, rules) | addressHigh
+    i32[walking.guarded >> 2] = this.guarded
+    i32[walking.ramBytes >> 2] = memory.ramBytes
+    i32[walking.decoded >> 2] = decodedAt(memory.ramBytes)
+    i32[walking.writers >> 2] = this.room.writers
   }
 
   // ---- accesses of programs
@@ -420,6 +473,7 @@ export class Mmu implements Access {
     const { found } = this
     const linearBits = this.space.format === fiveLevel ? 57 : 48
     if (!isCanonical(hi, linearBits)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
+    if (from === this.inForce && this.findAs(context, which, lo, hi)) return this.tlb.find(context, which, lo, hi)
     const kind = kindFor(from, which)
     if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
       // "A page-fault exception ... will invalidate any TLB entries that are for a page number corresponding to that
@@ -444,6 +498,14 @@ export class Mmu implements Access {
       this.memory.hostPage(page),
       info
     )
+  }
+
+  /** The walker finds it. What it replaces of fetches, somebody is to hear of. */
+  private findAs(context: number, which: Table, lo: number, hi: number): boolean {
+    const replaces = which === table.fetch && !this.tlb.isVacant(context, which, lo)
+    if (this.find(lo, hi, 1, which) === fault) return false
+    if (replaces) this.tlb.tellOfCode()
+    return true
   }
 
   /** What keeps an inline access from this page. */
@@ -522,6 +584,16 @@ export class Mmu implements Access {
   physical(found: number, lo: number): number {
     return (this.i32[(found + entry.info) >> 2]! & entry.page) * pageSize + (lo & 0xfff)
   }
+}
+
+/** `walking.rights`: what `permits` says of each kind of page. */
+const rightsOf = (rules: Rules, from: AccessMode): number => {
+  let rights = 0
+  for (const which of Object.values(table))
+    for (const { allowed, isExecutable, number } of kindsOfPages)
+      if (permits(rules, kindFor(from, which), from === mode.open, allowed, isExecutable))
+        rights |= 1 << (which * rightsNumbers + number)
+  return rights
 }
 
 const isSame = (a: Rules, b: Rules): boolean => a === b || RULES.every((rule) => a[rule] === b[rule])

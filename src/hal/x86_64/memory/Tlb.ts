@@ -18,7 +18,17 @@
  * Inline: ((address + bytes - 1) & ~FFFH) == tag. An entry for fetches always leads to host memory: its low bits are
  * 0, or it is empty.
  */
-import { contextBytes, pageBits, tableBytes, translation } from "./layout.ts"
+import {
+  contextBytes,
+  largeBits,
+  logLength,
+  note,
+  notesOf,
+  type ProcessorRoom,
+  pageBits,
+  tableBytes,
+  translation
+} from "./layout.ts"
 import { type Owner, owners } from "./Owner.ts"
 import type { PhysicalMemory } from "./PhysicalMemory.ts"
 
@@ -75,8 +85,6 @@ const pcidOf = (key: number): number => Math.floor(key / modes) % pcids
 const ownerOf = (key: number): number => Math.floor(key / (modes * pcids))
 /** What a tag may have beside its page's address. */
 const flags = entry.slow | entry.code | entry.checked
-/** So many fills of a context are remembered: emptying it then costs no more than they did. */
-const logLength = 512
 
 export class Tlb {
   private readonly i32: Int32Array
@@ -96,14 +104,9 @@ export class Tlb {
   private readonly vpids = new Int32Array(owners)
   /** The contexts of the modes of the present PCID, once they were asked for. */
   private readonly present = new Int32Array(modes).fill(none)
-  private readonly logs = new Int32Array(translation.contexts * logLength)
-  /** Entries in each log; more than `logLength`: it is not complete. */
-  private readonly logged = new Int32Array(translation.contexts)
-  /** The large pages, by size and number, of which a context may hold parts. */
-  private readonly large = Array.from({ length: translation.contexts }, () => new Set<number>())
   /** The protection keys of the pages that a context may hold, a bit for each. */
   private readonly keysSeen = new Uint16Array(translation.contexts)
-  /** For each page of RAM the entry through which it can be written, 0 if there is none, or `several`. */
+  /** For each page of RAM the entry through which it can be written, 0 if there is none, or `severalWriters`. */
   private readonly writers: Int32Array
   /** A translation for instruction fetches is gone, and nobody has been told. */
   private isCodeDropped = false
@@ -111,14 +114,13 @@ export class Tlb {
   /** The host address of the pool of contexts. */
   private readonly pool: number
 
-  /** `pool` is where the contexts are: `translation.contexts` of `contextBytes`. */
-  constructor(memory: PhysicalMemory, watcher: Watcher, pool: number) {
+  constructor(memory: PhysicalMemory, watcher: Watcher, { translations, writers }: Omit<ProcessorRoom, "state">) {
     this.i32 = memory.i32
     this.u8 = memory.u8
     this.watcher = watcher
-    this.pool = pool
-    this.writers = new Int32Array(memory.ramBytes >>> pageBits)
-    this.u8.fill(0xff, pool, pool + translation.contexts * contextBytes)
+    this.pool = translations
+    this.writers = memory.i32.subarray(writers >> 2, (writers >> 2) + (memory.ramBytes >>> pageBits))
+    this.u8.fill(0xff, translations, translations + translation.contexts * contextBytes)
   }
 
   /** Another address space is in force. Nothing is dropped. */
@@ -157,6 +159,15 @@ export class Tlb {
     return (context - this.pool) / contextBytes
   }
 
+  /** Where the notes of a context are. */
+  notes(context: number): number {
+    return this.notesAt(this.contextNumber(context))
+  }
+
+  private notesAt(n: number): number {
+    return notesOf(this.pool) + n * note.bytes
+  }
+
   private leastChosen(): number {
     let least = none
     for (let n = 0; n < translation.contexts; n++) {
@@ -186,7 +197,7 @@ export class Tlb {
     this.i32[word + 1] = hi
     this.i32[word + 2] = host - page
     this.i32[word + 3] = info
-    if (info & anyLarge) this.large[n]!.add(largeKey(info, lo, hi))
+    if (info & anyLarge) this.noteLarge(n, largeIndex(info & anyLarge, lo, hi))
     if (which === table.write && !(flags & entry.slow)) this.noteWriter(info & entry.page, at)
     return at
   }
@@ -205,16 +216,35 @@ export class Tlb {
     this.watcher.globalsDropped()
   }
 
+  /** A translation of code is gone, because another is in its place. */
+  tellOfCode(): void {
+    this.watcher.codeMapChanged()
+  }
+
+  /** Nothing is where the entry of this address has its place. */
+  isVacant(context: number, which: Table, lo: number): boolean {
+    return (this.i32[entryAt(context, which, lo) >> 2]! & entry.empty) !== 0
+  }
+
   private log(n: number, at: number): void {
-    const count = this.logged[n]!
-    if (count < logLength) this.logs[n * logLength + count] = at
-    if (count <= logLength) this.logged[n] = count + 1
+    const notes = this.notesAt(n) >> 2
+    const count = this.i32[notes + note.filled / 4]!
+    if (count < logLength) this.i32[notes + note.log / 4 + count] = at
+    if (count <= logLength) this.i32[notes + note.filled / 4] = count + 1
+  }
+
+  private noteLarge(n: number, index: number): void {
+    this.u8[this.notesAt(n) + note.large + (index >>> 3)]! |= 1 << (index & 7)
+  }
+
+  private mayHoldLarge(n: number, index: number): boolean {
+    return (this.u8[this.notesAt(n) + note.large + (index >>> 3)]! & (1 << (index & 7))) !== 0
   }
 
   private noteWriter(page: number, at: number): void {
     const before = this.writers[page]!
     const lives = before > 0 && before !== at && this.writes(before, page)
-    this.writers[page] = before === several || lives ? several : at
+    this.writers[page] = before === severalWriters || lives ? severalWriters : at
   }
 
   private writes(at: number, page: number): boolean {
@@ -226,7 +256,7 @@ export class Tlb {
   markCode(page: number): void {
     const writer = this.writers[page]!
     if (writer === 0) return
-    if (writer !== several) {
+    if (writer !== severalWriters) {
       if (this.writes(writer, page)) this.i32[writer >> 2]! |= entry.code
       return
     }
@@ -261,7 +291,7 @@ export class Tlb {
         const at = this.find(this.contextAt(n), which, lo, hi)
         if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
       }
-      if (this.large[n]!.size > 0) this.invalidateLarge(n, lo, hi, everything)
+      this.invalidateLarge(n, lo, hi, everything)
     }
     this.tell()
     if (hi < 0 && vpid === 0) this.watcher.globalsDropped()
@@ -275,8 +305,9 @@ export class Tlb {
 
   private invalidateLarge(n: number, lo: number, hi: number, everything: boolean): void {
     for (const size of [entry.large2M, entry.large4M, entry.large1G]) {
+      if (!this.mayHoldLarge(n, largeIndex(size, lo, hi))) continue
       const large = largeKey(size, lo, hi)
-      if (this.large[n]!.has(large)) this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
+      this.dropWhere(n, (info, at) => this.isPart(at, info, large, everything))
     }
   }
 
@@ -324,18 +355,21 @@ export class Tlb {
 
   /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */
   private dropWhere(n: number, goes: (info: number, at: number) => boolean): void {
-    const whole = this.logged[n]! > logLength
+    const notes = this.notesAt(n) >> 2
+    const filled = this.i32[notes + note.filled / 4]!
+    const logs = notes + note.log / 4
+    const whole = filled > logLength
     const first = this.contextAt(n)
-    const count = whole ? contextBytes / entry.bytes : this.logged[n]!
+    const count = whole ? contextBytes / entry.bytes : filled
     let kept = 0
     for (let i = 0; i < count; i++) {
-      const at = whole ? first + i * entry.bytes : this.logs[n * logLength + i]!
+      const at = whole ? first + i * entry.bytes : this.i32[logs + i]!
       const word = at >> 2
       if (this.i32[word]! & entry.empty) continue
       if (goes(this.i32[word + 3]!, at)) this.drop(at, Math.floor((at - first) / tableBytes) as Table)
-      else if (kept++ < logLength) this.logs[n * logLength + kept - 1] = at
+      else if (kept++ < logLength) this.i32[logs + kept - 1] = at
     }
-    this.logged[n] = Math.min(kept, logLength + 1)
+    this.i32[notes + note.filled / 4] = Math.min(kept, logLength + 1)
   }
 
   private drop(at: number, which: Table): void {
@@ -351,23 +385,24 @@ export class Tlb {
   }
 
   private empty(n: number): void {
-    const count = this.logged[n]!
+    const notes = this.notesAt(n)
+    const count = this.i32[(notes + note.filled) >> 2]!
     if (count > logLength) {
       this.u8.fill(0xff, this.contextAt(n), this.contextAt(n) + contextBytes)
     } else {
       for (let i = 0; i < count; i++) {
-        const word = this.logs[n * logLength + i]! >> 2
+        const word = this.i32[((notes + note.log) >> 2) + i]! >> 2
         this.i32.fill(-1, word, word + entry.bytes / 4)
       }
     }
     if (count > 0) this.isCodeDropped = true
-    this.logged[n] = 0
-    this.large[n]!.clear()
+    this.u8.fill(0, notes, notes + note.log)
     this.keysSeen[n] = 0
   }
 }
 
-const several = -1
+/** Of the entries through which a page of RAM can be written: there may be more than one. */
+export const severalWriters = -1
 const anyLarge = entry.large2M | entry.large4M | entry.large1G
 
 const entryAt = (context: number, which: Table, lo: number): number =>
@@ -381,3 +416,13 @@ const largeKey = (info: number, lo: number, hi: number): number =>
       info & entry.large4M
       ? 2 ** 43 + (lo >>> 22)
       : (hi >>> 0) * 2048 + (lo >>> 21)
+
+/** The lowest bit of an address that selects a large page of this size. */
+export const largeShift = (size: number): number => (size === entry.large2M ? 21 : size === entry.large4M ? 22 : 30)
+
+/** Which bit of `note.large` is for a large page: those of several pages may be the same. */
+const largeIndex = (size: number, lo: number, hi: number): number => {
+  const shift = largeShift(size)
+  const number = (lo >>> shift) | (hi << (32 - shift))
+  return (number ^ (number >>> Math.log2(largeBits))) & (largeBits - 1)
+}

@@ -2,12 +2,13 @@
  * Where things lie in the machine's one WebAssembly memory. All offsets are host addresses, in bytes.
  *
  *     0                the state block (processor/State.ts)
- *     translations     the pool of translation caches (Tlb.ts)
+ *     translations     the pool of translation caches, and what is known of what is in them (Tlb.ts)
  *     rom, ones        two pages that physical addresses outside RAM are fetched from
  *     readings         what interpreter and translator keep: micro-operations, jump caches
  *     ram              RAM: physical address p of it is at ram + p
- *     ram + size       of each processor, if there are several: its state block while another runs; and, but for the
- *                      first, its own pool of translation caches
+ *     ram + size       for each page of RAM a byte: whether something is decoded from it (DecodedPages.ts); then, of each processor,
+ *                      where each page is written through (Tlb.ts); and if there are several, its state block while another runs, and, but
+ *                      for the first, its own pool of translation caches
  */
 import { at } from "../processor/State.ts"
 
@@ -18,6 +19,23 @@ export const pageBits = 12
 export const translation = { contexts: 16, entries: 4096, entryBytes: 16 } as const
 export const tableBytes = translation.entries * translation.entryBytes
 export const contextBytes = 3 * tableBytes
+
+/**
+ * What is known of the entries of a context, behind the pool: how many are filled since it was empty, which large pages they may be parts
+ * of (a bit for each remainder), and where they are. So many fills are remembered: emptying a context then costs no more than they did.
+ */
+// biome-ignore format: a table
+export const note = {
+  filled: 0,     // i32; more than `logLength`: the log is not complete
+  large:  0x40,  // `largeBits` bits
+  log:    0x240, // i32 each
+  bytes:  0xa40
+} as const
+export const largeBits = 4096
+export const logLength = 512
+const translationBytes = translation.contexts * (contextBytes + note.bytes)
+/** Where the notes of the contexts of a pool are. */
+export const notesOf = (translations: number): number => translations + translation.contexts * contextBytes
 
 // biome-ignore format: a table
 export const layout = {
@@ -36,21 +54,34 @@ export const layout = {
 export const ramLimit = 3 * 2 ** 30
 const wasmPage = 0x1_0000
 
-/** Where processor `n` of several has its state block while it does not run, and its translation caches. */
-export const processorRoom = (
-  ramBytes: number,
-  n: number
-): { readonly state: number; readonly translations: number } => {
-  const state = layout.ram + ramBytes + n * roomBytes
-  return { state, translations: n === 0 ? layout.translations : state + at.end }
+/** For each page of RAM, 1 if something is decoded from it. */
+export const decodedAt = (ramBytes: number): number => layout.ram + ramBytes
+
+export interface ProcessorRoom {
+  /** For each page of RAM, an i32. */
+  readonly writers: number
+  /** There, if there are several processors, the state block is while another runs. */
+  readonly state: number
+  readonly translations: number
 }
-const roomBytes = at.end + translation.contexts * contextBytes
+
+/** What processor `n` has of memory. */
+export const processorRoom = (ramBytes: number, n: number): ProcessorRoom => {
+  const pages = ramBytes >>> pageBits
+  const writersBytes = wholePages(pages * 4)
+  const writers = decodedAt(ramBytes) + wholePages(pages) + n * (writersBytes + roomBytes)
+  const state = writers + writersBytes
+  return { writers, state, translations: n === 0 ? layout.translations : state + at.end }
+}
+const wholePages = (bytes: number): number => Math.ceil(bytes / pageSize) * pageSize
+const roomBytes = at.end + wholePages(translationBytes)
 
 /** @throws if `ramBytes` is no multiple of 64 KiB, or more than 3 GiB. */
 export const makeMemory = (ramBytes: number, processors = 1): WebAssembly.Memory => {
   if (!(ramBytes > 0 && ramBytes <= ramLimit && ramBytes % wasmPage === 0))
     throw new RangeError(`RAM is a multiple of 64 KiB up to 3 GiB, not ${ramBytes} bytes`)
-  const rooms = processors === 1 ? 0 : processors * roomBytes
-  const pages = Math.ceil((layout.ram + ramBytes + rooms) / wasmPage)
+  const end = processors === 1 ? processorRoom(ramBytes, 0).state : processorRoom(ramBytes, processors).writers
+  const pages = Math.ceil(end / wasmPage)
+  if (pages > 2 ** 16) throw new RangeError(`${ramBytes} bytes of RAM leave no room for ${processors} processors`)
   return new WebAssembly.Memory({ initial: pages, maximum: pages })
 }

@@ -45,11 +45,15 @@ export interface Format {
   readonly reservedHigh: number
   /** The tables are those of four registers, by bits 31:30 of the address. */
   readonly hasRegisters: boolean
-  /** Bits 62:59 of the entry that maps a page are its protection key. */
+  /** Entries that map pages have protection keys. */
   readonly hasKeys?: true
 }
 
-const addressHigh = 0xf_ffff // Bits 51:32 of an entry are an address's.
+/** Bits 51:32 of an entry are an address's. */
+export const addressHigh = 0xf_ffff
+/** Bits 62:59 of an entry that maps a page are its protection key. */
+export const keyShift = 27
+export const keyMask = 15
 const aboveMaximum = ~(2 ** (physicalBits - 32) - 1)
 
 // biome-ignore format: a table
@@ -214,12 +218,16 @@ export interface Step {
  * address below a large page (bit 12 is its PAT).
  */
 const isReserved = (format: Format, level: Level, low: number, high: number, rules: Rules): boolean =>
-  (high & format.reservedHigh) !== 0 ||
-  (high < 0 && !rules.NXE) ||
+  (high & reservedHighOf(format, rules)) !== 0 ||
   (level.shift > 12 &&
     (low & bit.PS) !== 0 &&
     !level.ignoresSize &&
-    (level.maps === undefined || (low & (2 ** level.shift - 1) & ~0x1fff) !== 0))
+    (level.maps === undefined || (low & reservedInLarge(level)) !== 0))
+
+/** Of an entry's upper half, as the rules are. */
+export const reservedHighOf = ({ reservedHigh }: Format, { NXE }: Rules): number => reservedHigh | (NXE ? 0 : XD)
+/** Of the lower half of an entry that maps a large page. */
+export const reservedInLarge = ({ shift }: Level): number => (2 ** shift - 1) & ~0x1fff
 
 const physical = (low: number, high: number): number => (high & addressHigh) * 2 ** 32 + ((low & ~0xfff) >>> 0)
 
@@ -279,7 +287,7 @@ export const walk = (
     allowed &= low
     isExecutable &&= high >= 0
     if (mapsPage(level, low)) {
-      result.key = format.hasKeys ? (high >>> 27) & 15 : 0
+      result.key = format.hasKeys ? (high >>> keyShift) & keyMask : 0
       const byKey = isKeyRefused(format, rules, keys, result.key, kind, (allowed & bit.US) !== 0)
       if (byKey || !permits(rules, kind, isOpen, allowed, isExecutable))
         return refuse(result, format, rules, kind, error.present | (byKey ? error.protectionKey : 0))
@@ -363,7 +371,13 @@ const found = (result: Walk, { shift }: Level, low: number, high: number, lo: nu
 }
 
 /** Whether `allowed` (R/W and U/S of all entries) is enough. */
-const permits = (rules: Rules, kind: number, isOpen: boolean, allowed: number, isExecutable: boolean): boolean => {
+export const permits = (
+  rules: Rules,
+  kind: number,
+  isOpen: boolean,
+  allowed: number,
+  isExecutable: boolean
+): boolean => {
   const isUser = (allowed & bit.US) !== 0
   const isWritable = (allowed & bit.RW) !== 0
   if (kind & access.user) {

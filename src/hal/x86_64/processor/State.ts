@@ -91,6 +91,9 @@ export const at = {
   intercepts:     0xb00,
   cr0Mask:        0xb08,
   cr0Shadow:      0xb10,
+
+  /** What the fast page walk goes by: `walking` in memory/walker.ts. */
+  walking:        0xb20,
   end:            0x1000
 } as const
 

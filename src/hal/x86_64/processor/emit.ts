@@ -24,8 +24,8 @@ export const storeOf = {
 /** Stores a value of this width to the address before it on the stack; of 256 bits the lower half. */
 export const storeWidth = (code: Code, width: Bits, offset = 0): Code =>
   width >= 128 ? code.storeVector(offset) : code.store(storeOf[width as Width], offset)
-export const loadWidth = (code: Code, width: Bits): Code =>
-  width >= 128 ? code.loadVector() : code.load(loadOf[width as Width])
+export const loadWidth = (code: Code, width: Bits, offset = 0): Code =>
+  width >= 128 ? code.loadVector(offset) : code.load(loadOf[width as Width], offset)
 
 const isLoad = (operation: string): operation is Load => operation in loads
 const isSimd = (operation: string): operation is Simd => operation in simd
@@ -56,6 +56,11 @@ export class Emitter {
     const free = this.free[type].pop()
     if (free !== undefined) return free
     return this.firstLocal + this.locals.push(type) - 1
+  }
+
+  /** The local is not needed any more. */
+  release(type: ValueType, local: number) {
+    this.free[type].push(local)
   }
 
   /** What follows shares nothing with what came before: it will emit what these nodes are made of. */
@@ -149,7 +154,7 @@ export class Emitter {
     code.else()
     miss()
     code.end()
-    this.free.i32.push(found)
+    this.release("i32", found)
   }
 
   private place(node: Node): number {

@@ -47,6 +47,7 @@ export const loads = {
 export const stores = {
   "i32.store":   0x36,
   "i64.store":   0x37,
+  "i32.store8":  0x3a,
   "i64.store8":  0x3c,
   "i64.store16": 0x3d,
   "i64.store32": 0x3e
@@ -61,6 +62,7 @@ export const numeric = {
   "i32.lt_s":         0x48,
   "i32.lt_u":         0x49,
   "i32.gt_s":         0x4a,
+  "i32.gt_u":         0x4b,
   "i32.ge_s":         0x4e,
   "i64.eqz":          0x50,
   "i64.eq":           0x51,
@@ -76,6 +78,7 @@ export const numeric = {
   "i32.or":           0x72,
   "i32.xor":          0x73,
   "i32.shl":          0x74,
+  "i32.shr_s":        0x75,
   "i32.shr_u":        0x76,
   "i64.clz":          0x79,
   "i64.ctz":          0x7a,

@@ -1,6 +1,6 @@
 /** A processor with memory and page tables, and nothing else: what a reading needs to run. */
 import { DecodedPages } from "../../../../src/hal/x86_64/memory/DecodedPages.ts"
-import { layout, makeMemory, pageSize } from "../../../../src/hal/x86_64/memory/layout.ts"
+import { layout, makeMemory, pageSize, processorRoom } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
 import { type MemoryBus, PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import { bit, noRules } from "../../../../src/hal/x86_64/memory/paging.ts"
@@ -40,7 +40,7 @@ export class Guest {
       codeDecoded: () => {}
     })
     const watcher = { codeMapChanged: () => this.reading?.codeMapChanged(), globalsDropped: () => {} }
-    this.mmu = new Mmu(this.physical, this.code, watcher, layout.translations)
+    this.mmu = new Mmu(this.physical, this.code, watcher, processorRoom(ramBytes, 0))
     this.mmu.setRules({ ...noRules, WP: true, NXE: true })
     this.mmu.setRoot(root, 0)
     for (const page of pages) this.map(page)

@@ -101,7 +101,10 @@ export class Interpreter implements Reading {
     const view = new DataView(memory.buffer)
     this.imports = {
       machine: { memory },
-      access: Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
+      access: {
+        ...Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
+        find: access.find ?? (() => fault)
+      },
       functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)])),
       vectors: { call: (number: number, parts: number) => Number(callVectorFunction(view, number, parts)) }
     }

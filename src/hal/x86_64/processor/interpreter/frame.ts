@@ -52,6 +52,9 @@ export const label = {
   next:         4
 } as const
 
+/** `find` of memory/Access.ts: the lower half of an address, the upper half, bytes, which table. */
+export const findType = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const
+
 /** Accesses that are not inline: what memory/Access.ts has by these names. */
 export const accessNames = ["read", "modify", "write"] as const
 export type AccessName = (typeof accessNames)[number]
@@ -60,7 +63,8 @@ export const functionNames = Object.keys(functions) as ReadonlyArray<FunctionNam
 /** Indices of functions: imports first, in this order, then those of the module itself. */
 const appliedFrom = accessNames.length
 const vectorIndex = appliedFrom + functionNames.length
-const slowFrom = vectorIndex + 1
+const findIndex = vectorIndex + 1
+const slowFrom = findIndex + 1
 const conditionsFrom = slowFrom + accessNames.length
 // biome-ignore format: a table
 export const functionIndex = {
@@ -68,6 +72,8 @@ export const functionIndex = {
   apply:     (name: FunctionName) => appliedFrom + functionNames.indexOf(name),
   /** (number of a function of vectors, number of parts): 0 if it raises an exception. */
   vector:    () => vectorIndex,
+  /** `findType` */
+  find:      () => findIndex,
   /** (address i64, width, micro-operation, countdown): what `access` answers, or leaves in `slot.left`. */
   slow:      (name: AccessName) => slowFrom + accessNames.indexOf(name),
   /** (number of a rule, its three inputs) */

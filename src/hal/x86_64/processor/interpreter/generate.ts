@@ -4,10 +4,12 @@
  * The newest handler comes first in the text. So the branches in a handler's code depend on its own number alone, and the code is
  * made once, however often the module is put together again with more of them.
  */
+import { fault } from "../../memory/Access.ts"
+import { table } from "../../memory/Tlb.ts"
 import { Code } from "../../wasm/Code.ts"
 import type { FunctionType } from "../../wasm/Module.ts"
 import { Module } from "../../wasm/Module.ts"
-import { Emitter } from "../emit.ts"
+import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
 import { type Condition, conditions, type FunctionName } from "../Meaning.ts"
@@ -15,7 +17,18 @@ import { at } from "../State.ts"
 import type { VectorFunction } from "../vectorFunctions.ts"
 import { flagFunction, flagFunctionType, uncalled } from "./flagFunction.ts"
 import { floatFunction, floatFunctionType, isNative } from "./floatFunction.ts"
-import { accessNames, firstFree, functionIndex, functionNames, label, locals, localTypes, reason } from "./frame.ts"
+import {
+  type AccessName,
+  accessNames,
+  findType,
+  firstFree,
+  functionIndex,
+  functionNames,
+  label,
+  locals,
+  localTypes,
+  reason
+} from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
 import { HandlerCode, type Natives, type Wanted } from "./HandlerCode.ts"
 import { builtIn, field, header, jumpCache, link, outside, outside16, outside32, slot } from "./MicroOperation.ts"
@@ -78,7 +91,8 @@ export class Generator {
     for (const name of accessNames) module.importFunction("access", name, slowImport)
     for (const name of functionNames) module.importFunction("functions", name, applied(name))
     module.importFunction("vectors", "call", vectorImport)
-    for (const name of accessNames) module.addFunction(slowFunction, [], slowCode(functionIndex.access(name)))
+    module.importFunction("access", "find", findType)
+    for (const name of accessNames) module.addFunction(slowFunction, ["i32"], slowCode(name))
     for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)
     this.addFlagFunction(module, functionIndex.status(), "status")
     for (const { name, parts } of this.natives) {
@@ -290,15 +304,43 @@ const builtInCodes = {
 } as const satisfies Record<Exclude<keyof typeof builtIn, "number">, () => Code>
 
 /**
- * An access that is not inline. Parameters: the address, the width, the micro-operation, the countdown when the block is paid for. What may be looked at meanwhile
- * is in the state block: the exact countdown.
+ * An access that is not inline. Parameters: the address, the width, the micro-operation, the countdown when the block is paid for. Mostly, its translation
+ * was just not cached. What else may be looked at meanwhile is in the state block: the exact countdown.
  */
-const slowCode = (imported: number): Code => {
-  const [address, width, microOperation, countdown] = [0, 1, 2, 3]
-  return new Code()
-    .i32(0).get(microOperation!).store("i32.store", slot.microOperation)
-    .i32(0).get(countdown!).get(microOperation!).load("i32.load16_u", field.remaining).numeric("i32.add").store("i32.store", at.countdown)
-    .get(address!).numeric("i32.wrap_i64")
-    .get(address!).i64(32n).numeric("i64.shr_u").numeric("i32.wrap_i64")
-    .get(width!).call(imported) // biome-ignore format: an instruction's operands with it
+const slowCode = (name: AccessName): Code => {
+  const [address, width, microOperation, countdown, host] = [0, 1, 2, 3, 4] as const
+  const code = new Code()
+  const halves = () =>
+    code.get(address).numeric("i32.wrap_i64").get(address).i64(32n).numeric("i64.shr_u").numeric("i32.wrap_i64")
+  halves().get(width).i32(3).numeric("i32.shr_u").i32(mostBytes).numeric("i32.and")
+  code.i32(tableOf[name]).call(functionIndex.find()).tee(host).i32(fault).numeric("i32.ne").if()
+  code.i32(0).get(countdown).store("i32.store", slot.left)
+  if (name === "write") putAll(code, width, host)
+  else code.get(host)
+  code.return().end()
+  code.i32(0).get(microOperation).store("i32.store", slot.microOperation)
+  code.i32(0).get(countdown).get(microOperation).load("i32.load16_u", field.remaining).numeric("i32.add")
+  code.store("i32.store", at.countdown)
+  return halves().get(width).call(functionIndex.access(name))
+}
+
+/** Of the bytes of an access, without `inStack`. */
+const mostBytes = 0x3f
+const tableOf = { read: table.read, modify: table.write, write: table.write } as const satisfies Record<
+  AccessName,
+  number
+>
+
+/** What is in `at.bounce`, in the parts that any width is made of. Leaves 0. */
+const putAll = (code: Code, width: number, host: number) => {
+  for (const bits of [8, 16, 32, 64, 128, 256] as const) {
+    code.get(width).i32(bits).numeric("i32.and").if()
+    for (let bytes = 0; bytes < bits / 8; bytes += 16) {
+      code.get(host).i32(0)
+      loadWidth(code, bits, at.bounce + bytes)
+      storeWidth(code, bits, bytes)
+    }
+    code.end()
+  }
+  code.i32(0)
 }

@@ -19,8 +19,10 @@ export const locals = {
 export const firstFree = 25
 export const registers = 16
 
-/** Functions of a region's module: conditions by their numbers, then the status flags. */
-export const statusFunction = conditions.length
+/** Functions of a region's module: `find` (memory/Access.ts), then conditions by their numbers, then the status flags. */
+export const findFunction = 0
+export const firstFlagFunction = 1
+const statusFunction = firstFlagFunction + conditions.length
 
 /** What is in the state before an instruction: where the registers and flags are that it may have to leave behind. */
 export interface Snapshot {
@@ -130,7 +132,7 @@ export class BlockLowering extends Lowering {
   condition(c: Condition): Truth {
     const flags = this.flagsNow ?? this.knownFlags()
     if (flags !== undefined) return holds(this, c, flags.rule, flags.width, flags.inputs)
-    return this.callTruth(this.flagFunction(conditions.indexOf(c)), this.flagLocals())
+    return this.callTruth(this.flagFunction(firstFlagFunction + conditions.indexOf(c)), this.flagLocals())
   }
   status(): Value {
     const flags = this.flagsNow ?? this.knownFlags()

@@ -1,3 +1,5 @@
+import { fault } from "../../memory/Access.ts"
+import { table } from "../../memory/Tlb.ts"
 import type { Code } from "../../wasm/Code.ts"
 import type { ValueType } from "../../wasm/instructions.ts"
 import { Module } from "../../wasm/Module.ts"
@@ -5,11 +7,20 @@ import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import type { Node } from "../Graph.ts"
 import { flagFunction, flagFunctionType, uncalled } from "../interpreter/flagFunction.ts"
+import { findType } from "../interpreter/frame.ts"
 import { slot } from "../interpreter/MicroOperation.ts"
 import type { Flags, Load, Step, Store } from "../lower.ts"
 import { conditions, type Mode } from "../Meaning.ts"
 import { at } from "../State.ts"
-import { BlockLowering, firstFree, locals, registers, type Snapshot } from "./BlockLowering.ts"
+import {
+  BlockLowering,
+  findFunction,
+  firstFlagFunction,
+  firstFree,
+  locals,
+  registers,
+  type Snapshot
+} from "./BlockLowering.ts"
 import { type Block, isBack, type Region } from "./Region.ts"
 
 /** What a region's function answers. RIP, and all else in the state block, is where it was left. */
@@ -66,8 +77,9 @@ export class RegionCode {
     this.code.unreachable()
     const module = new Module()
     module.importMemory("machine", "memory")
+    module.importFunction("access", "find", findType)
     for (const [index, what] of [...conditions, "status" as const].entries()) {
-      const { code, locals: types } = this.called.has(index) ? flagFunction(what) : uncalled
+      const { code, locals: types } = this.called.has(firstFlagFunction + index) ? flagFunction(what) : uncalled
       module.addFunction(flagFunctionType(what), types, code)
     }
     const type = { parameters: [], results: ["i32"] } as const
@@ -282,18 +294,33 @@ export class RegionCode {
 
   private load(step: Load, before: Snapshot) {
     const { emitter, code } = this
-    const table = step.modifies ? locals.writeTable : locals.readTable
-    emitter.lookUp(step.address, step.width, table, nothing, () => this.leaveBefore(before), "i32")
+    const tables = step.modifies ? locals.writeTable : locals.readTable
+    this.lookUp(step, tables, before)
     if (step.modifies) code.get(emitter.take(step.host))
     loadWidth(code, step.width)
     emitter.take(step.result)
   }
 
+  /** Leaves where the bytes are on the stack. What is not cached and not found either is the interpreter's. */
+  private lookUp({ address, width }: Load | Store, tables: number, before: Snapshot) {
+    const { emitter, code } = this
+    const miss = () => {
+      const host = emitter.newLocal("i32")
+      const guest = emitter.bind(address)
+      code.get(guest).numeric("i32.wrap_i64").get(guest).i64(32n).numeric("i64.shr_u").numeric("i32.wrap_i64")
+      code.i32(width / 8).i32(tables === locals.writeTable ? table.write : table.read)
+      code.call(findFunction).tee(host).i32(fault).numeric("i32.eq").if()
+      this.leaveBefore(before)
+      code.end().get(host)
+      emitter.release("i32", host)
+    }
+    emitter.lookUp(address, width, tables, nothing, miss, "i32")
+  }
+
   private store(step: Store, before: Snapshot) {
     const { emitter, code } = this
     emitter.bind(step.value)
-    if (step.host === undefined)
-      emitter.lookUp(step.address, step.width, locals.writeTable, nothing, () => this.leaveBefore(before), "i32")
+    if (step.host === undefined) this.lookUp(step, locals.writeTable, before)
     else emitter.value(step.host)
     emitter.value(step.value)
     storeWidth(code, step.width)

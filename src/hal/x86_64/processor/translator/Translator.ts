@@ -4,6 +4,7 @@
  * A region is entered only at its first block, where a micro-operation stands for it. What it does not do itself, an access that is not inline, an exception,
  * the last instructions before the countdown ends, it leaves to the interpreter, with the state as before that instruction.
  */
+import { fault } from "../../memory/Access.ts"
 import { pageSize } from "../../memory/layout.ts"
 import type { Blocks } from "../interpreter/Blocks.ts"
 import { Interpreter, type InterpreterOptions, type Regions } from "../interpreter/Interpreter.ts"
@@ -38,7 +39,10 @@ class Translator implements Regions {
   private readonly worth: Worth
   private readonly i32: Int32Array
 
-  constructor({ memory }: ReadingParts, blocks: Blocks, shapes: Shapes, worth: Worth) {
+  private readonly imports: WebAssembly.Imports
+
+  constructor({ memory, access }: ReadingParts, blocks: Blocks, shapes: Shapes, worth: Worth) {
+    this.imports = { machine: { memory }, access: { find: access.find ?? (() => fault) } }
     this.worth = worth
     this.memory = memory
     this.i32 = new Int32Array(memory.buffer)
@@ -53,7 +57,7 @@ class Translator implements Regions {
     const region = this.blocks.isFull() ? undefined : regionAt(bytes, offset, mode, this.shapes, this.worth)
     if (region === undefined) return
     const module = new WebAssembly.Module(new RegionCode(region, mode).module())
-    const { exports } = new WebAssembly.Instance(module, { machine: { memory: this.memory } })
+    const { exports } = new WebAssembly.Instance(module, this.imports)
     if (this.epoch !== this.blocks.epoch) this.regions.clear()
     this.epoch = this.blocks.epoch
     const run = exports.region as () => number

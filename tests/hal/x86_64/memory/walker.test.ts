@@ -1,0 +1,170 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DecodedPages } from "../../../../src/hal/x86_64/memory/DecodedPages.ts"
+import { layout, makeMemory, pageSize, processorRoom } from "../../../../src/hal/x86_64/memory/layout.ts"
+import { Mmu } from "../../../../src/hal/x86_64/memory/Mmu.ts"
+import { PhysicalMemory } from "../../../../src/hal/x86_64/memory/PhysicalMemory.ts"
+import { bit, fiveLevel, fourLevel, pae, type Rules, XD } from "../../../../src/hal/x86_64/memory/paging.ts"
+import { mode, table } from "../../../../src/hal/x86_64/memory/Tlb.ts"
+import { at } from "../../../../src/hal/x86_64/processor/State.ts"
+import { Random } from "../native/Random.ts"
+
+const ramBytes = 0x10_0000
+const pages = ramBytes / pageSize
+/** Tables are in these pages, whatever level they are used for. */
+const tables = 12
+/** Entries that addresses select. */
+const indices = [0, 1, 2, 511] as const
+
+/** An MMU, its memory, and what it has told its surroundings. */
+const aSide = (walksSlowly: boolean) => {
+  const memory = makeMemory(ramBytes)
+  const heard: string[] = []
+  const physical = new PhysicalMemory(memory, ramBytes, { read: () => 0x5a, write: () => {} }, [])
+  const code = new DecodedPages(physical, {
+    codeWritten: (page) => heard.push(`written ${page}`),
+    codeDecoded: (page) => heard.push(`decoded ${page}`)
+  })
+  const watcher = { codeMapChanged: () => heard.push("code"), globalsDropped: () => heard.push("globals") }
+  const mmu = new Mmu(physical, code, watcher, processorRoom(ramBytes, 0))
+  if (walksSlowly) mmu.walkSlowly()
+  return { mmu, physical, code, heard }
+}
+type Side = ReturnType<typeof aSide>
+
+const anEntry = (random: Random): readonly [low: number, high: number] => {
+  const rarely = (flag: number) => (random.below(40) === 0 ? flag : 0)
+  const often = (flag: number) => (random.below(20) === 0 ? 0 : flag)
+  const isLarge = random.below(5) === 0
+  const frame = isLarge
+    ? rarely(0x2000 * random.below(512))
+    : pageSize * (random.below(4) === 0 ? random.below(pages + 8) : 1 + random.below(tables))
+  const flags = often(bit.P) | often(bit.RW) | often(bit.US) | (isLarge ? bit.PS : 0)
+  const seen = often(bit.A) | (random.below(2) ? bit.D : 0) | rarely(bit.G) | rarely(bit.PWT) | rarely(bit.largePAT)
+  const high = rarely(XD) | rarely(1 << random.below(31)) | rarely(5 << 27)
+  return [frame | flags | seen, high]
+}
+
+const someRules = (random: Random): Rules => {
+  const may = () => random.below(2) === 0
+  const keys = random.below(10) === 0
+  return { WP: may(), SMEP: may(), SMAP: may(), NXE: random.below(4) > 0, PKE: keys && may(), PKS: keys && may() }
+}
+
+const anAddress = (random: Random): readonly [lo: number, hi: number] => {
+  const index = () => BigInt(indices[random.below(indices.length)]!)
+  const [a, b, c, d, e] = [index(), index(), index(), index(), index()]
+  const offset = BigInt(random.below(8) === 0 ? 4090 + random.below(6) : random.below(4096))
+  const linear = (a << 48n) | (b << 39n) | (c << 30n) | (d << 21n) | (e << 12n) | offset
+  const bits = random.below(20) === 0 ? 64 : random.below(2) ? 48 : 57
+  const signed = BigInt.asIntN(bits, linear)
+  return [Number(BigInt.asIntN(32, signed)), Number(BigInt.asIntN(32, signed >> 32n))]
+}
+
+/** One thing that happens to both sides, and what each answers. */
+const happen = (random: Random): ((side: Side) => unknown) => {
+  const pick = <A>(of: Readonly<Record<string, A>>): A => Object.values(of)[random.below(Object.keys(of).length)]!
+  const [lo, hi] = anAddress(random)
+  switch (random.below(40)) {
+    case 0: {
+      const [root, pcid] = [pageSize * (random.below(20) === 0 ? pages + 1 : 1 + random.below(tables)), random.below(3)]
+      return ({ mmu }) => mmu.setRoot(root, pcid)
+    }
+    case 1: {
+      const rules = someRules(random)
+      return ({ mmu }) => mmu.setRules(rules)
+    }
+    case 2: {
+      const format = [fourLevel, fiveLevel, pae][random.below(10) === 0 ? 2 : random.below(2)]!
+      return ({ mmu }) => mmu.setFormat(format, new Int32Array(8))
+    }
+    case 3:
+    case 4: {
+      const to = pick(mode)
+      return ({ mmu }) => mmu.setMode(to)
+    }
+    case 5: {
+      const page = layout.ram / pageSize + random.below(pages)
+      return ({ code }) => code.add(page)
+    }
+    case 6: {
+      const everything = random.below(4) === 0
+      return ({ mmu }) => (everything ? mmu.tlb.flush(0) : mmu.tlb.invalidate(0, lo, hi))
+    }
+    case 7: {
+      const place = pageSize * (1 + random.below(tables)) + 8 * indices[random.below(indices.length)]!
+      const [low, high] = anEntry(random)
+      return ({ physical }) => {
+        physical.store32(place, low)
+        physical.store32(place + 4, high)
+      }
+    }
+    case 8: {
+      const page = random.below(3) === 0 ? random.below(pages) : -1
+      return ({ mmu }) => mmu.guard(page, { place: (offset) => offset, written: () => {} })
+    }
+    default: {
+      const width = [8, 16, 32, 64, 128, 256][random.below(6)]!
+      const from = random.below(3) === 0 ? pick(mode) : undefined
+      const which = pick(table)
+      return ({ mmu }) => {
+        if (which === table.fetch) return mmu.execute(lo, hi)
+        if (from !== undefined)
+          return which === table.read ? mmu.readAs(from, lo, hi, width) : mmu.writeAs(from, lo, hi, width)
+        return which === table.read
+          ? mmu.read(lo, hi, width)
+          : width < 64
+            ? mmu.modify(lo, hi, width)
+            : mmu.write(lo, hi, width)
+      }
+    }
+  }
+}
+
+/** All memory but the words that the walker goes by: registers, translation caches, RAM, and what is known of it. */
+const isSame = (a: Side, b: Side): boolean => {
+  const bytes = ({ physical }: Side) => Buffer.from(physical.memory.buffer)
+  const parts = [
+    [0, at.walking],
+    [at.walking + 0x40, layout.rom],
+    [layout.ram, bytes(a).length]
+  ] as const
+  return parts.every(([from, to]) => bytes(a).subarray(from, to).equals(bytes(b).subarray(from, to)))
+}
+
+describe("the walker", () => {
+  it.each([1, 2, 3, 4])(
+    "does to the bit what the walk of paging.ts and the caches do, over random tables, seed %i",
+    (seed) => {
+      const random = new Random(seed)
+      const [fast, slow] = [aSide(false), aSide(true)]
+      const both = (what: (side: Side) => unknown) => [what(fast), what(slow)]
+      for (let n = 1; n <= tables; n++)
+        for (const index of indices) {
+          const [low, high] = anEntry(random)
+          both(({ physical }) => {
+            physical.store32(n * pageSize + 8 * index, low)
+            physical.store32(n * pageSize + 8 * index + 4, high)
+          })
+        }
+      both(({ mmu }) => mmu.setRoot(pageSize, 0))
+      let found = 0
+      const { find } = fast.mmu
+      Object.assign(fast.mmu, {
+        find: (...asked: Parameters<typeof find>) => {
+          const host = find(...asked)
+          if (host !== -1) found++
+          return host
+        }
+      })
+      for (let n = 0; n < 9000; n++) {
+        const [one, other] = both(happen(random))
+        assert.strictEqual(one, other, `answer ${n}`)
+        assert.deepStrictEqual(fast.heard, slow.heard, `heard ${n}`)
+        fast.heard.length = 0
+        slow.heard.length = 0
+        if (n % 500 === 499) assert.isTrue(isSame(fast, slow), `memory ${n}`)
+      }
+      assert.isAbove(found, 150)
+    }
+  )
+})
