@@ -3,8 +3,15 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "
 import { type BlockStore, sectorBytes } from "../devices/virtio/block.ts"
 import { type BadFile, badFile, because } from "./files.ts"
 
+/** A disk that answers at once. */
+interface Disk extends BlockStore {
+  readonly read: (sector: number, bytes: Uint8Array) => boolean
+  readonly write: (sector: number, bytes: Uint8Array) => boolean
+  readonly flush: () => boolean
+}
+
 /** The file's whole sectors; it can be written if the system lets it. */
-export const open = (file: string): BlockStore | BadFile => {
+export const open = (file: string): Disk | BadFile => {
   try {
     return store(file, openSync(file, "r+"), false)
   } catch {
@@ -16,7 +23,7 @@ export const open = (file: string): BlockStore | BadFile => {
   }
 }
 
-const store = (file: string, descriptor: number, isReadOnly: boolean): BlockStore | BadFile => {
+const store = (file: string, descriptor: number, isReadOnly: boolean): Disk | BadFile => {
   const status = fstatSync(descriptor)
   const sectors = Math.floor(status.size / sectorBytes)
   if (!status.isFile() || sectors === 0) {
@@ -43,7 +50,7 @@ const done = (access: () => unknown): boolean => {
 }
 
 /** The same disk, but that what is written to it stays here, and is forgotten with it. */
-export const snapshot = (of: BlockStore): BlockStore => {
+export const snapshot = (of: Disk): Disk => {
   const written = new Map<number, Uint8Array>()
   return {
     sectors: of.sectors,

@@ -47,13 +47,8 @@ export const devicesOf = ({ options, lists }: Given): Devices | UsageError => {
   const network = networks.find((one) => one === options.net)
   if (options.net !== undefined && network === undefined)
     return usageError(`there is no network '${options.net}': there are ${networks.join(", ")}`)
-  const forwarded: HostNetwork.Forwarded[] = []
-  for (const one of lists.forward ?? []) {
-    const [, hostPort, port] = /^(\d{1,5}):(\d{1,5})$/.exec(one) ?? []
-    if (port === undefined) return usageError(`'${one}' is no pair of ports: 8080:80 is`)
-    forwarded.push({ hostPort: Number(hostPort), port: Number(port) })
-  }
-  if (forwarded.length > 0 && network !== "user") return usageError("--forward wants --net user")
+  const forwarded = forwardedOf(lists.forward ?? [], network === "user")
+  if ("_tag" in forwarded) return forwarded
   const disks = lists.disk ?? []
   if (disks.length > mostDisks) return usageError(`a machine has at most ${mostDisks} disks, not ${disks.length}`)
   const console = options.console ?? "serial"
@@ -67,6 +62,20 @@ export const devicesOf = ({ options, lists }: Given): Devices | UsageError => {
     forwarded,
     isConsoleVirtual: console === "virtio"
   }
+}
+
+/** Pairs of ports, for a network that this computer's reaches. */
+export const forwardedOf = (
+  pairs: ReadonlyArray<string>,
+  isReached: boolean
+): ReadonlyArray<HostNetwork.Forwarded> | UsageError => {
+  const forwarded: HostNetwork.Forwarded[] = []
+  for (const one of pairs) {
+    const [, hostPort, port] = /^(\d{1,5}):(\d{1,5})$/.exec(one) ?? []
+    if (port === undefined) return usageError(`'${one}' is no pair of ports: 8080:80 is`)
+    forwarded.push({ hostPort: Number(hostPort), port: Number(port) })
+  }
+  return forwarded.length > 0 && !isReached ? usageError("--forward wants --net user") : forwarded
 }
 
 const isHelper = (name: string): name is HelperName => Object.hasOwn(helperNames, name)
@@ -102,32 +111,43 @@ export const attach = async (
     add(slots.console, virtual)
   }
 
-  let gateway: Gateway | undefined
-  const servers: Server[] = []
-  if (network !== undefined) {
-    const late: { device?: NetworkDevice } = {}
-    const receive = (frame: Uint8Array) => late.device?.receive(frame)
-    const host = network === "user" ? HostNetwork.make(terminal.wake) : undefined
-    const made = new Gateway(timers, receive, host)
-    late.device = new NetworkDevice(mac, (frame) => made.receive(frame))
-    add(slots.network, late.device)
-    gateway = made
-    for (const one of forwarded) {
-      try {
-        servers.push(await HostNetwork.forward(made, one, terminal.wake))
-      } catch (cause) {
-        for (const server of servers) server.close()
-        return badFile(`port ${one.hostPort}`, cause instanceof Error ? cause.message : String(cause))
-      }
-    }
-  }
+  const wire = network && (await attachNetwork({ pc, timers }, slots.network, { network, forwarded }, terminal.wake))
+  if (wire !== undefined && "_tag" in wire) return wire
 
   return {
-    isBusy: () => servers.length > 0 || gateway?.isBusy === true,
+    isBusy: () => wire?.isBusy() ?? false,
     look: () => {
       if (virtual === undefined) return
       for (let byte = terminal.read(); byte !== undefined; byte = terminal.read()) virtual.input(Uint8Array.of(byte))
     },
+    close: () => wire?.close()
+  }
+}
+
+/** A network card whose wire leads to a gateway, and on from there if the network is this computer's; or a port cannot be used. */
+export const attachNetwork = async (
+  { pc, timers }: Pick<Machine, "pc" | "timers">,
+  place: number,
+  { network, forwarded }: Pick<Devices, "forwarded"> & { readonly network: NonNullable<Devices["network"]> },
+  wake: () => void
+): Promise<Omit<Attached, "look"> | BadFile> => {
+  const servers: Server[] = []
+  const late: { device?: NetworkDevice } = {}
+  const receive = (frame: Uint8Array) => late.device?.receive(frame)
+  const host = network === "user" ? HostNetwork.make(wake) : undefined
+  const gateway = new Gateway(timers, receive, host)
+  late.device = new NetworkDevice(mac, (frame) => gateway.receive(frame))
+  pc.pci.attach(slot(place), new VirtioPci(late.device).fn)
+  for (const one of forwarded) {
+    try {
+      servers.push(await HostNetwork.forward(gateway, one, wake))
+    } catch (cause) {
+      for (const server of servers) server.close()
+      return badFile(`port ${one.hostPort}`, cause instanceof Error ? cause.message : String(cause))
+    }
+  }
+  return {
+    isBusy: () => servers.length > 0 || gateway.isBusy,
     close: () => {
       for (const server of servers) server.close()
     }

@@ -116,13 +116,31 @@ export const vm: Command = {
     initrd: { value: "FILE", short: "i", is: "its initial RAM disk; of other kernels than Linux the first module" },
     module: { value: "'FILE ARGS'", isList: true, is: "a module for a kernel that takes modules (again for more)" },
     append: { value: "TEXT", short: "a", is: "its command line, such as 'console=ttyS0'" },
-    memory: { value: "SIZE", short: "m", is: "the guest's memory, such as 64M or 1G (default: 256M)" },
-    disk: { value: "FILE", short: "d", is: "a file as the first guest's disk, vda: at most 256M; flushes write it" },
+    memory: { value: "SIZE", short: "m", is: "the memory of each guest, such as 64M or 1G (default: 256M)" },
+    disk: {
+      value: "[N=]FILE",
+      short: "d",
+      isList: true,
+      is: "a file as the disk, vda, of guest N, or of the first (again for others); what is written is in the file at once"
+    },
     net: {
       value: "KIND",
-      is: "a network card, eth0: 'switch' joins the guests and a gateway, 10.0.2.2, that answers DHCP, DNS and ping (default: none)"
+      is: "a network card, eth0: 'switch' joins the guests and a gateway, 10.0.2.2, that answers DHCP, DNS and ping; 'user' reaches what this computer reaches, too (default: none)"
+    },
+    forward: {
+      value: "PORT:PORT",
+      isList: true,
+      is: "with --net user: a port of this computer that leads to one of the first guest's that asks for an address"
+    },
+    console: {
+      value: "KIND",
+      is: "what the console is to guests: 'serial' is ttyS0, 'virtio' is hvc0 (default: serial)"
     },
     guests: { value: "N", short: "g", is: "so many guests of this kind, each with a monitor of its own (default: 1)" },
+    weights: {
+      value: "W,W...",
+      is: "a number for each guest: it has at most the part of the time that this is of their sum (default: equal turns)"
+    },
     reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
     "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
     stats: { is: "say on stderr why guests were left and how often, what was retired, and how long it took" },

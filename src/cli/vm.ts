@@ -1,24 +1,29 @@
 /** vm: guests under the monitor, on the kernel, on the machine. */
+import { realpathSync } from "node:fs"
 import { Exit } from "effect"
 import { describe as describeBoot } from "../devices/boot/BootError.ts"
 import { slot } from "../devices/pciBus.ts"
-import { BlockDevice, sectorBytes } from "../devices/virtio/block.ts"
+import { BlockDevice, type BlockStore } from "../devices/virtio/block.ts"
 import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { ExitReason } from "../types/x86_64/ExitReason.ts"
+import { budgetsOf, NoShare } from "../user/FairShare.ts"
 import { rootTask } from "../user/RootTask.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import { greeting } from "../vmm/guest/greeting.ts"
+import { cardSlot, diskSlot } from "../vmm/guests.ts"
 import type { Payload, Report } from "../vmm/Monitor.ts"
+import { mostGuests, startMany, type Wanted } from "../vmm/manyGuests.ts"
 import { Exits } from "../vmm/VirtualCpu.ts"
-import { startGuests, type Wanted } from "../vmm/virtualMachines.ts"
 import { attend, type Running } from "./attend.ts"
+import { attachNetwork, forwardedOf } from "./board.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
 import * as Disk from "./Disk.ts"
 import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
 import type { BadFile } from "./files.ts"
+import type { Forwarded } from "./HostNetwork.ts"
 import { hardwareOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
@@ -27,60 +32,49 @@ import * as Terminal from "./Terminal.ts"
 
 /** What the kernel, the monitors and the servers have beside the guests' memory. */
 const overhead = 96 * 2 ** 20
+/** And for each guest that has a network card or a disk: large pages that its monitor shares with their servers. */
+const overheadOfDevices = 8 * 2 ** 20
 /** Memory of guests comes in such pieces. */
 const piece = 2 ** 24
-const mostGuests = 9
-/** A disk is in memory, in large pages that two tasks have a capability to each. */
-const mostDisk = 256 * 2 ** 20
-const diskSlot = 2
+const most = 3 * 2 ** 30
+
+/** The guests that were asked for, and what they have. */
+interface Asked {
+  readonly count: number
+  readonly memoryBytes: number
+  readonly payload: Payload
+  /** By guest. */
+  readonly disks: ReadonlyMap<number, BlockStore>
+  readonly network: "switch" | "user" | undefined
+  readonly forwarded: ReadonlyArray<Forwarded>
+  readonly console: "serial" | "virtio"
+  /** Of each guest, in microseconds of `period`. */
+  readonly budgets: ReadonlyArray<number> | undefined
+}
 
 /** @returns the exit code, or what was wrong with what was typed. */
 export const start = async (given: Given): Promise<number | UsageError> => {
   const { options } = given
   const hardware = hardwareOf(options, "256M")
   if ("_tag" in hardware) return hardware
-  const count = Number(options.guests ?? 1)
-  if (!Number.isInteger(count) || count < 1 || count > mostGuests)
-    return usageError(`there are 1 to ${mostGuests} guests, not '${options.guests}'`)
-  const payload = whatOf(given)
-  if (payload._tag === "BadFile") return complain(payload.why, exitCodes.usage)
-  if (payload._tag === "UsageError") return payload
-  const disk = typeof options.disk === "string" ? Disk.open(options.disk) : undefined
-  if (disk !== undefined && "_tag" in disk) return complain(disk.why, exitCodes.usage)
-  if (disk !== undefined && disk.sectors * sectorBytes > mostDisk)
-    return complain(
-      `${options.disk} has more than ${mostDisk / 2 ** 20}M, which is the most of a guest's disk`,
-      exitCodes.usage
-    )
-  const diskBytes = disk === undefined ? 0 : disk.sectors * sectorBytes
-  const guestBytes = hardware.memoryBytes
-  const memoryBytes = Math.ceil(guestBytes / piece) * piece * count + overhead + Math.ceil(diskBytes / piece) * piece
-  if (memoryBytes > most) return usageError(`the guests' memory is at most ${(most - overhead) / 2 ** 20}M together`)
+  const asked = askedOf(given, hardware.memoryBytes)
+  if ("_tag" in asked) return asked._tag === "BadFile" ? complain(asked.why, exitCodes.usage) : asked
+  const { count, disks, network, forwarded, payload } = asked
+  const devices = disks.size > 0 || network !== undefined ? overheadOfDevices * count : 0
+  const memoryBytes = Math.ceil(hardware.memoryBytes / piece) * piece * count + overhead + devices
+  if (memoryBytes > most)
+    return usageError(`the guests' memory is at most ${(most - overhead - devices) / 2 ** 20}M together`)
 
-  const isNetworked = options.net !== undefined
-  if (isNetworked && options.net !== "switch")
-    return usageError(`there is no network '${options.net}': there is switch`)
   const reports: Array<Report> = []
   const failures: Array<string> = []
   const ended: Ended = (task, exit) => {
     if (Exit.isFailure(exit)) failures.push(`task '${task}' failed: ${failure(exit.cause)}`)
   }
   const logged: Logged = (task, line) => Output.note(`${task}: ${line}`)
-  const guests = Array.from(
-    { length: count },
-    (_, n): Wanted => ({
-      name: count === 1 ? "guest" : `guest${n + 1}`,
-      memoryBytes: guestBytes,
-      payload,
-      devices: [],
-      preemptionShift: 5,
-      exits: new Exits(),
-      ...(isNetworked && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56 + n) }),
-      // The first has the disk.
-      ...(disk !== undefined && n === 0 && { sectors: disk.sectors })
-    })
+  const guests = guestsOf(asked)
+  const root = rootTask(
+    startMany(guests, { network: network === "user" ? "card" : "inside", ended: (one) => reports.push(one) })
   )
-  const root = rootTask(startGuests(guests, (one) => reports.push(one)))
   const output = Output.make(process.stdout)
   const late: { system?: System } = {}
   const terminal = Terminal.open(process.stdin, {
@@ -97,15 +91,21 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       input: terminal.read,
       note: (line, what) => (what === "stopped" ? void failures.push(line) : Output.note(line))
     })
-    if (!("_tag" in system) && disk !== undefined)
-      system.machine.pc.pci.attach(slot(diskSlot), new VirtioPci(new BlockDevice(disk, "disk")).fn)
     if ("_tag" in system) return complain(describeBoot(system), exitCodes.usage)
+    const { machine } = system
+    for (const [guest, disk] of disks)
+      machine.pc.pci.attach(slot(diskSlot(guest)), new VirtioPci(new BlockDevice(disk, `disk${guest + 1}`)).fn)
+    const wire =
+      network === "user" ? await attachNetwork(machine, cardSlot, { network, forwarded }, terminal.wake) : undefined
+    if (wire !== undefined && "_tag" in wire) return complain(wire.why, exitCodes.usage)
     late.system = system
-    if (terminal.isInteractive) Output.note(Terminal.help)
+    if (terminal.isInteractive)
+      Output.note(count > 1 ? `${Terminal.help}; Control-A 1 to ${count} say who hears` : Terminal.help)
     const started = performance.now()
     const stop = await ran({
-      machine: system.machine,
+      machine,
       terminal,
+      ...(wire && { attached: { ...wire, look: () => undefined } }),
       step: system.run,
       limit: hardware.limit,
       isPaced: terminal.isInteractive,
@@ -113,14 +113,15 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       isDone: () => reports.length === count
     })
     output.flush()
+    wire?.close()
     if (options.stats === true) {
       for (const { name, exits } of guests) showExits(name, exits!)
-      statistics(system.machine, performance.now() - started)
+      statistics(machine, performance.now() - started)
     }
     for (const failure of failures) Output.note(failure)
     if (stop instanceof TaskDefect) return complain(stop.message, exitCodes.failed)
     if (typeof stop === "number") return stop
-    if (stop._tag !== "Idle") return report(system.machine, stop)
+    if (stop._tag !== "Idle") return report(machine, stop)
     if (failures.length > 0) return exitCodes.failed
     const codes = reports.map(endingOf)
     if (payload._tag === "Flat") Output.note(next)
@@ -130,7 +131,84 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   }
 }
 
-const most = 3 * 2 ** 30
+const networks = ["switch", "user"] as const
+
+const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageError => {
+  const { options, lists } = given
+  const count = Number(options.guests ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > mostGuests)
+    return usageError(`there are 1 to ${mostGuests} guests, not '${options.guests}'`)
+  const network = networks.find((one) => one === options.net)
+  if (options.net !== undefined && network === undefined)
+    return usageError(`there is no network '${options.net}': there are ${networks.join(", ")}`)
+  const forwarded = forwardedOf(lists.forward ?? [], network === "user")
+  if ("_tag" in forwarded) return forwarded
+  const { console = "serial" } = options
+  if (console !== "serial" && console !== "virtio")
+    return usageError(`there is no console '${console}': there are serial, virtio`)
+  const budgets = budgetsFor(options.weights, count)
+  if (budgets !== undefined && "_tag" in budgets) return budgets
+  const payload = whatOf(given)
+  if (payload._tag === "BadFile" || payload._tag === "UsageError") return payload
+  const disks = disksOf(lists.disk ?? [], count)
+  if ("_tag" in disks) return disks
+  return { count, memoryBytes, payload, disks, network, forwarded, console, budgets }
+}
+
+const period = 10_000
+
+/** The time of each guest, of so many weights. */
+const budgetsFor = (
+  text: string | boolean | undefined,
+  count: number
+): ReadonlyArray<number> | undefined | UsageError => {
+  if (text === undefined) return undefined
+  const weights = String(text).split(",")
+  if (weights.length !== count)
+    return usageError(
+      `--weights is a number for each guest: of ${weights.length} for ${count} guests, nothing is known`
+    )
+  const budgets = budgetsOf(period, Object.fromEntries(weights.map((weight, n) => [`${n}`, Number(weight)])))
+  return budgets instanceof NoShare
+    ? usageError(`'${weights[Number(budgets.member)]}' is no weight, or one that leaves no time: 2,1 are weights`)
+    : weights.map((_, n) => budgets[`${n}`]!)
+}
+
+/** Disks by guest: FILE is the first one's, N=FILE that of guest N. */
+const disksOf = (
+  texts: ReadonlyArray<string>,
+  count: number
+): ReadonlyMap<number, BlockStore> | BadFile | UsageError => {
+  const disks = new Map<number, BlockStore>()
+  const files = new Map<string, string>()
+  for (const text of texts) {
+    const [, number = "1", file = text] = /^(\d+)=(.*)$/.exec(text) ?? []
+    const guest = Number(number) - 1
+    if (guest < 0 || guest >= count) return usageError(`there is no guest ${number} for the disk '${file}'`)
+    if (disks.has(guest)) return usageError(`guest ${number} has a disk: it cannot have '${file}' as well`)
+    const disk = Disk.open(file)
+    if ("_tag" in disk) return disk
+    const other = files.get(realpathSync(file))
+    if (other !== undefined && !disk.isReadOnly)
+      return usageError(`'${file}' is the disk of guest ${other}: two guests that write it would destroy it`)
+    files.set(realpathSync(file), number)
+    disks.set(guest, disk)
+  }
+  return disks
+}
+
+const guestsOf = ({ count, memoryBytes, payload, disks, network, console, budgets }: Asked): ReadonlyArray<Wanted> =>
+  Array.from({ length: count }, (_, n) => ({
+    name: count === 1 ? "guest" : `guest${n + 1}`,
+    memoryBytes,
+    payload,
+    console,
+    seed: n + 1,
+    exits: new Exits(),
+    ...(network !== undefined && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x35, n + 1) }),
+    ...(disks.has(n) && { hasDisk: true }),
+    ...(budgets && { time: { budget: budgets[n]!, period } })
+  }))
 
 const next = `Linux next: 'skyscope get-linux', then
   skyscope vm --kernel linux/vmlinuz --initrd linux/initrd --append console=ttyS0`

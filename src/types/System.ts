@@ -25,6 +25,21 @@ type CapFor<N extends string, W> = W extends Kind
     ? Endpoint<P, RightOf<"Endpoint">, Slot<N>>
     : never
 
+/** What a server has of each of its clients: under the client's name, a point, and the name of the slot. */
+export type Each<N extends string, S extends Slots> = {
+  readonly [K in `${N}.${keyof S & string}`]: K extends `${N}.${infer F}` ? (F extends keyof S ? S[F] : never) : never
+}
+/** A client as its server's program sees it: any of them. */
+export type ClientIn<N extends string, S extends Slots> = { readonly name: N } & {
+  readonly [F in keyof S & string]: CapFor<`*.${F}`, S[F]>
+}
+/** What a server uses: what it uses of any client, it uses of each. */
+export type ServerUses<N extends string, U> =
+  U extends Exercise<infer M, infer K, infer R> ? (M extends `*.${infer F}` ? EachUses<N, F, K, R> : U) : U
+type EachUses<N extends string, F extends string, K extends Kind, R> = N extends string
+  ? Exercise<`${N}.${F}`, K, R>
+  : never
+
 /** A program, what it has, and what it uses of that: a union of `Exercise`. */
 export interface Task<S extends Slots = Slots, U = unknown> {
   readonly slots: S
@@ -50,8 +65,13 @@ export interface Interrupt {
   readonly interrupt: InterruptSource
 }
 
+/** An endpoint where the program answers that starts the system, and is no task of it. */
+export interface Starter<P extends Protocol = Protocol> {
+  readonly starter: ProtocolClass<P>
+}
+
 /** What is made: an endpoint where a protocol is spoken, an object of a type, or what only this machine has. */
-export type Thing = ProtocolClass<Protocol> | What | Ports | Device | Interrupt
+export type Thing = ProtocolClass<Protocol> | What | Ports | Device | Interrupt | Starter
 
 /** What a task is granted of an object. */
 export interface Grant {
@@ -165,11 +185,14 @@ type WrongBadge<K extends Kind, Clients, To extends string, B> = K extends "Endp
       : `⛔ '${To}' knows its clients by name: a badge is one of those`
   : `⛔ a badge is for an Endpoint or a Notification, not for ${A<K>}`
 
+/** The protocol that is spoken at an object, if one is. */
+export type ProtocolAt<O> = O extends ProtocolClass<infer P> ? P : O extends Starter<infer P> ? P : never
+
 /** Who asks at an object, if it knows. */
 type ClientsAt<S extends Spec, O> = O extends keyof S["objects"]
-  ? S["objects"][O] extends ProtocolClass<infer P>
-    ? ClientOf<P>
-    : never
+  ? [ProtocolAt<S["objects"][O]>] extends [never]
+    ? never
+    : ClientOf<ProtocolAt<S["objects"][O]>>
   : never
 
 /** Whoever asks where clients are known is one of them. */
@@ -202,11 +225,11 @@ type WrongObject<
 > = To extends keyof S["objects"]
   ? KindOfObject<S["objects"][To]> extends KindOfSlot<W>
     ? W extends ProtocolClass<infer P>
-      ? S["objects"][To] extends ProtocolClass<infer Spoken>
-        ? [Spoken] extends [P]
+      ? [ProtocolAt<S["objects"][To]>] extends [never]
+        ? `⛔ task '${T}' speaks '${P["name"]}' to '${N}'; '${To}' is an endpoint without a protocol`
+        : [ProtocolAt<S["objects"][To]>] extends [P]
           ? never
-          : `⛔ task '${T}' speaks '${P["name"]}' to '${N}'; at '${To}' is spoken '${Spoken["name"]}'`
-        : `⛔ task '${T}' speaks '${P["name"]}' to '${N}'; '${To}' is an endpoint without a protocol`
+          : `⛔ task '${T}' speaks '${P["name"]}' to '${N}'; at '${To}' is spoken '${ProtocolAt<S["objects"][To]>["name"]}'`
       : never
     : `⛔ task '${T}' uses '${N}' as ${A<KindOfSlot<W>>}; '${To}' is ${A<KindOfObject<S["objects"][To]>>}`
   : `⛔ there is no object '${To}'`
@@ -231,7 +254,9 @@ type Idle<S extends Spec, O extends string> = [Having<S, O, string>] extends [ne
   ? `⛔ no task is granted '${O}'`
   : KindOfObject<S["objects"][O]> extends "Endpoint" | "Notification"
     ? [Having<S, O, "read">] extends [never]
-      ? `⛔ nobody receives what is sent to '${O}'`
+      ? S["objects"][O] extends Starter
+        ? never
+        : `⛔ nobody receives what is sent to '${O}'`
       : [Having<S, O, "write">] extends [never]
         ? `⛔ nobody sends to '${O}'`
         : never

@@ -59,7 +59,7 @@ const objectNames: { readonly [T in ObjectType]?: (size: number) => string } = {
 }
 
 const objectOf = (thing: Thing): string => {
-  if (isProtocol(thing)) return "ep"
+  if (isProtocol(thing) || (typeof thing === "object" && "starter" in thing)) return "ep"
   if (typeof thing === "object" && "ports" in thing) return `io_ports (ports: [${thing.ports.join("..")}])`
   if (typeof thing === "object" && "device" in thing)
     return `${named(thing.device, 0).slice(0, -1)}, paddr: ${hex(thing.address)})`

@@ -17,7 +17,21 @@ import { type AnyCap, type Cap, type Endpoint, kindOf, vouchedUnsafe } from "../
 import type { RightOf } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
 import type { Protocol, ProtocolClass } from "../types/Protocol.ts"
-import type { CapsIn, Checked, Grant, KindOfObject, Slots, Spec, Task, TaskSpec, Thing } from "../types/System.ts"
+import type {
+  CapsIn,
+  Checked,
+  ClientIn,
+  Each,
+  Grant,
+  KindOfObject,
+  ProtocolAt,
+  ServerUses,
+  Slots,
+  Spec,
+  Task,
+  TaskSpec,
+  Thing
+} from "../types/System.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import { BootInfo, type Full } from "./BootInfo.ts"
 import { badgeWord, derive, discard } from "./Capabilities.ts"
@@ -35,6 +49,33 @@ export const task = <const S extends Slots, A, E, R>(
   body: (caps: CapsIn<S>) => Effect.Effect<A, E, R>
 ): Task<S, Exclude<R, Syscalls | Allocator>> => ({ slots, body })
 
+/**
+ * A program of a system that serves others: it has the same of each of its clients. Clients that are left out of the system are not
+ * among those that its body sees.
+ */
+export const serverTask = <const N extends string, const S extends Slots, const C extends Slots, A, E, R>(
+  names: ReadonlyArray<N>,
+  own: S,
+  each: C,
+  body: (caps: CapsIn<S>, clients: ReadonlyArray<ClientIn<N, C>>) => Effect.Effect<A, E, R>
+): Task<S & Each<N, C>, ServerUses<N, Exclude<R, Syscalls | Allocator>>> => {
+  const fields = Object.keys(each)
+  const slots: Slots = { ...own }
+  for (const name of names) for (const field of fields) Object.assign(slots, { [`${name}.${field}`]: each[field] })
+  const clientsIn = (caps: Caps) =>
+    names.flatMap((name) => {
+      const client = fields.flatMap((field) => {
+        const cap = caps[`${name}.${field}`]
+        return cap === undefined ? [] : [[field, cap] as const]
+      })
+      return client.length < fields.length ? [] : [{ name, ...Object.fromEntries(client) } as ClientIn<N, C>]
+    })
+  return {
+    slots: slots as S & Each<N, C>,
+    body: (caps: CapsIn<S> & Caps) => body(caps, clientsIn(caps))
+  }
+}
+
 const typeId = "~skyscope/System"
 
 /** A system that the compiler has found to be in order. */
@@ -48,8 +89,38 @@ export const defineSystem = <const S extends Spec>(spec: [S] extends [Checked<S>
   spec: spec as S
 })
 
-/** A system that is put together when the program runs: what the compiler would find wrong in it, nobody finds before the kernel. */
-export const systemOf = (spec: Spec): System => ({ [typeId]: typeId, spec })
+/**
+ * The same system without some of its tasks and objects; what is granted of those is granted to nobody. In the slots of such grants a
+ * program finds nothing. What the compiler has found of the whole is so of the part: nobody has more than before, and no information a way
+ * that it did not have.
+ */
+export const without = <S extends Spec>(
+  { spec }: System<S>,
+  tasks: ReadonlySet<string>,
+  objects: ReadonlySet<string>
+): PartOf<S> => {
+  const kept = <T>(all: Readonly<Record<string, T>>, isKept: (name: string, one: T) => boolean) =>
+    Object.fromEntries(Object.entries(all).filter(([name, one]) => isKept(name, one)))
+  const part: Spec = {
+    objects: kept(spec.objects, (name) => !objects.has(name)),
+    tasks: Object.fromEntries(
+      Object.entries(kept(spec.tasks, (name) => !tasks.has(name))).map(([name, one]) => [
+        name,
+        { ...one, grants: kept(one.grants, (_, { to }) => !objects.has(to)) }
+      ])
+    ),
+    isolated: (spec.isolated ?? []).filter((pair) => !pair.some((name) => tasks.has(name)))
+  }
+  return { [typeId]: typeId, spec: part }
+}
+
+/** A system, or what is left of it: what of it there is, is as it was. */
+export interface PartOf<S extends Spec> {
+  readonly [typeId]: typeof typeId
+  readonly spec: Spec
+  readonly [whole]?: S
+}
+declare const whole: unique symbol
 
 export const isSystem = (value: unknown): value is System =>
   typeof value === "object" && value !== null && typeId in value
@@ -66,33 +137,35 @@ export const startSystem = <S extends Spec>(
   Effect.map(startWhole(system), ({ tasks }) => tasks)
 
 /** The same; whoever calls this keeps the objects as well, and can do with them what no task of the system is granted. */
-export const startWhole = <S extends Spec>({ spec }: System<S>): Effect.Effect<Whole<S>, NotMade, Needed> =>
-  Effect.gen(function* () {
-    const objects = new Map<string, AnyCap>()
-    for (const [name, object] of Object.entries(spec.objects)) objects.set(name, yield* make(object))
-    const started: Array<readonly [string, Started]> = []
-    for (const [name, task] of Object.entries(spec.tasks)) started.push([name, yield* startTask(name, task, objects)])
-    return { objects: Object.fromEntries(objects), tasks: Object.fromEntries(started) } as Whole<S>
-  })
+export const startWhole = <S extends Spec>(system: System<S>): Effect.Effect<Whole<S>, NotMade, Needed> =>
+  Effect.map(started(system), (made) => made as Whole<S>)
 
-/**
- * The endpoint among a system's objects where `P` is spoken, for a program that planned the system as it ran. The compiler has not
- * judged such a plan: that the object has a protocol of this name is looked at here.
- *
- * @throws if it has another, or none
- */
-export const endpointOf = <P extends Protocol>(object: unknown, name: P["name"]): Endpoint<P, "read"> => {
-  const spoken = object instanceof Object && "protocol" in object ? object.protocol : undefined
-  if (!(spoken instanceof Object && "name" in spoken && spoken.name === name))
-    throw new TypeError(`no endpoint where '${name}' is spoken`)
-  return vouchedUnsafe<Endpoint<P, "read">>(object)
-}
+/** The same of what may be a part. */
+export const startPart = <S extends Spec>(system: System<S> | PartOf<S>): Effect.Effect<Made<S>, NotMade, Needed> =>
+  Effect.map(started(system), (made) => made as Made<S>)
+
+const started = Effect.fnUntraced(function* ({ spec }: PartOf<Spec>) {
+  const objects = new Map<string, AnyCap>()
+  for (const [name, object] of Object.entries(spec.objects)) objects.set(name, yield* make(object))
+  const tasks: Array<readonly [string, Started]> = []
+  for (const [name, task] of Object.entries(spec.tasks)) tasks.push([name, yield* startTask(name, task, objects)])
+  return { objects: Object.fromEntries(objects) as unknown, tasks: Object.fromEntries(tasks) as unknown }
+})
 
 /** What was made of a system. */
 export interface Whole<S extends Spec> {
-  readonly objects: { readonly [O in keyof S["objects"]]: Full<KindOfObject<S["objects"][O]>> }
+  readonly objects: { readonly [O in keyof S["objects"]]: Of<S["objects"][O]> }
   readonly tasks: { readonly [T in keyof S["tasks"]]: Started }
 }
+
+/** What was made of a part of one. */
+export interface Made<S extends Spec> {
+  readonly objects: Partial<Whole<S>["objects"]>
+  readonly tasks: Partial<Whole<S>["tasks"]>
+}
+
+/** The capability that was made of a thing, with every right. */
+type Of<O> = [ProtocolAt<O>] extends [never] ? Full<KindOfObject<O>> : Endpoint<ProtocolAt<O>, RightOf<"Endpoint">>
 
 const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
   if (isProtocol(object)) return Endpoint_Create(object)
@@ -101,6 +174,7 @@ const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
       ? Effect.flatMap(Spawner, ({ asidPool }) => AddressSpace_Create(asidPool))
       : create(object)
   }
+  if ("starter" in object) return Endpoint_Create(object.starter)
   if ("device" in object) return Frame_Create(object.address, object.device)
   if ("interrupt" in object) {
     const { interrupt } = object
@@ -118,6 +192,10 @@ const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
 
 /** Whether it is an endpoint where a protocol is spoken. */
 export const isProtocol = (object: Thing): object is ProtocolClass<Protocol> => typeof object === "function"
+
+/** The protocol that is spoken at an object, if one is. */
+export const protocolAt = (object: Thing): ProtocolClass<Protocol> | undefined =>
+  isProtocol(object) ? object : typeof object === "object" && "starter" in object ? object.starter : undefined
 
 const startTask = Effect.fnUntraced(function* (
   name: string,

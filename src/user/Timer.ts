@@ -12,11 +12,11 @@
  * lower priority. With it, it waits for a notification: the processor is idle, or another's.
  */
 import { Clock, Duration, Effect } from "effect"
-import type { Cap, Exercise, Using } from "../types/Capability.ts"
-import type { Slots, Task } from "../types/System.ts"
+import type { Cap, Using } from "../types/Capability.ts"
 import { Signal, Wait } from "./Ipc.ts"
 import { Shared_Address } from "./Shared.ts"
 import { Syscalls } from "./Syscalls.ts"
+import { serverTask } from "./System.ts"
 import { hpetAddress, hpetInterrupt, interruptBadge, serveTime, setAlarm } from "./TimerServer.ts"
 
 /** What a task has to be woken by: a page that it shares with the timer alone, and what each rings the other with. */
@@ -79,45 +79,9 @@ export const timerGrants = {
   ring: { to: "alarms", rights: ["write"], badge: interruptBadge }
 } as const
 
-type TimerSlots<N extends string> = {
-  readonly registers: "Frame"
-  readonly interrupt: "IRQHandler"
-  readonly bell: "Notification"
-  readonly ring: "Notification"
-} & { readonly [P in `${N}.page`]: "Frame" } & { readonly [W in `${N}.wake`]: "Notification" }
-
-type TimerUses<N extends string> =
-  | Exercise<"registers", "Frame", "read" | "write">
-  | Exercise<"interrupt", "IRQHandler", "configure" | "acknowledge">
-  | Exercise<"bell", "Notification", "read">
-  | Exercise<"ring", "Notification", "write">
-  | (N extends string
-      ? Exercise<`${N}.page`, "Frame", "read" | "write"> | Exercise<`${N}.wake`, "Notification", "write">
-      : never)
+const own = { registers: "Frame", interrupt: "IRQHandler", bell: "Notification", ring: "Notification" } as const
+const each = { page: "Frame", wake: "Notification" } as const
 
 /** The task that has the timer, for clients by these names. */
-export const timerTask = <const N extends string>(clients: ReadonlyArray<N>): Task<TimerSlots<N>, TimerUses<N>> => {
-  const own: Slots = { registers: "Frame", interrupt: "IRQHandler", bell: "Notification", ring: "Notification" }
-  const slots: Slots = Object.fromEntries([
-    ...Object.entries(own),
-    ...clients.flatMap((name) => [[`${name}.page`, "Frame"] as const, [`${name}.wake`, "Notification"] as const])
-  ])
-  return {
-    slots: slots as TimerSlots<N>,
-    body: (caps: Held) =>
-      serveTime(
-        caps,
-        clients.map((name) => ({ page: caps[`${name}.page`]!, wake: caps[`${name}.wake`]! }))
-      )
-  }
-}
-
-/** What the body is given: all by name. */
-type Held = {
-  readonly registers: Cap<"Frame", "read" | "write">
-  readonly interrupt: Cap<"IRQHandler", "configure" | "acknowledge">
-  readonly bell: Cap<"Notification", "read">
-  readonly ring: Cap<"Notification", "write">
-} & { readonly [P in `${string}.page`]: Cap<"Frame", "read" | "write"> } & {
-  readonly [W in `${string}.wake`]: Cap<"Notification", "write">
-}
+export const timerTask = <const N extends string>(clients: ReadonlyArray<N>) =>
+  serverTask(clients, own, each, (has, served) => serveTime(has, served))

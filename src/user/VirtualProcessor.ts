@@ -171,6 +171,16 @@ export const VCPU_Run = <C extends AnyCap>(
     )
   )
 
+/** Signal what the guest is to be entered after, without entering it. */
+export const VCPU_Signal = ({ signals }: Stopped): Effect.Effect<void, never, Syscalls> =>
+  Effect.flatMap(Syscalls, ({ call }) =>
+    Effect.forEach(
+      signals.splice(0),
+      (capability) => call({ syscall: "NBSend", capability, label: 0, words: [], caps: [], reply: 0n }),
+      { discard: true }
+    )
+  )
+
 const wordBytes = 8
 /** What VMEnter returns. */
 const exited = 1n

@@ -12,18 +12,34 @@ import { Signal, Wait } from "../user/Ipc.ts"
 import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
 import { Syscalls } from "../user/Syscalls.ts"
+import { serverTask } from "../user/System.ts"
 import { consolePage } from "./channels.ts"
 
 /** Where the serial port's interrupt comes in. */
 export const com1Interrupt = { ioapic: 0, pin: 4, trigger: "edge", polarity: "high", vector: 0 } as const
 
-export interface Client<F, W> {
+const own = { port: "IOPort", interrupt: "IRQHandler", bell: "Notification", ring: "Notification" } as const
+const each = { page: "Frame", wake: "Notification" } as const
+
+/** The task, for guests by these names; `shown`: what they are called on the screen, if that is something else. */
+export const consolesTask = <const N extends string>(
+  names: ReadonlyArray<N>,
+  shown: (name: N) => string = (name) => name
+) =>
+  serverTask(names, own, each, (has, clients) =>
+    serveConsoles(
+      has,
+      clients.map((client) => ({ ...client, name: shown(client.name) }))
+    )
+  )
+
+interface Client<F, W> {
   readonly name: string
   readonly page: Cap<"Frame", "read" | "write", F>
   readonly wake: Cap<"Notification", "write", W>
 }
 
-export interface Held<P, I, B, R> {
+interface Held<P, I, B, R> {
   readonly port: Cap<"IOPort", "in" | "out", P>
   readonly interrupt: Cap<"IRQHandler", "configure" | "acknowledge", I>
   /** Signalled by the interrupt and by clients. */
@@ -37,7 +53,7 @@ export const interruptBadge = 1n << 63n
 const escapeKey = 0x01
 const [zero, lineFeed, carriageReturn] = ["0".charCodeAt(0), 0x0a, 0x0d]
 
-export const serveConsoles = <P, I, B, R, F, W>(
+const serveConsoles = <P, I, B, R, F, W>(
   { port, interrupt, bell, ring }: Held<P, I, B, R>,
   clients: ReadonlyArray<Client<F, W>>
 ) =>

@@ -5,10 +5,33 @@
  * needs one. Virtual-machine extensions and what would show one guest the other's doings are hidden.
  */
 
+import { Effect } from "effect"
+
 export type Words = readonly [eax: number, ebx: number, ecx: number, edx: number]
 
 /** What the processor answers, by leaf and subleaf: asked with CPUID itself. */
 export type HostCpuid = (leaf: number, subleaf: number) => Words
+
+/** The first leaves of the two ranges: in EAX they say which is the last. */
+const ranges = [0, 0x8000_0000] as const
+
+/** All that it answers: of who can ask it. */
+export const learn = <E, R>(ask: (leaf: number, subleaf: number) => Effect.Effect<Words, E, R>) =>
+  Effect.gen(function* () {
+    const known = new Map<string, Words>()
+    for (const first of ranges) {
+      let last: number = first
+      for (let leaf: number = first; leaf <= last; leaf++) {
+        for (let subleaf = 0; subleaf < (subleaves[leaf] ?? 1); subleaf++) {
+          const words = yield* ask(leaf, subleaf)
+          known.set(`${leaf}.${subleaf}`, words)
+          if (leaf === first) last = Math.max(first, words[0] >>> 0)
+        }
+      }
+    }
+    const host: HostCpuid = (leaf, subleaf) => known.get(`${leaf >>> 0}.${subleaf}`) ?? [0, 0, 0, 0]
+    return host
+  })
 
 interface Feature {
   readonly leaf: number

@@ -1,62 +1,91 @@
 /**
- * DiskServer: a task that has the machine's disk, and lets a guest have it for its own.
+ * DiskServer: a task that has the machine's disks, and lets each of its clients have one for its own.
  *
- * The disk is read into memory that the guest's monitor has too; what the guest changes is written back when its monitor rings: at each
- * flush of the guest's, and when it ends. This task runs before the guest does: a flush is done when the guest hears of it.
+ * A client writes a request into memory that both have, and rings. The disk reads and writes that memory by itself; where, and how much,
+ * is looked at here: a client reaches nothing but its own disk and its own memory. What it was told is written is on the disk.
  */
 import { Effect } from "effect"
+import { sectorBytes } from "../devices/virtio/block.ts"
 import type { Cap } from "../types/Capability.ts"
-import { Wait } from "../user/Ipc.ts"
+import { Signal, Wait } from "../user/Ipc.ts"
 import { Frame_GetAddress } from "../user/PageTables.ts"
 import { Shared_Address } from "../user/Shared.ts"
 import { Syscalls } from "../user/Syscalls.ts"
-import { type NoDisk, openDisk } from "./BlockDriver.ts"
-import { pageBytes, partBytes } from "./SharedDisk.ts"
+import { serverTask } from "../user/System.ts"
+import { type Disk, openDisk } from "./BlockDriver.ts"
+import { diskRequests, diskWindow as window } from "./channels.ts"
+import { queueBytes, registerBytes, words } from "./VirtioDriver.ts"
 
-const sectorBytes = 512
+/** Where the registers of all its disks are on the bus: a large page. */
+export const diskRegisters = { device: "LargePage", address: 0xc000_0000 } as const
 
-type Shared<Q> = Cap<"Frame", "read" | "write", Q>
+/** What it has for all clients. */
+const own = { registers: "Frame", queues: "Frame", bell: "Notification" } as const
+/** And for each: the configuration of its disk, the window, and how it is told. */
+const each = { config: "Frame", window: "Frame", wake: "Notification" } as const
 
-export interface Held<P, R, Q, C, B> {
-  readonly config: Cap<"IOPort", "in" | "out", P>
-  /** Memory of PCI devices, from `registersAt` on. */
-  readonly registers: Shared<R>
-  readonly queue: Shared<Q>
-  readonly changes: Shared<C>
+type Memory<Q> = Cap<"Frame", "read" | "write", Q>
+interface Held<R, Q, B> {
+  readonly registers: Memory<R>
+  readonly queues: Memory<Q>
   readonly bell: Cap<"Notification", "read", B>
 }
+interface Client<C, P, W> {
+  readonly config: Memory<C>
+  readonly window: Memory<P>
+  readonly wake: Cap<"Notification", "write", W>
+}
 
-export const serveDisk = <P, R, Q, C, B, F>(
-  { config, registers, queue, changes, bell }: Held<P, R, Q, C, B>,
-  pages: ReadonlyArray<Shared<F>>,
-  sectors: number
+/** The task, for clients by these names. */
+export const diskTask = <const N extends string>(names: ReadonlyArray<N>) =>
+  serverTask(names, own, each, (has, clients) => serveDisks(has, clients))
+
+const serveDisks = <R, Q, B, C, P, W>(
+  { registers, queues, bell }: Held<R, Q, B>,
+  clients: ReadonlyArray<Client<C, P, W>>
 ) =>
   Effect.gen(function* () {
     const { memory } = yield* Syscalls
-    const physical = yield* Effect.forEach(pages, (page) => Frame_GetAddress(page))
-    const marks = yield* Shared_Address(changes)
-    const request = yield* openDisk(config, memory, {
-      registers: yield* Shared_Address(registers),
-      queue: yield* Shared_Address(queue),
-      queuePhysical: yield* Frame_GetAddress(queue)
-    })
-    const total = sectors * sectorBytes
-    const move = (way: "read" | "write", at: number): Effect.Effect<void, NoDisk> => {
-      const bytes = Math.min(partBytes, total - at)
-      const to = physical[Math.floor(at / pageBytes)]! + (at % pageBytes)
-      return request(way, at / sectorBytes, to, bytes)
-        ? Effect.void
-        : Effect.fail({ _tag: "NoDisk", why: `it cannot ${way} ${bytes} bytes at sector ${at / sectorBytes}` })
-    }
-    for (let at = 0; at < total; at += partBytes) yield* move("read", at)
+    const [registersAt, queuesAt] = [yield* Shared_Address(registers), yield* Shared_Address(queues)]
+    const queuesPhysical = yield* Frame_GetAddress(queues)
+    const served = yield* Effect.forEach(clients, ({ config, window: page, wake }, n) =>
+      Effect.gen(function* () {
+        const disk = openDisk(memory, {
+          configuration: yield* Shared_Address(config),
+          registers: registersAt + n * registerBytes,
+          bus: diskRegisters.address + n * registerBytes,
+          queue: queuesAt + n * queueBytes,
+          queuePhysical: queuesPhysical + n * queueBytes
+        })
+        if ("_tag" in disk) return yield* Effect.fail(disk)
+        const at = words(memory, yield* Shared_Address(page))
+        at.put(window.sectors, 4, disk.sectors % 2 ** 32)
+        at.put(window.sectorsHigh, 4, Math.floor(disk.sectors / 2 ** 32))
+        at.put(window.isReadOnly, 4, disk.isReadOnly ? 1 : 0)
+        const data = (yield* Frame_GetAddress(page)) + window.data.at
+        return { wake, answer: answering(disk, at, data) }
+      })
+    )
     for (;;) {
       yield* Wait(bell)
-      const bits = new Uint8Array(Math.ceil(total / partBytes / 8))
-      memory.read(marks, bits)
-      memory.write(marks, new Uint8Array(bits.length))
-      for (const [index, byte] of bits.entries()) {
-        for (let bit = 0; bit < 8; bit++) if ((byte >>> bit) & 1) yield* move("write", (8 * index + bit) * partBytes)
-      }
-      request("flush", 0, 0, 0)
+      for (const { wake, answer } of served) if (answer()) yield* Signal(wake)
     }
   })
+
+/** Does what a client has asked for, once. @returns whether it has asked for something. */
+const answering = (disk: Disk, at: ReturnType<typeof words>, data: number) => {
+  let last = 0
+  return (): boolean => {
+    const number = at.get(window.request.number, 4)
+    if (number === last) return false
+    last = number
+    const kind = diskRequests[at.get(window.request.kind, 4)]
+    const sector = at.get(window.request.sector, 4) + at.get(window.request.sectorHigh, 4) * 2 ** 32
+    const bytes = at.get(window.request.bytes, 4)
+    const isSound = kind !== undefined && bytes <= window.data.bytes && bytes % sectorBytes === 0
+    const isDone = isSound && disk.request(kind, sector, data, kind === "flush" ? 0 : bytes)
+    at.put(window.answer.isDone, 4, isDone ? 1 : 0)
+    at.put(window.answer.number, 4, number)
+    return true
+  }
+}

@@ -11,8 +11,9 @@ import { loadKernel } from "../devices/boot/kernel.ts"
 import type { Payload as KernelPayload } from "../devices/boot/Payload.ts"
 import type { DateTime } from "../devices/rtc.ts"
 import { BlockDevice } from "../devices/virtio/block.ts"
+import { ConsoleDevice } from "../devices/virtio/console.ts"
+import { EntropyDevice } from "../devices/virtio/entropy.ts"
 import { NetworkDevice } from "../devices/virtio/network.ts"
-import type { VirtioDevice } from "../devices/virtio/VirtioPci.ts"
 import type { Cap, Endpoint } from "../types/Capability.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
@@ -22,9 +23,9 @@ import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
 import { Syscalls } from "../user/Syscalls.ts"
 import { setAlarm } from "../user/TimerServer.ts"
-import { type NotRun, type Step, Stopped, VCPU_Run } from "../user/VirtualProcessor.ts"
+import { type NotRun, type Step, Stopped, VCPU_Run, VCPU_Signal } from "../user/VirtualProcessor.ts"
 import { Board, type Ending } from "./Board.ts"
-import { cpuidOf, type HostCpuid } from "./Cpuid.ts"
+import { cpuidOf, learn } from "./Cpuid.ts"
 import { consolePage, cable as rings, signal } from "./channels.ts"
 import { FrameRing } from "./FrameRing.ts"
 import { GuestRam } from "./GuestRam.ts"
@@ -47,19 +48,19 @@ export interface Guest {
   readonly name: string
   readonly memoryBytes: number
   readonly payload: Payload
-  readonly devices: ReadonlyArray<VirtioDevice>
-  readonly cpuid: HostCpuid
-  readonly preemptionShift: number
+  readonly preemptionShift?: number
+  /** What its console is: a serial port, ttyS0, or a virtio device, hvc0. "serial", if not said. */
+  readonly console?: "serial" | "virtio"
+  /** What its entropy device begins with: the same in every run. */
+  readonly seed?: number
   /** The Ethernet address of its network card, if it has one: 6 bytes. */
   readonly mac?: Uint8Array
-  /** The sectors of its disk, if it has one. */
-  readonly sectors?: number
   /** Where its exits are counted, for who wants to know while it runs. */
   readonly exits?: Exits
 }
 
 /** What a monitor has. */
-export interface Held<V, W, S, SB, A, AB, C, CB, D, DC, DB, L> {
+export interface Held<V, W, S, SB, A, AB, C, CB, D, DB, L> {
   readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
   readonly wake: Cap<"Notification", "read", W>
   readonly screen: Cap<"Frame", "read" | "write", S>
@@ -70,9 +71,8 @@ export interface Held<V, W, S, SB, A, AB, C, CB, D, DC, DB, L> {
   /** Of a guest with a network card. */
   readonly cable?: Cap<"Frame", "read" | "write", C>
   readonly cableBell?: Cap<"Notification", "write", CB>
-  /** Of a guest with a disk: the memory that it is in, what of it was changed, and who writes that back. */
-  readonly disk?: ReadonlyArray<Cap<"Frame", "read" | "write", D>>
-  readonly changes?: Cap<"Frame", "read" | "write", DC>
+  /** Of a guest with a disk: what it shares with the disk server. */
+  readonly disk?: Cap<"Frame", "read" | "write", D>
   readonly diskBell?: Cap<"Notification", "write", DB>
 }
 
@@ -100,14 +100,16 @@ const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0,
 const hypercalls = { time: 0n, release: 2n, lease: 3n } as const
 const refusedCall = 2n ** 64n - 1n
 
+/** Ticks of the preemption timer are 32 ns. */
+const usualShift = 5
 const flatStart = 0x10_0000
 
 /** So many characters go to the console at once, if no line ends before. */
 const most = 512
 const lineFeed = 0x0a
 
-export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
-  held: Held<V, W, S, SB, A, AB, C, CB, D, DC, DB, L>,
+export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
+  held: Held<V, W, S, SB, A, AB, C, CB, D, DB, L>,
   guest: Guest
 ) =>
   Effect.gen(function* () {
@@ -140,7 +142,18 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
     }
 
     const card = yield* cardOf(held, guest.mac, stopped)
-    const disk = yield* diskOf(held, guest.sectors, stopped)
+    const disk = yield* diskOf(held, stopped)
+    const host = yield* learn((leaf, subleaf) =>
+      Effect.map(
+        ask(held.landlord, "identify", { leaf, subleaf }),
+        ({ eax, ebx, ecx, edx }) => [eax, ebx, ecx, edx] as const
+      )
+    )
+    const write = (byte: number): void => {
+      said.push(byte)
+      if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(screenBell)
+    }
+    const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
     const board = new Board({
       ram,
       timers,
@@ -157,13 +170,12 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
         }
       ],
       console: {
-        write: (byte) => {
-          said.push(byte)
-          if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(screenBell)
-        },
-        read: () => input.take(1)[0]
+        write,
+        read: () => (terminal === undefined ? input.take(1)[0] : undefined)
       },
-      devices: [...guest.devices, ...(disk === undefined ? [] : [disk]), ...(card === undefined ? [] : [card.device])],
+      devices: [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
+        (device) => device !== undefined
+      ),
       ended
     })
     const cpu: VirtualCpu = new VirtualCpu(
@@ -173,14 +185,14 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
         apic: board.pc.localApics[0]!,
         ram,
         timers,
-        cpuid: cpuidOf(guest.cpuid, 0, 1),
+        cpuid: cpuidOf(host, 0, 1),
         ended,
         hypercall: (number) => {
           if (number === hypercalls.time) return BigInt(now())
           return number === hypercalls.release || number === hypercalls.lease ? undefined : refusedCall
         },
         exits,
-        preemptionShift: guest.preemptionShift
+        preemptionShift: guest.preemptionShift ?? usualShift
       },
       stopped
     )
@@ -189,7 +201,11 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
     stopped.fields.push(...controls)
 
     const noticed = (badge: bigint): void => {
-      if (badge & signal.console) board.consoleReady()
+      if (badge & signal.console) {
+        if (terminal === undefined) board.consoleReady()
+        else terminal.input(input.take())
+      }
+      if (badge & signal.disk) disk?.answered()
       if (badge & signal.network) card?.arrived()
     }
     const handler = {
@@ -224,11 +240,11 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
         const due = timers.next()
         setAlarm(memory, alarm, due)
         yield* Signal(held.alarmBell)
+        yield* VCPU_Signal(stopped)
         noticed(yield* Wait(held.wake))
       }
     }
     if (flush()) yield* Signal(held.screenBell)
-    if (held.diskBell !== undefined) yield* Signal(held.diskBell)
     yield* ask(held.landlord, "leave")
     const report: Report = {
       name: guest.name,
@@ -240,28 +256,19 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DC, DB, L>(
   })
 
 type Cable<C, CB> = Pick<
-  Held<never, never, never, never, never, never, C, CB, never, never, never, never>,
+  Held<never, never, never, never, never, never, C, CB, never, never, never>,
   "cable" | "cableBell"
 >
-type Disk<D, DC, DB> = Pick<
-  Held<never, never, never, never, never, never, never, never, D, DC, DB, never>,
-  "disk" | "changes" | "diskBell"
->
+type Disk<D, DB> = Pick<Held<never, never, never, never, never, never, never, never, D, DB, never>, "disk" | "diskBell">
 
-/** A guest's disk. What the guest wants to be kept is written back before it goes on. */
-const diskOf = <D, DC, DB>(
-  { disk, changes, diskBell }: Disk<D, DC, DB>,
-  sectors: number | undefined,
-  stopped: Stopped
-) =>
+/** A guest's disk, and what it does when the disk server has answered. It is asked before the guest goes on. */
+const diskOf = <D, DB>({ disk, diskBell }: Disk<D, DB>, stopped: Stopped) =>
   Effect.gen(function* () {
-    if (disk === undefined || changes === undefined || diskBell === undefined || sectors === undefined) return undefined
+    if (disk === undefined || diskBell === undefined) return undefined
     const { memory } = yield* Syscalls
-    const pages = yield* Effect.forEach(disk, (page) => Shared_Address(page))
-    const marks = yield* Shared_Address(changes)
     const bell = yield* Signal_Pointer(diskBell)
-    const store = new SharedDisk(memory, sectors, pages, marks, () => void stopped.signals.push(bell))
-    return new BlockDevice(store, "disk")
+    const store = new SharedDisk(memory, yield* Shared_Address(disk), () => void stopped.signals.push(bell))
+    return { device: new BlockDevice(store, "disk"), answered: () => store.answered() }
   })
 
 /** A guest's network card, and what it does when frames have come for it. Its frames go out before the guest goes on. */

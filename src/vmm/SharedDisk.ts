@@ -1,67 +1,69 @@
-/**
- * SharedDisk: a disk in memory that a monitor and the disk server have in common, in large pages, and which parts of it were changed.
- */
-import { type BlockStore, sectorBytes } from "../devices/virtio/block.ts"
+/** SharedDisk: a guest's disk as its monitor has it: the disk server's, asked through memory that both have, one request after the other. */
+import { type BlockStore, type Done, sectorBytes } from "../devices/virtio/block.ts"
 import type { ThreadMemory } from "../types/Gate.ts"
+import { diskRequests, diskWindow as window } from "./channels.ts"
+import { type Words, words } from "./VirtioDriver.ts"
 
-export const pageBytes = 2 ** 21
-/** What is written back at once. A page of bits says which parts are to be. */
-export const partBytes = 2 ** 16
+interface Request {
+  readonly kind: (typeof diskRequests)[number]
+  readonly sector: number
+  readonly bytes: Uint8Array
+  readonly done: Done
+}
 
 export class SharedDisk implements BlockStore {
   readonly sectors: number
-  readonly isReadOnly = false
+  readonly isReadOnly: boolean
   private readonly memory: ThreadMemory
-  private readonly pages: ReadonlyArray<number>
-  private readonly changes: number
-  private readonly flushed: () => void
+  private readonly data: number
+  private readonly window: Words
+  private readonly ring: () => void
+  private number = 0
+  /** The first of them has been asked for. */
+  private readonly waiting: Array<Request> = []
 
-  /** `pages`, `changes`: addresses. `flushed`: the server is to write back what was changed, before the guest goes on. */
-  constructor(
-    memory: ThreadMemory,
-    sectors: number,
-    pages: ReadonlyArray<number>,
-    changes: number,
-    flushed: () => void
-  ) {
+  /** `address`: where the window is, in which the server has said what the disk is. `ring`: the server is to look at it. */
+  constructor(memory: ThreadMemory, address: number, ring: () => void) {
     this.memory = memory
-    this.sectors = sectors
-    this.pages = pages
-    this.changes = changes
-    this.flushed = flushed
+    this.data = address + window.data.at
+    this.window = words(memory, address)
+    this.ring = ring
+    this.sectors = this.window.get(window.sectors, 4) + this.window.get(window.sectorsHigh, 4) * 2 ** 32
+    this.isReadOnly = this.window.get(window.isReadOnly, 4) !== 0
   }
 
-  read = (sector: number, bytes: Uint8Array): boolean => this.move(sector, bytes, this.memory.read)
+  read = (sector: number, bytes: Uint8Array, done: Done): "later" => this.ask({ kind: "read", sector, bytes, done })
+  write = (sector: number, bytes: Uint8Array, done: Done): "later" => this.ask({ kind: "write", sector, bytes, done })
+  flush = (done: Done): "later" => this.ask({ kind: "flush", sector: 0, bytes: new Uint8Array(0), done })
 
-  write = (sector: number, bytes: Uint8Array): boolean => {
-    const first = Math.floor((sector * sectorBytes) / partBytes)
-    const last = Math.floor((sector * sectorBytes + bytes.length - 1) / partBytes)
-    for (let part = first; part <= last; part++) this.mark(part)
-    return this.move(sector, bytes, this.memory.write)
+  /** The server may have answered. */
+  answered(): void {
+    const [asked] = this.waiting
+    if (asked === undefined || this.window.get(window.answer.number, 4) !== this.number) return
+    this.waiting.shift()
+    const isDone = this.window.get(window.answer.isDone, 4) !== 0
+    if (isDone && asked.kind === "read") this.memory.read(this.data, asked.bytes)
+    if (this.waiting.length > 0) this.send(this.waiting[0]!)
+    asked.done(isDone)
   }
 
-  flush = (): boolean => {
-    this.flushed()
-    return true
+  private ask(request: Request): "later" {
+    if (request.bytes.length > window.data.bytes)
+      throw new Error(`${request.bytes.length / sectorBytes} sectors at once are more than the window has room for`)
+    this.waiting.push(request)
+    if (this.waiting.length === 1) this.send(request)
+    return "later"
   }
 
-  private mark(part: number): void {
-    const byte = new Uint8Array(1)
-    const at = this.changes + (part >>> 3)
-    this.memory.read(at, byte)
-    byte[0]! |= 1 << (part & 7)
-    this.memory.write(at, byte)
-  }
-
-  private move(sector: number, bytes: Uint8Array, by: (address: number, bytes: Uint8Array) => boolean): boolean {
-    for (let done = 0; done < bytes.length; ) {
-      const at = sector * sectorBytes + done
-      const page = this.pages[Math.floor(at / pageBytes)]
-      if (page === undefined) return false
-      const part = bytes.subarray(done, done + Math.min(bytes.length - done, pageBytes - (at % pageBytes)))
-      if (!by(page + (at % pageBytes), part)) return false
-      done += part.length
-    }
-    return true
+  private send({ kind, sector, bytes }: Request): void {
+    const { request } = window
+    if (kind === "write") this.memory.write(this.data, bytes)
+    this.window.put(request.kind, 4, diskRequests.indexOf(kind))
+    this.window.put(request.sector, 4, sector % 2 ** 32)
+    this.window.put(request.sectorHigh, 4, Math.floor(sector / 2 ** 32))
+    this.window.put(request.bytes, 4, bytes.length)
+    this.number = (this.number + 1) >>> 0
+    this.window.put(request.number, 4, this.number)
+    this.ring()
   }
 }

@@ -9,6 +9,19 @@ export const consolePage = {
   input:  { at: 0x810, bytes: 0x408 }
 } as const
 
+/** With the disk server, in a large page: what the disk is, a request, its answer, and data. A request is told from the last by its number. */
+// biome-ignore format: a table
+export const diskWindow = {
+  sectors:    0x00,
+  sectorsHigh: 0x04,
+  isReadOnly: 0x08,
+  request: { number: 0x10, kind: 0x14, sector: 0x18, sectorHigh: 0x1c, bytes: 0x20 },
+  answer:  { number: 0x30, isDone: 0x34 },
+  data:    { at: 0x1000, bytes: 0x10_0000 }
+} as const
+/** Requests by their number there. */
+export const diskRequests = ["read", "write", "flush"] as const
+
 /** With the network: two rings of frames, in a large page. */
 // biome-ignore format: a table
 export const cable = {

@@ -14,7 +14,7 @@ import { Receive, ReplyReceive } from "../user/Ipc.ts"
 import { AddressSpace_Map, create, Frame_Unmap, Memory_Write } from "../user/Memory.ts"
 import { Spawner } from "../user/Spawn.ts"
 import { createThread, SchedControl_Configure, TCB_Configure, TCB_Resume, TCB_WriteRegisters } from "../user/Threads.ts"
-import { type HostCpuid, subleaves, type Words } from "./Cpuid.ts"
+import { learn } from "./Cpuid.ts"
 
 /** The system call convention: R10, R8, R9 and R15 are the message, RDI is the endpoint, RSI the message's length. */
 // biome-ignore format: an instruction, a line
@@ -36,10 +36,7 @@ const code = Uint8Array.of(
 /** Where its page is while it runs, in the address space of who asks. */
 const at = 0x5000_0000_0000
 
-const basic = 0
-const extended = 0x8000_0000
-
-/** All that CPUID says, of the processor that this runs on. */
+/** All that CPUID says, of the processor that this runs on. It begins with leaf 0. */
 export const survey = Effect.gen(function* () {
   const { cnode, schedControl } = yield* BootInfo
   const { addressSpace, authority } = yield* Spawner
@@ -61,31 +58,22 @@ export const survey = Effect.gen(function* () {
     priority: 254,
     authority
   })
-  yield* TCB_WriteRegisters(tcb, { rip: BigInt(at), rflags: 0x202n, r14: pointer(endpoint), r10: BigInt(basic) })
+  yield* TCB_WriteRegisters(tcb, { rip: BigInt(at), rflags: 0x202n, r14: pointer(endpoint), r10: 0n })
   yield* SchedControl_Configure(schedControl[0]!, schedContext, tcb, { budget: 5000, period: 5000 })
   yield* TCB_Resume(tcb)
 
-  const known = new Map<string, Words>()
-  const asked: Array<readonly [leaf: number, subleaf: number]> = [
-    [basic, 0],
-    [extended, 0]
-  ]
-  let arrived = yield* Receive(endpoint, reply)
-  for (let n = 0; ; n++) {
-    const [leaf, subleaf] = asked[n]!
-    const [eax, ebx, ecx, edx] = arrived.words.map((word) => Number(BigInt.asIntN(32, word)))
-    known.set(`${leaf}.${subleaf}`, [eax!, ebx!, ecx!, edx!])
-    if ((leaf === basic || leaf === extended) && subleaf === 0) {
-      for (let more = leaf + 1; more <= eax! >>> 0; more++)
-        for (let sub = 0; sub < (subleaves[more] ?? 1); sub++) asked.push([more, sub])
-    }
-    const next = asked[n + 1]
-    if (next === undefined) break
-    arrived = yield* ReplyReceive(endpoint, reply, { words: [BigInt(next[0]), BigInt(next[1])] })
-  }
+  let isFirst = true
+  const host = yield* learn((leaf, subleaf) =>
+    Effect.gen(function* () {
+      const words = [BigInt(leaf), BigInt(subleaf)]
+      const arrived = yield* isFirst ? Receive(endpoint, reply) : ReplyReceive(endpoint, reply, { words })
+      isFirst = false
+      const [eax, ebx, ecx, edx] = arrived.words.map((word) => Number(BigInt.asIntN(32, word)))
+      return [eax!, ebx!, ecx!, edx!] as const
+    })
+  )
   consume(tcb)
   yield* Cap_Delete(tcb)
   yield* Frame_Unmap(frame)
-  const host: HostCpuid = (leaf, subleaf) => known.get(`${leaf >>> 0}.${subleaf}`) ?? [0, 0, 0, 0]
   return host
 })

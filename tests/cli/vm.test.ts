@@ -27,6 +27,15 @@ describe("skyscope vm", { timeout: 60_000 }, () => {
 
   it.each([
     [["--initrd", "x"], /--initrd, --module and --append are for a kernel/],
+    [["--net", "other"], /there is no network 'other': there are switch, user/],
+    [["--forward", "8080:80", "--net", "switch"], /--forward wants --net user/],
+    [["--console", "glass"], /there is no console 'glass': there are serial, virtio/],
+    [["--weights", "2,1"], /--weights is a number for each guest/],
+    [["--guests", "2", "--weights", "1,x"], /'x' is no weight/],
+    [["--disk", "2=package.json"], /there is no guest 2 for the disk 'package.json'/],
+    [["--disk", "package.json", "--disk", "1=README.md"], /guest 1 has a disk: it cannot have 'README.md' as well/],
+    [["--guests", "2", "--disk", "package.json", "--disk", "2=package.json"], /'package.json' is the disk of guest 1/],
+    [["--disk", "no such file"], /no such file/],
     [["--guests", "0"], /there are 1 to 9 guests, not '0'/],
     [["--guests", "9", "--memory", "1G"], /the guests' memory is at most \d+M together/],
     [["--kernel", "no such file"], /no such file/],

@@ -45,12 +45,11 @@ describe("two guests with Debian's unmodified cloud kernel", () => {
         name: `g${n}`,
         memoryBytes: 128 * 2 ** 20,
         mac: Uint8Array.of(0x52, 0x54, 0, 0, 0, n),
-        payload: { _tag: "Kernel", ...files } as const,
-        ...(n === 1 && { sectors: disk.store.sectors })
+        payload: { _tag: "Kernel", ...files } as const
       })
       const { seen, reports, notes } = run({
         guests: [guest(1), guest(2)],
-        disk: disk.store,
+        disks: { 0: disk.store },
         dialogue: [
           ["g2 | / # ", "dd if=/dev/vda bs=4k count=256 | md5sum"],
           ["  -", "echo SKYSCOPE | dd of=/dev/vda bs=512 seek=1000 conv=fsync; echo wr''itten"],

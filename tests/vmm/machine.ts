@@ -2,22 +2,26 @@
 import { Exit } from "effect"
 import { boot } from "../../src/cli/System.ts"
 import { slot } from "../../src/devices/pciBus.ts"
-import { BlockDevice, type BlockStore, sectorBytes } from "../../src/devices/virtio/block.ts"
+import { BlockDevice, type BlockStore } from "../../src/devices/virtio/block.ts"
+import { NetworkDevice } from "../../src/devices/virtio/network.ts"
 import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
 import type { Machine } from "../../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
+import { cardSlot, diskSlot } from "../../src/vmm/guests.ts"
 import type { Report } from "../../src/vmm/Monitor.ts"
-import { startGuests, type Wanted } from "../../src/vmm/virtualMachines.ts"
+import { startMany, type Wanted } from "../../src/vmm/manyGuests.ts"
 
 const MiB = 2 ** 20
 
 export interface Options {
   readonly guests: ReadonlyArray<Partial<Wanted> & Pick<Wanted, "payload">>
   readonly reading?: MakeReading
-  /** The machine's disk: of the guest that says how many sectors it has. */
-  readonly disk?: BlockStore
+  /** Disks, by the place of their guest. */
+  readonly disks?: Readonly<Record<number, BlockStore>>
+  /** What is at the other end of the wire of the machine's network card, if it has one. */
+  readonly outside?: (machine: Machine, send: (frame: Uint8Array) => void) => (frame: Uint8Array) => void
   /** The machine's memory: what all of them need, if not this. */
   readonly machineBytes?: number
   /** Instructions. */
@@ -33,23 +37,25 @@ const memoryBytes = 16 * MiB
 export const run = ({
   guests,
   reading = makeInterpreter,
-  disk,
+  disks = {},
+  outside,
   machineBytes,
   limit = 3e9,
   dialogue = [],
   prompted
 }: Options) => {
   const wanted = guests.map(
-    (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, devices: [], preemptionShift: 5, ...guest })
+    (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, hasDisk: disks[n] !== undefined, ...guest })
   )
-  const diskBytes = (disk?.sectors ?? 0) * sectorBytes
   const all = wanted.reduce(
     (sum, guest) => sum + Math.ceil(guest.memoryBytes / memoryBytes) * memoryBytes,
-    96 * MiB + Math.ceil(diskBytes / memoryBytes) * memoryBytes
+    (96 + 8 * wanted.length) * MiB
   )
   const reports: Array<Report> = []
   const notes: Array<string> = []
-  const root = rootTask(startGuests(wanted, (report) => reports.push(report)))
+  const root = rootTask(
+    startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
+  )
   const fiber = root.fiber(
     {
       name: "root",
@@ -74,7 +80,14 @@ export const run = ({
   })
   if ("_tag" in system) throw new Error(system._tag)
   const { machine } = system
-  if (disk !== undefined) machine.pc.pci.attach(slot(2), new VirtioPci(new BlockDevice(disk, "disk")).fn)
+  for (const [guest, disk] of Object.entries(disks))
+    machine.pc.pci.attach(slot(diskSlot(Number(guest))), new VirtioPci(new BlockDevice(disk, "disk")).fn)
+  if (outside !== undefined) {
+    const late: { receive?: (frame: Uint8Array) => void } = {}
+    const card = new NetworkDevice(Uint8Array.of(0x52, 0x54, 0, 0, 0, 0xff), (frame) => late.receive?.(frame))
+    machine.pc.pci.attach(slot(cardSlot), new VirtioPci(card).fn)
+    late.receive = outside(machine, (frame) => card.receive(frame))
+  }
   for (;;) {
     const stop = machine.run(machine.instructions + 5_000_000)
     const at = rest[0] === undefined ? -1 : seen.indexOf(rest[0][0], from)

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
+import type { Wanted } from "../../src/vmm/manyGuests.ts"
 import { Exits } from "../../src/vmm/VirtualCpu.ts"
-import type { Wanted } from "../../src/vmm/virtualMachines.ts"
 import { run } from "./machine.ts"
 
 /** mov ecx, 50000; dec ecx; jnz to before; vmcall; jmp to the beginning: 100 000 instructions, then a question, for ever. */

@@ -5,16 +5,26 @@ import type { Chain, Cursor } from "./Virtqueue.ts"
 
 export const sectorBytes = 512
 
-/** Where the sectors are. False: it could not be done. */
+/**
+ * Where the sectors are. Each access says whether it could be done; or "later", and then tells `done`, once. Until then the bytes are the
+ * store's, and there is no other access.
+ */
 export interface BlockStore {
   readonly sectors: number
   readonly isReadOnly: boolean
   /** Whole sectors from `sector` on; they are all there. */
-  readonly read: (sector: number, bytes: Uint8Array) => boolean
-  readonly write: (sector: number, bytes: Uint8Array) => boolean
+  readonly read: (sector: number, bytes: Uint8Array, done: Done) => boolean | "later"
+  readonly write: (sector: number, bytes: Uint8Array, done: Done) => boolean | "later"
   /** What was written is where it survives. */
-  readonly flush: () => boolean
+  readonly flush: (done: Done) => boolean | "later"
 }
+
+export type Done = (isDone: boolean) => void
+
+/** An access that a request waits for. */
+type Access = (done: Done) => boolean | "later"
+/** Part of a request, which goes on when its access has been made. */
+type Part<T> = Generator<Access, T, boolean>
 
 /** "Feature bits". */
 const F = { SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9, DISCARD: 13, WRITE_ZEROES: 14 } as const
@@ -63,7 +73,9 @@ export class BlockDevice implements VirtioDevice {
   private readonly store: BlockStore
   private readonly id: string
   private transport: Transport | undefined
-  private readonly buffer = new Uint8Array(chunk)
+  private buffer = new Uint8Array(chunk)
+  /** The requests of the queue, as far as they have been served; and the access that they wait for. */
+  private serving: Part<void> | undefined
 
   /** `id`: what the disk calls itself, at most 20 characters. */
   constructor(store: BlockStore, id: string) {
@@ -78,12 +90,39 @@ export class BlockDevice implements VirtioDevice {
     this.transport = transport
   }
 
-  reset(): void {}
+  /** An access that is being made may still use its bytes: nobody hears how it ends. */
+  reset(): void {
+    if (this.serving === undefined) return
+    this.serving = undefined
+    this.buffer = new Uint8Array(chunk)
+  }
 
   notified(queue: number): void {
+    if (this.serving !== undefined) return
+    this.serving = this.serveAll(queue)
+    this.goOn(this.serving.next())
+  }
+
+  /** As far as it goes without waiting: in a loop, since there are as many accesses as a guest likes. */
+  private goOn(step: IteratorResult<Access, void>): void {
+    const { serving } = this
+    for (let now = step; ; ) {
+      if (now.done) {
+        this.serving = undefined
+        return
+      }
+      const answer = now.value((isDone) => {
+        if (this.serving === serving) this.goOn(serving!.next(isDone))
+      })
+      if (answer === "later") return
+      now = serving!.next(answer)
+    }
+  }
+
+  private *serveAll(queue: number): Part<void> {
     const transport = this.transport!
     for (let chain = transport.take(queue); chain !== undefined; chain = transport.take(queue)) {
-      const written = this.serve(chain)
+      const written = yield* this.serve(chain)
       if (written === undefined) transport.fail()
       else transport.give(queue, chain, written)
     }
@@ -91,52 +130,62 @@ export class BlockDevice implements VirtioDevice {
   }
 
   /** How many bytes were written: data, and the status as the last of what is writable. Undefined: no request, or memory that is none. */
-  private serve({ readable, writable }: Chain): number | undefined {
+  private *serve({ readable, writable }: Chain): Part<number | undefined> {
     const header = new Uint8Array(headerBytes)
     if (writable.remaining === 0 || !readable.next(header)) return undefined
     const view = new DataView(header.buffer)
     const sector = view.getUint32(8, true) + view.getUint32(12, true) * 2 ** 32
     const room = writable.remaining - 1
-    const outcome = this.perform(view.getUint32(0, true), sector, readable, writable, room)
+    const outcome = yield* this.perform(view.getUint32(0, true), sector, readable, writable, room)
     // What the request has not filled is left as it is.
     const isEnded =
       outcome !== undefined && writable.skip(writable.remaining - 1) && writable.next(Uint8Array.of(outcome))
     return isEnded ? room + 1 : undefined
   }
 
-  private perform(type: number, sector: number, readable: Cursor, writable: Cursor, room: number): number | undefined {
+  private *perform(
+    type: number,
+    sector: number,
+    readable: Cursor,
+    writable: Cursor,
+    room: number
+  ): Part<number | undefined> {
     const { store } = this
     switch (type) {
       case request.IN:
-        return this.transfer(sector, room, (at, bytes) => (store.read(at, bytes) ? writable.next(bytes) : "failed"))
+        return yield* this.transfer(sector, room, function* (at, bytes) {
+          const isRead = yield (done) => store.read(at, bytes, done)
+          return isRead ? writable.next(bytes) : "failed"
+        })
       case request.OUT:
         if (store.isReadOnly) return blockStatus.IOERR
-        return this.transfer(sector, readable.remaining, (at, bytes) => {
+        return yield* this.transfer(sector, readable.remaining, function* (at, bytes) {
           if (!readable.next(bytes)) return false
-          return store.write(at, bytes) || "failed"
+          return (yield (done) => store.write(at, bytes, done)) || "failed"
         })
       case request.FLUSH:
-        return store.flush() ? blockStatus.OK : blockStatus.IOERR
+        return (yield store.flush) ? blockStatus.OK : blockStatus.IOERR
       case request.GET_ID:
         return this.identify(writable, room)
       case request.DISCARD:
       case request.WRITE_ZEROES:
-        return store.isReadOnly ? blockStatus.IOERR : this.clear(readable, type === request.WRITE_ZEROES ? 1 : 0)
+        if (store.isReadOnly) return blockStatus.IOERR
+        return yield* this.clear(readable, type === request.WRITE_ZEROES ? 1 : 0)
       default:
         return blockStatus.UNSUPP
     }
   }
 
   /** Data is of whole sectors, and they are all on the disk. */
-  private transfer(
+  private *transfer(
     sector: number,
     length: number,
-    move: (at: number, bytes: Uint8Array) => boolean | "failed"
-  ): number | undefined {
+    move: (at: number, bytes: Uint8Array) => Part<boolean | "failed">
+  ): Part<number | undefined> {
     if (length % sectorBytes !== 0 || sector + length / sectorBytes > this.store.sectors) return blockStatus.IOERR
     for (let done = 0; done < length; done += chunk) {
       const bytes = this.buffer.subarray(0, Math.min(chunk, length - done))
-      const moved = move(sector + done / sectorBytes, bytes)
+      const moved = yield* move(sector + done / sectorBytes, bytes)
       if (moved === "failed") return blockStatus.IOERR
       if (!moved) return undefined
     }
@@ -152,7 +201,8 @@ export class BlockDevice implements VirtioDevice {
   }
 
   /** Sectors become zeros. A discarded sector may read as anything: it reads as zeros too. */
-  private clear(readable: Cursor, knownFlags: number): number | undefined {
+  private *clear(readable: Cursor, knownFlags: number): Part<number | undefined> {
+    const { store } = this
     const segment = new Uint8Array(segmentBytes)
     const view = new DataView(segment.buffer)
     if (readable.remaining === 0 || readable.remaining % segmentBytes !== 0) return blockStatus.IOERR
@@ -164,11 +214,9 @@ export class BlockDevice implements VirtioDevice {
       // A flag that is not known.
       if (view.getUint32(12, true) & ~knownFlags) return blockStatus.UNSUPP
       if (count > mostSectors) return blockStatus.IOERR
-      const outcome = this.transfer(
-        sector,
-        count * sectorBytes,
-        (at, bytes) => this.store.write(at, bytes.fill(0)) || "failed"
-      )
+      const outcome = yield* this.transfer(sector, count * sectorBytes, function* (at, bytes) {
+        return (yield (done) => store.write(at, bytes.fill(0), done)) || "failed"
+      })
       if (outcome !== blockStatus.OK) return outcome
     }
     return blockStatus.OK
