@@ -169,8 +169,12 @@ const budgetsFor = (
       `--weights is a number for each guest: of ${weights.length} for ${count} guests, nothing is known`
     )
   const budgets = budgetsOf(period, Object.fromEntries(weights.map((weight, n) => [`${n}`, Number(weight)])))
+  const odd = weights.find((weight) => !(Number(weight) > 0))
+  if (odd !== undefined) return usageError(`'${odd}' is no weight: 2,1 are weights`)
   return budgets instanceof NoShare
-    ? usageError(`'${weights[Number(budgets.member)]}' is no weight, or one that leaves no time: 2,1 are weights`)
+    ? usageError(
+        `a weight of ${weights[Number(budgets.member)]} among ${text} leaves guest ${Number(budgets.member) + 1} no time`
+      )
     : weights.map((_, n) => budgets[`${n}`]!)
 }
 
