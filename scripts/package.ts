@@ -26,6 +26,7 @@ const manifest = {
   ...{ name, version, description, license, type, bin, engines },
   exports: {
     ".": { types: "./lib/user/index.d.ts", default: "./lib/user/index.js" },
+    "./vmm": { types: "./lib/vmm/index.d.ts", default: "./lib/vmm/index.js" },
     "./package.json": "./package.json"
   },
   dependencies

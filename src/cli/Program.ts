@@ -74,7 +74,10 @@ const load = async (path: string): Promise<Loaded> => {
 const resolveOwnPackages = (): void => {
   registerHooks({
     resolve: (specifier, context, next) =>
-      specifier === "skyscope" || specifier === "effect" || specifier.startsWith("effect/")
+      specifier === "skyscope" ||
+      specifier.startsWith("skyscope/") ||
+      specifier === "effect" ||
+      specifier.startsWith("effect/")
         ? next(specifier, { ...context, parentURL: import.meta.url })
         : next(specifier, context)
   })

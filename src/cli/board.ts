@@ -17,7 +17,7 @@ import type { Terminal } from "./Terminal.ts"
 
 /** PCI devices of a board, by slot; 0 is the host bridge. Disks follow one another. */
 const slots = { entropy: 1, network: 2, console: 3, disks: 4 } as const
-const mostDisks = 12
+export const mostDisks = 12
 /** What the entropy device begins with: the same in every run. */
 const seed = 1
 const mac = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56)

@@ -185,7 +185,15 @@ export const run: Command = {
   name: "run",
   is: "Start a machine and its kernel, and run a program as the first task.",
   arguments: [["FILE", "a TypeScript file that exports a root task by default, or a static ELF program for x86-64"]],
-  options: hardware("64M"),
+  options: {
+    disk: {
+      value: "FILE",
+      short: "d",
+      isList: true,
+      is: "a file as a disk of the machine, a virtio block device in PCI slot 2 (again for slot 3 and so on)"
+    },
+    ...hardware("64M")
+  },
   notes: `The console's output goes to stdout, all else to stderr.
 
 Exit codes:

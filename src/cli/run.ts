@@ -1,10 +1,16 @@
 /** run: a program on a kernel on a machine, from the file to the exit code. */
 import { Exit } from "effect"
 import { describe } from "../devices/boot/BootError.ts"
+import { slot } from "../devices/pciBus.ts"
+import { BlockDevice } from "../devices/virtio/block.ts"
+import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
-import type { Given, UsageError } from "./Command.ts"
+import { diskSlot } from "../vmm/guests.ts"
+import { mostDisks } from "./board.ts"
+import { type Given, type UsageError, usageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
+import * as Disk from "./Disk.ts"
 import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
 import { hardwareOf } from "./hardware.ts"
@@ -14,10 +20,11 @@ import { boot, type System } from "./System.ts"
 import { run as watched } from "./Watch.ts"
 
 /** @returns the exit code, or what was wrong with what was typed. */
-export const start = async ({ arguments: [file], options }: Given): Promise<number | UsageError> => {
+export const start = async ({ arguments: [file], options, lists }: Given): Promise<number | UsageError> => {
   const hardware = hardwareOf(options, "64M")
   if ("_tag" in hardware) return hardware
   const { memoryBytes, limit } = hardware
+  const disks = (lists.disk ?? []).map((disk) => Disk.open(disk))
 
   const failures: Array<string> = []
   const ended: Ended = (task, exit) => {
@@ -27,6 +34,9 @@ export const start = async ({ arguments: [file], options }: Given): Promise<numb
   const first = await read(file!, { ended, logged })
   if (first._tag === "BadFile") return complain(first.why, exitCodes.usage)
 
+  const bad = disks.find((disk) => "_tag" in disk)
+  if (bad !== undefined) return complain(bad.why, exitCodes.usage)
+  if (disks.length > mostDisks) return usageError(`a machine has at most ${mostDisks} disks, not ${disks.length}`)
   const output = Output.make(process.stdout)
   const reading = await hardware.reading()
   const note = (line: string, what?: "stopped") => {
@@ -35,6 +45,9 @@ export const start = async ({ arguments: [file], options }: Given): Promise<numb
   }
   const system = boot({ memoryBytes, reading, first, output: output.byte, note })
   if ("_tag" in system) return complain(describe(system), exitCodes.usage)
+  for (const [n, disk] of disks.entries())
+    if (!("_tag" in disk))
+      system.machine.pc.pci.attach(slot(diskSlot(n)), new VirtioPci(new BlockDevice(disk, `disk${n}`)).fn)
   const started = performance.now()
   const stop = run(system, limit)
   output.flush()

@@ -31,6 +31,7 @@ interface Held<R, Q, B> {
   readonly bell: Cap<"Notification", "read", B>
 }
 interface Client<C, P, W> {
+  readonly name: string
   readonly config: Memory<C>
   readonly window: Memory<P>
   readonly wake: Cap<"Notification", "write", W>
@@ -48,7 +49,7 @@ const serveDisks = <R, Q, B, C, P, W>(
     const { memory } = yield* Syscalls
     const [registersAt, queuesAt] = [yield* Shared_Address(registers), yield* Shared_Address(queues)]
     const queuesPhysical = yield* Frame_GetAddress(queues)
-    const served = yield* Effect.forEach(clients, ({ config, window: page, wake }, n) =>
+    const served = yield* Effect.forEach(clients, ({ name, config, window: page, wake }, n) =>
       Effect.gen(function* () {
         const disk = openDisk(memory, {
           configuration: yield* Shared_Address(config),
@@ -57,8 +58,12 @@ const serveDisks = <R, Q, B, C, P, W>(
           queue: queuesAt + n * queueBytes,
           queuePhysical: queuesPhysical + n * queueBytes
         })
-        if ("_tag" in disk) return yield* Effect.fail(disk)
         const at = words(memory, yield* Shared_Address(page))
+        if ("_tag" in disk) {
+          // As its window says: of no sectors.
+          yield* Effect.logWarning(`no disk for ${name}: ${disk.why}`)
+          return { wake, answer: () => false }
+        }
         at.put(window.sectors, 4, disk.sectors % 2 ** 32)
         at.put(window.sectorsHigh, 4, Math.floor(disk.sectors / 2 ** 32))
         at.put(window.isReadOnly, 4, disk.isReadOnly ? 1 : 0)

@@ -268,6 +268,7 @@ const diskOf = <D, DB>({ disk, diskBell }: Disk<D, DB>, stopped: Stopped) =>
     const { memory } = yield* Syscalls
     const bell = yield* Signal_Pointer(diskBell)
     const store = new SharedDisk(memory, yield* Shared_Address(disk), () => void stopped.signals.push(bell))
+    if (store.sectors === 0) return undefined
     return { device: new BlockDevice(store, "disk"), answered: () => store.answered() }
   })
 

@@ -59,6 +59,7 @@ export const run = ({
   const fiber = root.fiber(
     {
       name: "root",
+      logged: (task, line) => notes.push(`${task}: ${line}`),
       ended: (task, exit) => {
         if (Exit.isFailure(exit)) notes.push(`${task} failed: ${exit.cause}`)
       }
