@@ -152,6 +152,8 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
       }
     })
     yield* settle
+    for (const guest of waiting)
+      yield* Effect.logWarning(`there is no memory for ${guests[guest]!.name}: it waits until others have ended`)
     return yield* serve(landlord, yield* create("Reply"), {
       release: (n, to, _caps, badge) =>
         Effect.gen(function* () {

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "vitest"
 import twoGuests, { system } from "../../examples/two-guests.ts"
 import { distribution } from "../../src/user/Distribution.ts"
-import { readings, runRootTask } from "./system.ts"
+import { runRootTask } from "./system.ts"
 
 const file = "examples/two-guests.ts"
 
 describe("two-guests", { timeout: 60_000 }, () => {
   it("runs both to their end", () => {
-    const { output, stop } = runRootTask(twoGuests, file, { reading: readings.interpret! })
+    const { output, stop } = runRootTask(twoGuests, file, { memoryBytes: 64 * 2 ** 20 })
     for (const name of ["alice", "bob"]) {
       assert.include(output, `${name} | Hello from a guest of Skyscope`)
       assert.include(output, `${name} | It powers off.`)

@@ -160,8 +160,8 @@ describe("the disk server", { timeout: 120_000 }, () => {
 
   it("that finds no disk says so, and guests go on without", () => {
     const hello = { payload: { _tag: "Flat", bytes: greeting } as const, hasDisk: true }
-    const { notes, reports } = run({ guests: [hello] })
-    assert.match(notes.join(), /disk: WARN no disk for guest1: there is no such device where it should be/)
+    const { logs, reports } = run({ guests: [hello] })
+    assert.match(logs.join(), /disk: WARN no disk for guest1: there is no such device where it should be/)
     assert.deepStrictEqual(reports[0]?.ending, { _tag: "PowerOff" })
   })
 })

@@ -53,13 +53,14 @@ export const run = ({
   )
   const reports: Array<Report> = []
   const notes: Array<string> = []
+  const logs: Array<string> = []
   const root = rootTask(
     startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
   )
   const fiber = root.fiber(
     {
       name: "root",
-      logged: (task, line) => notes.push(`${task}: ${line}`),
+      logged: (task, line) => logs.push(`${task}: ${line}`),
       ended: (task, exit) => {
         if (Exit.isFailure(exit)) notes.push(`${task} failed: ${exit.cause}`)
       }
@@ -98,6 +99,6 @@ export const run = ({
       typed.push(...new TextEncoder().encode(`${rest.shift()![1]}\n`))
       machine.consoleReady()
     } else if (stop._tag !== "Limit" || machine.instructions > limit)
-      return { seen, reports, notes, stop, machine, instructions: machine.instructions }
+      return { seen, reports, notes, logs, stop, machine, instructions: machine.instructions }
   }
 }
