@@ -24,6 +24,8 @@ export interface Options {
   readonly input?: () => number | undefined
   /** A line of the kernel's own. `stopped`: about a thread that did what it may not, and runs no more. */
   readonly note: (line: string, what?: "stopped") => void
+  /** No system call takes the kernel's fast path: nothing but the host's time depends on it. */
+  readonly fastPath?: "off"
 }
 
 export interface System {
@@ -36,7 +38,7 @@ export interface System {
 const firstFiber = 0
 
 /** A machine about to start its kernel; or what is wrong with the program. */
-export const boot = ({ memoryBytes, reading, first, output, input, note }: Options): System | ElfError => {
+export const boot = ({ memoryBytes, reading, first, output, input, note, fastPath }: Options): System | ElfError => {
   const machine = new Machine({ memoryBytes, reading, console: { write: output, ...(input && { read: input }) } })
   if (first._tag === "Fiber" && machine.addFiber(first.fiber) !== firstFiber) {
     throw new Error("the first fiber of a machine is the one that its first thread enters")
@@ -44,7 +46,9 @@ export const boot = ({ memoryBytes, reading, first, output, input, note }: Optio
   const booted = machine.load({
     kernel: { name: "the kernel", bytes: kernelImage() },
     modules: first._tag === "Elf" ? [{ name: first.name, bytes: first.bytes }] : [],
-    commandLine: first._tag === "Fiber" ? "root=gate" : ""
+    commandLine: [...(first._tag === "Fiber" ? ["root=gate"] : []), ...(fastPath ? [`fastpath=${fastPath}`] : [])].join(
+      " "
+    )
   })
   if ("_tag" in booted) return booted
   const debug = Debug.of({ putChar: output, print: note, snapshot: () => note(machine.report()) })

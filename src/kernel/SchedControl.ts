@@ -23,13 +23,13 @@ export const decode = (view: View, invocation: Invocation): Decoded =>
 const configure = (view: View, invocation: Invocation): Decoded => {
   const args = read(view, invocation, Methods.ConfigureFlags)
   if (isRefusal(args)) return args
+  const slot = extraCap(view, invocation, Methods.ConfigureFlags, 0)
+  if (isRefusal(slot)) return slot
   const { budget, period, extraRefills, badge, flags } = args
   for (const time of [budget, period])
     if (time > maxPeriodMicroseconds || time < minBudgetMicroseconds)
       return rangeError(minBudgetMicroseconds, maxPeriodMicroseconds)
   if (budget > period) return rangeError(minBudgetMicroseconds, period)
-  const slot = extraCap(view, invocation, Methods.ConfigureFlags, 0)
-  if (isRefusal(slot)) return slot
   const mostExtra = Refill.capacityOf(Capability.read(view, slot).lo) - minRefills
   if (extraRefills > mostExtra) return rangeError(0, mostExtra)
   const context = Capability.object(view, slot)

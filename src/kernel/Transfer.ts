@@ -126,8 +126,11 @@ const fault = (state: State, sender: number, receiver: number): void => {
   if (tag === "Timeout") {
     add(Fault.wordLow(state, sender, 0), Fault.wordHigh(state, sender, 0))
     const context = Tcb.schedContext.load(state.memory, sender)
-    const consumed = context === 0 ? 0 : Donation.takeConsumed(state, context)
-    add(consumed | 0, Word.highHalf(consumed))
+    // Who lost its scheduling context meanwhile has consumed nothing of it.
+    if (context !== 0) {
+      const consumed = Donation.takeConsumed(state, context)
+      add(consumed | 0, Word.highHalf(consumed))
+    }
   } else
     for (let index = 0; index < Fault.length(state, sender); index++)
       add(Fault.wordLow(state, sender, index), Fault.wordHigh(state, sender, index))

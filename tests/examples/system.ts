@@ -32,13 +32,14 @@ export interface Options {
   /** The run ends when so many instructions have been retired. */
   readonly limit?: number
   readonly memoryBytes?: number
+  readonly fastPath?: "off"
 }
 
 const mebibyte = 2 ** 20
 
 export const run = (
   first: (ended: (task: string, exit: Exit.Exit<unknown, unknown>) => void) => First,
-  { reading = makeInterpreter, limit = 100_000_000, memoryBytes = 16 * mebibyte }: Options = {}
+  { reading = makeInterpreter, limit = 100_000_000, memoryBytes = 16 * mebibyte, fastPath }: Options = {}
 ): Ran => {
   const [bytes, notes, ends] = [[] as number[], [] as string[], new Map<string, Exit.Exit<unknown, unknown>>()]
   const system = boot({
@@ -46,7 +47,8 @@ export const run = (
     reading,
     first: first((task, exit) => ends.set(task, exit)),
     output: (byte) => bytes.push(byte),
-    note: (line) => notes.push(line)
+    note: (line) => notes.push(line),
+    ...(fastPath && { fastPath })
   })
   if ("_tag" in system) throw new Error(`the system boots: ${JSON.stringify(system)}`)
   const stop = system.run(limit)

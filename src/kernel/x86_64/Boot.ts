@@ -5,7 +5,8 @@
  * tables of the loader's that show all memory at the window. What stands here happens behind that gate, once.
  *
  * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it
- * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate.
+ * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate. `fastpath=off`
+ * says that no system call takes the fast path.
  */
 import { Effect, Option } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"
@@ -123,7 +124,7 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
   initialise(state)
   create({ state, machine, free, boot }, root)
 
-  const kernel = Kernel.make(state)
+  const kernel = Kernel.make(state, optionOf(boot, "fastpath") === "off" ? "slow" : "fast and slow")
   const contexts = ThreadContext.make(memory, processor, image.start)
   kernel.start()
   const enter = makeEntries({ memory, time, contexts, kernel, machine })
@@ -132,18 +133,21 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
 }
 
 /** What the command line and the modules say the root task is. */
-const rootOf = ({ commandLine, modules }: BootService, memory: MemoryService, userEnd: number): Root | BootError => {
-  const option = commandLine
-    .split(/\s+/)
-    .find((word) => word.startsWith(rootOption))
-    ?.slice(rootOption.length)
+const rootOf = (boot: BootService, memory: MemoryService, userEnd: number): Root | BootError => {
+  const option = optionOf(boot, "root")
   if (option === "gate") return { _tag: "Gate" }
+  const { modules } = boot
   const module = option === undefined ? modules[0] : modules.find(({ name }) => name === option)
   if (module === undefined) return { _tag: "NoRootTask", wanted: option }
   const program = Program.read(memory, module, userEnd)
   return "_tag" in program ? program : { _tag: "Program", program }
 }
 
-const rootOption = "root="
+/** What the command line says by a word `name=value`. */
+const optionOf = ({ commandLine }: BootService, name: "root" | "fastpath"): string | undefined =>
+  commandLine
+    .split(/\s+/)
+    .find((word) => word.startsWith(`${name}=`))
+    ?.slice(name.length + 1)
 
 const isError = (root: Root | BootError): root is BootError => root._tag !== "Gate" && root._tag !== "Program"
