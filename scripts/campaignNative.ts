@@ -1,22 +1,30 @@
 /**
  * The long comparison with the processor of this machine: every line of the instruction tables that user mode can run, by every reading.
  *
- *     npm run campaign:native -- [--cases 100000] [--seed 1] [--only 'vadd|paddb'] [--minutes 60] [--plain-every 10]
+ *     npm run campaign:native -- [--cases 1000,10000,100000] [--ledger native.jsonl] [--seed 1] [--only 'vadd|paddb'] [--minutes 60] [--summary FILE]
  *
  * The same seed is the same campaign, and each line has the same cases whichever others are tried: what is found is made again with `--only`.
+ * A ledger keeps what has been compared, so that several runs add up; a line whose meaning has changed, and one that differed, is done again.
  * Status 1: something differs beyond the liberties that are listed (tests/hal/x86_64/native/liberties.ts).
  */
+import { execFileSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { campaign, nameOf } from "../tests/hal/x86_64/native/campaign.ts"
+import { campaign, type Report } from "../tests/hal/x86_64/native/campaign.ts"
+import { nameOfHost } from "../tests/hal/x86_64/native/host.ts"
+import { nameOf } from "../tests/hal/x86_64/native/kinds.ts"
+import { type Entry, Ledger } from "../tests/hal/x86_64/native/ledger.ts"
 import { isNative } from "../tests/hal/x86_64/native/native.ts"
 
 const { values } = parseArgs({
   options: {
-    cases: { type: "string", default: "100000" },
+    cases: { type: "string", default: "1000,10000,100000" },
+    ledger: { type: "string" },
     seed: { type: "string", default: "1" },
     only: { type: "string" },
     minutes: { type: "string", default: "Infinity" },
     "plain-every": { type: "string", default: "10" },
+    summary: { type: "string" },
     help: { type: "boolean", default: false }
   }
 })
@@ -24,53 +32,127 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(`npm run campaign:native -- [options]
 
-  --cases N        cases of each line of the instruction tables (100000)
+  --cases N,N      cases of each line of the instruction tables: so many of all lines, then so many, ... (1000,10000,100000)
+  --ledger FILE    goes on where the runs ended that are noted there, and notes what this one does
   --seed N         others (1)
-  --only PATTERN   lines whose opcode and name match this regular expression
-  --minutes N      begins no line after so long
-  --plain-every N  runs one case in so many plainly as well (10)`)
+  --only PATTERN   lines whose name matches this regular expression
+  --minutes N      begins no cases after so long; 0 only reports what the ledger says
+  --plain-every N  runs one case in so many plainly as well (10)
+  --summary FILE   writes what has been compared as a page of Markdown`)
   process.exit(0)
 }
 
-const positive = (name: "cases" | "minutes" | "plain-every"): number => {
-  const value = Number(values[name])
-  if (value > 0) return value
-  console.error(`--${name} is a number greater than 0, not ${values[name]}`)
+const fail = (what: string): never => {
+  console.error(what)
   process.exit(2)
 }
-if (!isNative) {
-  console.error("there is no x86-64 processor with Linux here to compare with")
-  process.exit(2)
+const numberOf = (name: "seed" | "minutes" | "plain-every", least: number): number => {
+  const value = Number(values[name])
+  return value >= least ? value : fail(`--${name} is a number from ${least} on, not ${values[name]}`)
+}
+const cases = values.cases.split(",").map(Number)
+if (!cases.every((each) => Number.isInteger(each) && each > 0)) fail(`--cases are numbers, not ${values.cases}`)
+if (!isNative) fail("there is no x86-64 processor with Linux here to compare with")
+
+const commit = (): string => {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" }).trim()
+  } catch {
+    return "none"
+  }
 }
 
 const began = performance.now()
 const seconds = () => (performance.now() - began) / 1000
-const minutes = positive("minutes")
-let told = -10
+const [seed, minutes] = [numberOf("seed", 0), numberOf("minutes", 0)]
+let [told, ran, differing] = [-10, 0, 0]
 const report = campaign({
-  seed: Number(values.seed),
-  cases: positive("cases"),
-  plainEvery: positive("plain-every"),
+  seed,
+  cases,
+  plainEvery: numberOf("plain-every", 1),
   ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
+  ledger: new Ledger(values.ledger),
+  about: { commit: commit(), date: new Date().toISOString().slice(0, 10), processor: nameOfHost() },
   isOver: () => seconds() > 60 * minutes,
-  progress: ({ form, number, of, report: { cases, differing } }) => {
+  progress: ({ line, cases, number, of, entry }) => {
+    ran += entry.to - entry.from
+    differing += entry.differing
+    for (const each of entry.different) console.log(`- ${line.name}, ${each}`)
     if (seconds() - told < 10 && number < of) return
     told = seconds()
-    const left = ((seconds() / number) * (of - number)) / 60
+    const each = ((told / ran) * 1e6).toFixed(0)
     console.log(
-      `${number} of ${of} lines, ${cases} cases, ${differing} different, about ${left.toFixed(0)} min left; last: ${nameOf(form)}`
+      `${cases} cases of line ${number} of ${of}: ${line.name}; ${ran} cases, ${each} us each, ${differing} different`
     )
   }
 })
 
-const { lines, cases, plainCases, exceptions, covered, different, differing, missing, left, untried } = report
-console.log(`\n${lines} lines, ${cases} cases with seed ${values.seed} in ${(seconds() / 60).toFixed(1)} min`)
-console.log(`${plainCases} of them by plain execution too; ${exceptions} ended in an exception`)
+const total = (entries: Iterable<Entry>, of: (entry: Entry) => number): number => {
+  let sum = 0
+  for (const entry of entries) sum += of(entry)
+  return sum
+}
+const casesOf = (entries: ReadonlyArray<Entry>): number => entries.at(-1)?.to ?? 0
+const unique = (texts: Iterable<string>): string => [...new Set(texts)].sort().join(", ")
+
+/** How many lines have had at least so many cases. */
+const steps = [1000, 10_000, 100_000]
+const rowsOf = ({ compared }: Report): ReadonlyArray<ReadonlyArray<string | number>> => {
+  const groups = Map.groupBy(compared, ([line]) => line.group)
+  const row = (name: string, lines: ReadonlyArray<readonly [unknown, ReadonlyArray<Entry>]>) => [
+    name,
+    lines.length,
+    ...steps.map((step) => lines.filter(([, entries]) => casesOf(entries) >= step).length),
+    lines.reduce((sum, [, entries]) => sum + casesOf(entries), 0),
+    lines.reduce((sum, [, entries]) => sum + total(entries, ({ differing }) => differing), 0)
+  ]
+  return [...[...groups].sort().map(([name, lines]) => row(name, lines)), row("all", [...compared])]
+}
+
+const entries = [...report.compared.values()].flat()
+const covered = new Map<string, number>()
+for (const entry of entries)
+  for (const [reason, count] of Object.entries(entry.covered)) covered.set(reason, (covered.get(reason) ?? 0) + count)
+const columns = ["what CPUID calls it", "lines", ...steps.map((step) => `with ${step}`), "cases", "differ"]
+const missing = [...report.missing].map(([{ name }, features]) => `${name} (${features.join(", ")})`)
+const differ = entries.filter(({ differing }) => differing > 0)
+
+console.log(`\n${ran} cases with seed ${seed} in ${(seconds() / 60).toFixed(1)} min`)
+for (const row of rowsOf(report)) console.log(row.map((cell, n) => String(cell).padStart(n === 0 ? 14 : 9)).join(" "))
+console.log(`${total(entries, ({ plain }) => plain)} of all cases by plain execution too`)
+console.log(`${total(entries, ({ exceptions }) => exceptions)} ended in an exception`)
 for (const [reason, count] of covered) console.log(`${count} differences: ${reason}`)
-console.log(`${missing.size} lines that this processor lacks${missing.size === 0 ? "" : ":"}`)
-for (const [line, features] of missing) console.log(`- ${line} (${features.join(", ")})`)
-console.log(`${left.length} lines that user mode cannot run as without an operating system: ${left.join("; ")}`)
-if (untried.length > 0) console.log(`no time for ${untried.length} lines, from ${untried[0]} on`)
-console.log(`${differing} cases differ`)
-for (const sentence of different) console.log(`- ${sentence}`)
-process.exitCode = differing === 0 ? 0 : 1
+console.log(`${missing.length} lines that this processor lacks${missing.length === 0 ? "" : `: ${missing.join("; ")}`}`)
+console.log(
+  `${report.left.length} lines that user mode cannot run as without an operating system: ${report.left.map(nameOf).join("; ")}`
+)
+console.log(`${total(entries, ({ differing }) => differing)} cases differ`)
+for (const { line, different } of differ) for (const each of different) console.log(`- ${line}, ${each}`)
+
+if (values.summary !== undefined) {
+  const table = [columns, columns.map(() => "---"), ...rowsOf(report)].map((row) => `| ${row.join(" | ")} |`)
+  writeFileSync(
+    values.summary,
+    `# The comparison with a real processor
+
+What \`npm run campaign:native\` has compared: each line of the instruction tables that user mode can run, with chance operands, addresses,
+prefixes and registers, run by a processor and by every reading: registers, memory, flags and exceptions.
+
+- Processor: ${unique(entries.map(({ processor }) => processor))}
+- Seed ${seed}, between ${unique(entries.map(({ date }) => date))}, at ${new Set(entries.map(({ commit }) => commit)).size} commits
+- ${total(entries, ({ plain }) => plain)} cases also by plain execution; ${total(entries, ({ exceptions }) => exceptions)} ended in an exception
+
+${table.join("\n")}
+
+Differences that are none, each covered by a liberty (tests/hal/x86_64/native/liberties.ts):
+
+${[...covered].map(([reason, count]) => `- ${count}: ${reason}`).join("\n")}
+
+Lines that this processor lacks: ${missing.join("; ") || "none"}.
+
+Lines that user mode cannot run as it would without an operating system, or that return what is the host's own:
+${report.left.map((form) => `\`${nameOf(form)}\``).join(", ")}.
+${differ.length === 0 ? "" : `\nWhat differs:\n\n${differ.flatMap(({ line, different }) => different.map((each) => `- ${line}, ${each}`)).join("\n")}\n`}`
+  )
+}
+process.exitCode = differ.length === 0 ? 0 : 1

@@ -136,7 +136,7 @@ const elementAt = (core: Core, memory: Memory, index: bigint, length: number): P
 
 /**
  * "If a fault is triggered by an element and delivered, all elements closer to the LSB of the destination will be completed": those are in the
- * destination, and no longer in the mask. @throws `raised`
+ * destination, and no longer in the mask, of which every element is all ones or 0 from the beginning on. @throws `raised`
  */
 export const gather = (core: Core): void => {
   const [width, indexWidth, length] = [input(core, 0), input(core, 1), input(core, 2)]
@@ -144,16 +144,21 @@ export const gather = (core: Core): void => {
   const memory = memoryOf(instruction)
   const [dest, mask] = registersOf(instruction) as [Register, Register]
   const index: Register = { kind: "reg", width: 64, offset: memory.index, implied: false }
-  const count = length / Math.max(width, indexWidth)
-  for (const n of numbers(count)) {
-    if (isSelected(core, mask, width, n)) {
-      const indexAt = laneAt(index, indexWidth, n)
-      const by = indexWidth === 64 ? core.view.getBigInt64(indexAt, true) : BigInt(core.view.getInt32(indexAt, true))
-      const place = { ...elementAt(core, memory, by, instruction.length), width }
-      setLane(core, dest, width, n, ...readLane(core, memory, place))
-    }
-    setLane(core, mask, width, n, 0, 0)
+  const lanes = numbers(length / Math.max(width, indexWidth))
+  for (const n of numbers(length / width)) {
+    const all = isSelected(core, mask, width, n) ? -1 : 0
+    setLane(core, mask, width, n, all, all)
   }
-  clearAbove(core, dest, count * width)
+  clearAbove(core, mask, length)
+  for (const n of lanes) {
+    if (!isSelected(core, mask, width, n)) continue
+    const indexAt = laneAt(index, indexWidth, n)
+    const by = indexWidth === 64 ? core.view.getBigInt64(indexAt, true) : BigInt(core.view.getInt32(indexAt, true))
+    const place = { ...elementAt(core, memory, by, instruction.length), width }
+    setLane(core, dest, width, n, ...readLane(core, memory, place))
+    setLane(core, mask, width, n, 0, 0)
+    clearAbove(core, dest, length)
+  }
+  clearAbove(core, dest, lanes.length * width)
   clearAbove(core, mask, 0)
 }

@@ -47,13 +47,14 @@ export const interruptReturn = (core: Core, width: number): void => {
   checkPresent(core, high, selector)
   if ((high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   const is64 = (high & bits.L) !== 0
-  if (is64) core.checkCanonical(rip[1])
-  else if (rip[1] !== 0 || rip[0] >>> 0 > limitOf(descriptor.low, high)) core.raise(vector.GP)
   const stack = ss[0] & 0xffff
   // A null SS goes only with 64-bit code; with what is not null, loading it says what is wrong.
   if (isNull(stack) && !is64) core.raise(vector.GP)
 
   const stackDescriptor = fetchStack(core, stack, privilege)
+  // Processors look at the stack segment before they look at RIP.
+  if (is64) core.checkCanonical(rip[1])
+  else if (rip[1] !== 0 || rip[0] >>> 0 > limitOf(descriptor.low, high)) core.raise(vector.GP)
   markAccessed(core, descriptor)
 
   const changeable = changeableFlags(core, width)

@@ -1,9 +1,10 @@
 /** Cases for the native comparison: an instruction, and registers that make it do something worth comparing. */
 import { decode } from "../../../../src/hal/x86_64/processor/decode.ts"
-import { effectsOf } from "../../../../src/hal/x86_64/processor/effects.ts"
+import { type Effects, effectsOf } from "../../../../src/hal/x86_64/processor/effects.ts"
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import type { Decoded, Instruction, Memory, Register } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
+import type { SystemName } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { at, segments, vectorBytes } from "../../../../src/hal/x86_64/processor/State.ts"
 import { encode } from "./encode.ts"
 import { interestingHalf, interestingMxcsr, interestingRegister } from "./floats.ts"
@@ -35,30 +36,58 @@ export interface Case extends VectorState {
 
 const aim = { start: place.start, data: (random: Random) => place.data + random.below(place.readable) }
 
-/** A case of this form. */
-export const makeCase = (form: Form, random: Random): Case => {
-  const code = encode(form, random, aim)
-  const instruction = decode(code, 0, code.length, userMode)
-  if (typeof instruction === "string") throw new Error("what was encoded can be decoded")
-  // Of memory that is not aligned, some processors raise #GP here, as the manual says, and some do not.
-  if (/^sha\d/.test(form.name) && instruction.operands.some(({ kind }) => kind === "mem")) return makeCase(form, random)
-  const registers = Array.from({ length: 16 }, () => random.interesting())
-  registers[4] = goodStack(random)
-  suit(instruction, registers, random)
-  if (isSplitLock(instruction, registers)) return makeCase(form, random)
-  return {
-    instruction,
-    code,
-    registers,
-    vectors: withIndices(
-      instruction,
-      Array.from({ length: 16 }, () => interestingRegister(random)),
-      random
-    ),
-    mxcsr: interestingMxcsr(random),
-    x87: initialX87,
-    rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
+/** What an instruction touches: asked once for each. */
+const touched = new WeakMap<Instruction, Effects>()
+export const effectsIn = (instruction: Instruction): Effects => {
+  const known = touched.get(instruction) ?? effectsOf(instruction.form, instruction.operands, userMode)
+  touched.set(instruction, known)
+  return known
+}
+
+/** General registers that suit the instruction; undefined: there are none, whatever is tried. */
+export type RegistersFor = (instruction: Instruction, random: Random) => Array<bigint> | undefined
+
+export const registersFor: RegistersFor = (instruction, random) => {
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const registers = Array.from({ length: 16 }, () => random.interesting())
+    registers[4] = goodStack(random)
+    suit(instruction, registers, random)
+    if (!isSplitLock(instruction, registers)) return registers
   }
+  return undefined
+}
+
+/** A case of this form. */
+export const makeCase = (form: Form, random: Random, suited: RegistersFor = registersFor): Case => {
+  for (;;) {
+    const code = encode(form, random, aim)
+    const instruction = decode(code, 0, code.length, userMode)
+    if (typeof instruction === "string") throw new Error("what was encoded can be decoded")
+    // Of memory that is not aligned, some processors raise #GP here, as the manual says, and some do not.
+    if (/^sha\d/.test(form.name) && instruction.operands.some(({ kind }) => kind === "mem")) continue
+    const registers = suited(instruction, random)
+    if (registers === undefined) continue
+    return {
+      instruction,
+      code,
+      registers,
+      vectors: withIndices(
+        instruction,
+        Array.from({ length: 16 }, () => interestingRegister(random)),
+        random
+      ),
+      mxcsr: interestingMxcsr(random),
+      x87: initialX87,
+      rflags: 0x202n | (BigInt(random.bits()) & (random.oneIn(3) ? 0xcd5n : 0x8d5n))
+    }
+  }
+}
+
+const far: ReadonlySet<SystemName | undefined> = new Set(["iret", "farReturn", "farJump", "farCall", "popf"] as const)
+/** The next instruction is not always the one behind it; or single steps begin. */
+export const goesElsewhere = (instruction: Instruction): boolean => {
+  const { jump, system } = effectsIn(instruction)
+  return jump !== undefined || far.has(system)
 }
 
 /** The indices of a gather, mostly near enough to hit what its base points to. */
@@ -87,40 +116,22 @@ export const comparableForms = (random: Random): ReadonlyArray<Form> =>
   forms.filter((form) => {
     if (!form.long || isUnlike(form)) return false
     if (form.privileged) return true
-    const { instruction } = makeCase(form, random)
-    return effectsOf(form, instruction.operands, userMode).system === undefined
+    return effectsIn(makeCase(form, random).instruction).system === undefined
   })
 
 /**
- * Answered by the operating system, used by the harness itself, not on every processor, or not the same on all: MOVSXD of 16 bits, approximations,
- * the bits that MXCSR has; random numbers, and which processor it is.
+ * Answered by the operating system, used by the harness itself, or not the same on all processors: MOVSXD of 16 bits; random numbers, and which
+ * processor it is.
  */
 const isUnlike = ({ name, operands }: Form): boolean =>
   unlike.has(name.replace(/^v/, "")) || (name === "movsxd" && operands[0] === "r16")
-const unlike = new Set([
-  "ldmxcsr",
-  "rcpps",
-  "rcpss",
-  "rsqrtps",
-  "rsqrtss",
-  "sldt",
-  "str",
-  "smsw",
-  "rdfsbase",
-  "wrfsbase",
-  "wrgsbase",
-  "clflushopt",
-  "clwb",
-  "rdrand",
-  "rdseed",
-  "rdpid"
-])
+const unlike = new Set(["sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "rdrand", "rdseed", "rdpid"])
 
 // ---- registers that suit the instruction
 
 const suit = (instruction: Instruction, registers: Array<bigint>, random: Random): void => {
   const { form, operands } = instruction
-  const { reads, writes, jump, skips } = effectsOf(form, operands, userMode)
+  const { reads, writes, jump, skips } = effectsIn(instruction)
   // A repetition ends soon.
   if (skips || jump?.to === "target") registers[1] = upperOf(form.addressWidth ?? 64, random, BigInt(random.below(20)))
   if (form.undefined.some((flag) => flag.includes("count")) && random.oneIn(2)) registers[1] = BigInt(random.below(70))

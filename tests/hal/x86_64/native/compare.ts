@@ -3,12 +3,12 @@ import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { type Case, comparableForms, initialData, makeCase } from "./cases.ts"
 import { liberties } from "./liberties.ts"
-import { machineReader } from "./machine.ts"
+import { MachineRunner } from "./machine.ts"
 import { type Native, runNative } from "./native.ts"
 import { makeOperationCase, operationForms, withFrames } from "./operations.ts"
 import { differences, type Outcome, show } from "./outcome.ts"
 import { Random } from "./Random.ts"
-import { reader } from "./read.ts"
+import { FlatRunner, readerOf } from "./read.ts"
 import { makeX87Case, withAreas, withNumbers, x87Forms } from "./x87Cases.ts"
 
 export interface Comparison {
@@ -34,7 +34,7 @@ export const compareNatively = (
   const data = initialData(random)
   const cases = casesOf(comparableForms(random), makeAnyCase, random, casesOfEach)
   const native = runNative(cases, data)
-  const read = reader(make, data, native.selectors)
+  const read = readerOf(new FlatRunner(make, native.selectors), data)
   if (again !== undefined) {
     for (const test of cases) read(test)
     again()
@@ -56,7 +56,7 @@ export const compareX87 = (seed: number, casesOfEach: number, only = (_name: str
     random,
     casesOfEach
   )
-  return compare(cases, runNative(cases, data), machineReader(data))
+  return compare(cases, runNative(cases, data), readerOf(new MachineRunner(), data))
 }
 
 /** The same for the system operations that user mode may try, on a whole machine. */
@@ -64,7 +64,7 @@ export const compareOperations = (seed: number, casesOfEach: number): Comparison
   const random = new Random(seed)
   const data = withFrames(initialData(random), random)
   const cases = casesOf(operationForms(random), makeOperationCase, random, casesOfEach)
-  return compare(cases, runNative(cases, data), machineReader(data))
+  return compare(cases, runNative(cases, data), readerOf(new MachineRunner(), data))
 }
 
 const casesOf = (

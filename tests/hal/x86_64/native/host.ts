@@ -21,10 +21,17 @@ const flagsOfHost = (): ReadonlySet<string> => {
   return new Set(line.trim().split(/\s+/))
 }
 
+/** What of CPUID this line belongs to, as the disassembler has it. */
+export const opinionOn = (form: Form): ReadonlyArray<string> =>
+  opinion(encode(form, new Random(1), { start: place.start, data: () => place.data }), BigInt(place.start))?.features ??
+  []
+
 /** What this line needs that the processor of this machine has not. */
-export const missingFor = (form: Form, host = flagsOfHost()): ReadonlyArray<string> => {
-  const bytes = encode(form, new Random(1), { start: place.start, data: () => place.data })
-  return (opinion(bytes, BigInt(place.start))?.features ?? [])
+export const missingFor = (form: Form, host = flagsOfHost()): ReadonlyArray<string> =>
+  opinionOn(form)
     .map((feature) => feature.toLowerCase())
     .filter((feature) => !always.test(feature) && !host.has(names[feature] ?? feature))
-}
+
+/** What it calls itself. */
+export const nameOfHost = (): string =>
+  /^model name\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.trim() ?? "unknown"

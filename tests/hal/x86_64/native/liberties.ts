@@ -76,9 +76,22 @@ export const liberties: ReadonlyArray<Liberty> = [
       (areNumbersAlike(one as bigint, other as bigint, 32n) || areNumbersAlike(one as bigint, other as bigint, 64n))
   },
   {
-    reason: "MASKMOVDQU names the first byte of a part that cannot be accessed, or the first that it would write",
+    reason: "a denormal number of which VCVTPS2PH makes an underflow that is not masked is noted to be inexact, or not",
+    of: /^mxcsr$/,
+    covers: (test, _native, ours, { one, other }) =>
+      named(/^vcvtps2ph$/)(test) && (one as number) === ((other as number) | PE) && (ours.mxcsr & DE) !== 0
+  },
+  {
+    reason: "a reciprocal is approximated, within the error that the manual allows",
+    of: /^ymm\d+$/,
+    covers: (test, _native, _ours, { one, other }) =>
+      named(/^v?r(?:cp|sqrt)[ps]s$/)(test) && areNear(one as bigint, other as bigint)
+  },
+  {
+    reason:
+      "MASKMOVDQU and VPMASKMOV name the first byte of a part that cannot be accessed, or another that would be written",
     of: /^(?:address|error code)$/,
-    covers: (test, native, ours) => named(/^v?maskmov/)(test) && both(native, ours)
+    covers: (test, native, ours) => named(/^v?p?maskmov/)(test) && both(native, ours)
   },
   {
     reason:
@@ -99,6 +112,18 @@ export const liberties: ReadonlyArray<Liberty> = [
   }
 ]
 
+/** Reciprocals have a relative error of at most 1.5 * 2^-12 each: SDM vol. 2B, "RCPPS", "RSQRTPS". */
+const areNear = (one: bigint, other: bigint): boolean =>
+  Array.from({ length: 8 }, (_, n) => 32n * BigInt(n)).every((shift) => {
+    const [a, b] = [one, other].map((vector) => Number(BigInt.asUintN(32, vector >> shift))) as [number, number]
+    return a === b || Math.abs(singleOf(a) / singleOf(b) - 1) <= 3.01 * 2 ** -12
+  })
+const single = new DataView(new ArrayBuffer(4))
+const singleOf = (bits: number): number => {
+  single.setUint32(0, bits)
+  return single.getFloat32(0)
+}
+
 /** Lanes of so many bits are the same, or neither is a number. */
 const areNumbersAlike = (one: bigint, other: bigint, width: 32n | 64n): boolean =>
   Array.from({ length: Number(256n / width) }, (_, n) => width * BigInt(n)).every((shift) => {
@@ -108,6 +133,7 @@ const areNumbersAlike = (one: bigint, other: bigint, width: 32n | 64n): boolean 
     return a === b || (isNan(a) && isNan(b))
   })
 
-const UE = 0x10
+/** Flags of a status word and of MXCSR. */
+const [DE, UE, PE] = [2, 0x10, 0x20]
 /** ES: an exception that is not masked. */
 const isSignalled = (image: Uint8Array): boolean => stops(image) || (image[2]! & 0x80) !== 0

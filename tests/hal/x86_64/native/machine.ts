@@ -2,7 +2,7 @@
 import { raised } from "../../../../src/hal/x86_64/memory/Access.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
 import type { Reading } from "../../../../src/hal/x86_64/processor/Reading.ts"
-import { at, cause, registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
+import { at, cause } from "../../../../src/hal/x86_64/processor/State.ts"
 import type { Core } from "../../../../src/hal/x86_64/system/Core.ts"
 import { loadTask, setFlat } from "../../../../src/hal/x86_64/system/descriptors.ts"
 import { writeMsr } from "../../../../src/hal/x86_64/system/msr.ts"
@@ -11,10 +11,11 @@ import { CR4, EFER, system } from "../../../../src/hal/x86_64/system/registers.t
 import { putImage, takeImage } from "../../../../src/hal/x86_64/system/x87/environment.ts"
 import { unitOf } from "../../../../src/hal/x86_64/system/x87/operations.ts"
 import { Board, gdt, P, pml4, RW, tss, US, XD } from "../board.ts"
-import { type Case, gsBase, place } from "./cases.ts"
+import { gsBase, place } from "./cases.ts"
 import { descriptors, userCode, userData } from "./operations.ts"
-import { comparedFlags, type Outcome } from "./outcome.ts"
-import { allState, setVectorState, vectorState } from "./vectors.ts"
+import type { Runner } from "./read.ts"
+import { caseAt, completed, outcomeAt, putRest } from "./states.ts"
+import { allState } from "./vectors.ts"
 import { imageBytes, viewOf } from "./x87.ts"
 
 const [dataAt, codeAt] = [0x20_0000, 0x21_0000] as const
@@ -23,37 +24,96 @@ const kernel = 0xffff_8000_0000_0000n
 const upper = Number(BigInt.asIntN(32, kernel >> 32n))
 const IA32_EFER = 0xc000_0080
 
-/** What runs a case, and then the next. */
-export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
-  let reading: Reading | undefined
-  const board = new Board((parts) => {
-    reading = makePlain(parts)
-    return reading
-  })
-  const { core, memory } = board.machine
-  board.machine.start(place.start, pml4)
-  core.set(at.cr4, CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE, 0)
-  core.set(at.xcr0, Number(allState), 0)
-  writeMsr(core, IA32_EFER, EFER.LME | EFER.LMA | EFER.NXE, 0)
-  for (let offset = 0; offset < place.readable; offset += 0x1000)
-    board.map(BigInt(place.data + offset), dataAt + offset, P | US | XD | (offset < place.writable ? RW : 0n))
-  board.map(BigInt(place.code), codeAt, P | US | RW)
-  // Where the operating system's own memory is.
-  board.map(kernel + BigInt(gdt), gdt, P | RW)
-  for (const [selector, descriptor] of descriptors) board.put64(gdt + selector, descriptor)
-  core.set(system.gdtrBase, gdt, upper)
-  core.set(system.gdtrLimit, 0x7f, 0)
-  // A TSS without a map of ports: none is allowed.
-  board.put64(gdt + task, 0x0000_8900_0000_0067n | (BigInt(tss) << 16n)).put64(gdt + task + 8, kernel >> 32n)
-  board.put(tss + 102, 0x68, 0)
-  loadTask(core, task)
-  const bytes = memory.ram(dataAt, place.writable)
-  const original = data.subarray(0, place.writable)
-  memory.ram(dataAt, data.length).set(data)
+export class MachineRunner implements Runner {
+  readonly memory: Uint8Array
+  private readonly core: Core
+  private readonly reading: Reading
+  private readonly bytes: Uint8Array
+  private readonly data: Uint8Array
+  private readonly code: Uint8Array
+  private original: Uint8Array = new Uint8Array(0)
 
-  /** The exception, if there is one. */
-  const step = (): boolean => {
-    reading!.step()
+  constructor() {
+    let reading: Reading | undefined
+    const board = new Board((parts) => {
+      reading = makePlain(parts)
+      return reading
+    })
+    this.reading = reading!
+    const { core, memory } = board.machine
+    this.core = core
+    this.bytes = new Uint8Array(core.view.buffer)
+    board.machine.start(place.start, pml4)
+    core.set(at.cr4, CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE, 0)
+    core.set(at.xcr0, Number(allState), 0)
+    writeMsr(core, IA32_EFER, EFER.LME | EFER.LMA | EFER.NXE, 0)
+    for (let offset = 0; offset < place.readable; offset += 0x1000)
+      board.map(BigInt(place.data + offset), dataAt + offset, P | US | XD | (offset < place.writable ? RW : 0n))
+    board.map(BigInt(place.code), codeAt, P | US | RW)
+    // Where the operating system's own memory is.
+    board.map(kernel + BigInt(gdt), gdt, P | RW)
+    for (const [selector, descriptor] of descriptors) board.put64(gdt + selector, descriptor)
+    core.set(system.gdtrBase, gdt, upper)
+    core.set(system.gdtrLimit, 0x7f, 0)
+    // A TSS without a map of ports: none is allowed.
+    board.put64(gdt + task, 0x0000_8900_0000_0067n | (BigInt(tss) << 16n)).put64(gdt + task + 8, kernel >> 32n)
+    board.put(tss + 102, 0x68, 0)
+    loadTask(core, task)
+    this.memory = memory.ram(dataAt, place.writable)
+    this.data = memory.ram(dataAt, place.readable)
+    this.code = memory.ram(codeAt, place.codeBytes)
+  }
+
+  setData(data: Uint8Array): void {
+    this.original = data.subarray(0, place.writable)
+    this.data.set(data)
+  }
+
+  setCode(code: Uint8Array): void {
+    this.code.fill(0xcc)
+    this.code.set(code, place.start - place.code)
+  }
+
+  run(cases: Uint8Array, start: number, outcomes: Uint8Array, into: number): void {
+    const { core, bytes } = this
+    const from = new DataView(cases.buffer, cases.byteOffset + start, caseAt.bytes)
+    this.memory.set(this.original)
+    setFlat(core, userCode, userData, 3, 64)
+    bytes.set(cases.subarray(start + caseAt.registers, start + caseAt.rflags), at.general)
+    bytes.set(cases.subarray(start + caseAt.vectors, start + caseAt.x87), at.vectors)
+    core.view.setBigUint64(at.mxcsr, from.getBigUint64(caseAt.mxcsr, true), true)
+    takeImage(unitOf(core), viewOf(cases.subarray(start + caseAt.x87, start + caseAt.bytes)), true)
+    core.set(at.gsBase, Number(gsBase), 0)
+    core.set(at.rip, place.start, 0)
+    core.setRflags(from.getUint32(caseAt.rflags, true))
+    const isRaised = !this.step()
+
+    const to = new DataView(outcomes.buffer, outcomes.byteOffset + into, outcomeAt.bytes)
+    outcomes.set(bytes.subarray(at.general, at.general + 128), into + outcomeAt.registers)
+    outcomes.set(bytes.subarray(at.vectors, at.vectors + 512), into + outcomeAt.vectors)
+    putImage(unitOf(core), new DataView(to.buffer, to.byteOffset + outcomeAt.x87, imageBytes), true)
+    to.setBigUint64(outcomeAt.rflags, BigInt(core.rflags()), true)
+    to.setBigUint64(outcomeAt.rip, core.view.getBigUint64(at.rip, true), true)
+    to.setBigUint64(outcomeAt.vector, BigInt(isRaised ? core.low(at.vector) : completed), true)
+    to.setBigUint64(outcomeAt.error, BigInt(isRaised ? core.low(at.errorCode) : 0), true)
+    to.setBigUint64(outcomeAt.cr2, isRaised ? core.view.getBigUint64(at.faultAddress, true) : 0n, true)
+    to.setBigUint64(outcomeAt.mxcsr, BigInt(core.low(at.mxcsr)), true)
+    putRest(to, 0)
+  }
+
+  /** False: it raised the exception in the state block. A repetition goes on to its end. */
+  private step(): boolean {
+    const { core } = this
+    for (let most = 100_000; most > 0; most--) {
+      if (!this.stepOnce()) return false
+      if (core.low(at.rip) !== place.start) return true
+    }
+    throw new Error("an instruction does not end")
+  }
+
+  private stepOnce(): boolean {
+    const { core } = this
+    this.reading.step()
     if (core.low(at.cause) === cause.fault) return false
     if (core.low(at.cause) !== cause.system) return true
     try {
@@ -65,39 +125,4 @@ export const machineReader = (data: Uint8Array): ((test: Case) => Outcome) => {
       return false
     }
   }
-
-  return (test) => {
-    bytes.set(original)
-    memory.ram(codeAt, place.codeBytes).fill(0xcc)
-    memory.ram(codeAt + place.start - place.code, test.code.length).set(test.code)
-    setFlat(core, userCode, userData, 3, 64)
-    test.registers.forEach((value, i) => {
-      board.set(registerNames[i]!, value)
-    })
-    setVectorState(core.view, test)
-    takeImage(unitOf(core), viewOf(test.x87), true)
-    core.set(at.gsBase, Number(gsBase), 0)
-    core.set(at.rip, place.start, 0)
-    core.setRflags(Number(test.rflags))
-    const completed = step()
-    const changes = new Map<number, number>()
-    for (let i = 0; i < original.length; i++) if (bytes[i] !== original[i]) changes.set(i, bytes[i]!)
-    return {
-      registers: registerNames.map((name) => board.get(name)),
-      ...vectorState(core.view),
-      x87: imageOf(core),
-      rflags: BigInt(core.rflags()) & comparedFlags,
-      rip: board.get("rip"),
-      exception: completed
-        ? undefined
-        : { vector: core.low(at.vector), errorCode: core.low(at.errorCode), address: board.word(at.faultAddress) },
-      changes
-    }
-  }
-}
-
-const imageOf = (core: Core): Uint8Array => {
-  const image = new Uint8Array(imageBytes)
-  putImage(unitOf(core), viewOf(image), true)
-  return image
 }

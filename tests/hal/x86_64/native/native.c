@@ -1,8 +1,9 @@
 /*
- * Runs single instructions on the real processor: cases from standard input, what became of them to standard output.
+ * Runs single instructions on the real processor: rounds of cases from standard input, what became of them to standard output.
  *
- * Each case sets all registers by returning from a signal handler, and ends in the next signal: INT3 after the
- * instruction, or the exception it raises. The stack pointer may be anything: handlers have a stack of their own.
+ * Each case loads all registers and goes to its instruction. After one that goes on to the next there is a jump back, which costs little; all
+ * others end in a signal: that of an INT3, which stands wherever they can go, or of the exception that they raise. The stack pointer may be
+ * anything: handlers have a stack of their own.
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
@@ -19,22 +20,27 @@
 
 #define PAGE 4096
 #define CODE ((uint8_t *)0x10010000)
-#define START (CODE + PAGE / 2)
+#define MIDDLE (PAGE / 2)
 /* Two pages that can be written, one that can be read, and one that is not there. */
 #define DATA ((uint8_t *)0x10000000)
 #define WRITABLE (2 * PAGE)
 #define READABLE (3 * PAGE)
+/* Memory is compared and restored by so many bytes. */
+#define PIECE 256
 
 /* Registers in the order of their numbers. */
 static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                               REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
 struct header {
+  uint64_t cases;
   uint64_t gs_base;
   uint8_t data[READABLE];
 };
 struct test {
   uint8_t code[16];
+  /* Of an instruction that goes on to the next or raises an exception; 0 of all others. */
+  uint64_t length;
   uint64_t registers[16];
   uint64_t rflags;
   uint64_t mxcsr;
@@ -54,17 +60,76 @@ struct outcome {
   uint64_t runs;
 };
 
-static struct header header;
-static int running;
-static uint16_t selectors[6];
-/* CS and SS of this program: a case may leave others. */
-static greg_t segments;
+/* An XSAVE area: SDM vol. 1, "Legacy Region of an XSAVE Area", "XSAVE Header" and "Extended Region of an XSAVE Area". */
+struct area {
+  uint8_t x87[24];
+  uint32_t mxcsr, mxcsr_mask;
+  uint8_t registers[128];
+  uint8_t vectors[16][16];
+  uint8_t other[96];
+  uint64_t xstate_bv;
+  uint8_t header[56];
+  uint8_t uppers[16][16];
+} __attribute__((aligned(64)));
 
-/* Where the frame of a signal has the upper halves of YMM registers, if the operating system keeps them. SDM vol. 1, "Extended Region of an XSAVE Area". */
-#define XSTATE_BV 512
+/* What `go` loads, and what it stores. */
+struct state {
+  uint64_t registers[16];
+  uint64_t rflags;
+};
+__attribute__((used)) static struct state before, after;
+__attribute__((used)) static struct area area;
+/* The stack of `go`, and where the instruction is. */
+__attribute__((used)) static uint64_t stack_pointer;
+__attribute__((used)) static uint8_t *const start = CODE + MIDDLE;
+/* ES, CS, SS, DS, FS, GS of this program: a case may leave others. */
+__attribute__((used)) static uint16_t selectors[6];
+
+static struct header header;
+static struct outcome outcome;
+
+/* Runs one case: 0 if it came back by itself, 1 if by a signal, of which `outcome` tells. */
+int go(void);
+void came_back(void);
+void came_by_signal(void);
+__asm__(
+    ".text\n"
+    "go:\n"
+    "  push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
+    "  mov %rsp, stack_pointer(%rip)\n"
+    "  mov $7, %eax; xor %edx, %edx; xrstor64 area(%rip)\n"
+    "  pushq before+128(%rip); popfq\n"
+    "  mov before(%rip), %rax; mov before+8(%rip), %rcx; mov before+16(%rip), %rdx; mov before+24(%rip), %rbx\n"
+    "  mov before+32(%rip), %rsp; mov before+40(%rip), %rbp; mov before+48(%rip), %rsi; mov before+56(%rip), %rdi\n"
+    "  mov before+64(%rip), %r8; mov before+72(%rip), %r9; mov before+80(%rip), %r10; mov before+88(%rip), %r11\n"
+    "  mov before+96(%rip), %r12; mov before+104(%rip), %r13; mov before+112(%rip), %r14; mov before+120(%rip), %r15\n"
+    "  jmp *start(%rip)\n"
+    "came_back:\n"
+    "  mov %rax, after(%rip); mov %rcx, after+8(%rip); mov %rdx, after+16(%rip); mov %rbx, after+24(%rip)\n"
+    "  mov %rsp, after+32(%rip); mov %rbp, after+40(%rip); mov %rsi, after+48(%rip); mov %rdi, after+56(%rip)\n"
+    "  mov %r8, after+64(%rip); mov %r9, after+72(%rip); mov %r10, after+80(%rip); mov %r11, after+88(%rip)\n"
+    "  mov %r12, after+96(%rip); mov %r13, after+104(%rip); mov %r14, after+112(%rip); mov %r15, after+120(%rip)\n"
+    "  mov stack_pointer(%rip), %rsp\n"
+    "  pushfq; popq after+128(%rip)\n"
+    "  pushq $0x202; popfq\n"
+    "  mov selectors(%rip), %es; mov selectors+6(%rip), %ds\n"
+    "  mov $7, %eax; xor %edx, %edx; xsave64 area(%rip)\n"
+    "  xor %eax, %eax; jmp 1f\n"
+    "came_by_signal:\n"
+    "  mov stack_pointer(%rip), %rsp\n"
+    "  mov $1, %eax\n"
+    "1: pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+    "  ret\n");
+
+static void copy_x87(const uint8_t *from_area) {
+  memcpy(outcome.x87, from_area, 24);
+  memcpy(outcome.x87 + 32, from_area + 32, 128);
+}
+
+/* Where the frame of a signal has the upper halves of YMM registers, if the operating system keeps them. */
 #define UPPERS 576
-static uint8_t *uppers(struct _libc_fpstate *fp) {
-  uint8_t *bytes = (uint8_t *)fp;
+static const uint8_t *uppers(const struct _libc_fpstate *fp) {
+  const uint8_t *bytes = (const uint8_t *)fp;
   uint32_t magic;
   uint64_t features;
   memcpy(&magic, bytes + 464, 4);
@@ -72,77 +137,96 @@ static uint8_t *uppers(struct _libc_fpstate *fp) {
   return magic == 0x46505853 && (features & 4) ? bytes + UPPERS : NULL;
 }
 
-static void read_all(void *into, size_t size) {
-  if (fread(into, 1, size, stdin) != size) exit(2);
-}
-
-static void finish(const ucontext_t *context) {
-  const greg_t *from = context->uc_mcontext.gregs;
-  struct outcome outcome = {0};
+static void on_signal(int signal, siginfo_t *info, void *context) {
+  /* A case may leave RFLAGS.AC, NT and ID set, which this program would inherit, and segments that C does not expect. */
+  __asm__ volatile("subq $128, %%rsp; pushfq; andq $~0x244000, (%%rsp); popfq; addq $128, %%rsp" ::: "cc", "memory");
+  __asm__ volatile("mov %0, %%es; mov %1, %%ds" ::"r"(selectors[0]), "r"(selectors[3]));
+  (void)signal;
+  (void)info;
+  const ucontext_t *at = context;
+  const greg_t *from = at->uc_mcontext.gregs;
+  const struct _libc_fpstate *fp = at->uc_mcontext.fpregs;
   for (int i = 0; i < 16; i++) outcome.registers[i] = from[order[i]];
   outcome.rflags = from[REG_EFL];
   outcome.rip = from[REG_RIP];
   outcome.vector = from[REG_TRAPNO];
   outcome.error = from[REG_ERR];
   outcome.cr2 = from[REG_CR2];
-  outcome.mxcsr = context->uc_mcontext.fpregs->mxcsr;
-  memcpy(outcome.x87, context->uc_mcontext.fpregs, sizeof outcome.x87);
-  memcpy(outcome.vectors, context->uc_mcontext.fpregs->_xmm, sizeof outcome.vectors);
-  const uint8_t *above = uppers(context->uc_mcontext.fpregs);
+  outcome.mxcsr = fp->mxcsr;
+  copy_x87((const uint8_t *)fp);
+  memcpy(outcome.vectors, fp->_xmm, sizeof outcome.vectors);
+  const uint8_t *above = uppers(fp);
   if (above) memcpy(outcome.uppers, above, sizeof outcome.uppers);
+  else memset(outcome.uppers, 0, sizeof outcome.uppers);
+  /* Not to where it happened. Nothing else is to be undone: no signal is blocked, and the other stack is left. */
+  __asm__ volatile("jmp came_by_signal");
+}
+
+static void take_state(uint64_t length) {
+  memcpy(outcome.registers, after.registers, sizeof after.registers);
+  outcome.rflags = after.rflags;
+  /* As if by an INT3 there. */
+  outcome.rip = (uint64_t)start + length + 1;
+  outcome.vector = 3;
+  outcome.error = outcome.cr2 = 0;
+  outcome.mxcsr = area.mxcsr;
+  copy_x87((const uint8_t *)&area);
+  memcpy(outcome.vectors, area.vectors, sizeof outcome.vectors);
+  memcpy(outcome.uppers, area.uppers, sizeof outcome.uppers);
+}
+
+static void put_state(const struct test *test) {
+  memcpy(before.registers, test->registers, sizeof before.registers);
+  before.rflags = test->rflags;
+  memcpy(area.x87, test->x87, 24);
+  area.mxcsr = test->mxcsr;
+  area.mxcsr_mask = 0xffff;
+  memcpy(area.registers, test->x87 + 32, 128);
+  memcpy(area.vectors, test->vectors, sizeof area.vectors);
+  memcpy(area.uppers, test->uppers, sizeof area.uppers);
+  area.xstate_bv = 7;
+  memset(area.header, 0, sizeof area.header);
+}
+
+/* INT3 everywhere, but for the instruction and what brings it back. */
+static void put_code(const struct test *test) {
+  static uint8_t wanted[PAGE];
+  static int is_new = 1;
+  if (is_new) memset(wanted, 0xcc, PAGE);
+  is_new = 0;
+  uint8_t *at = wanted + MIDDLE;
+  memset(at, 0xcc, 32);
+  memcpy(at, test->code, sizeof test->code);
+  if (test->length != 0) {
+    /* JMP to the address that follows. */
+    static const uint8_t jump[6] = {0xff, 0x25};
+    void *const to = (void *)came_back;
+    memcpy(at + test->length, jump, sizeof jump);
+    memcpy(at + test->length + sizeof jump, &to, sizeof to);
+  }
+  if (memcmp(CODE, wanted, PAGE) != 0) memcpy(CODE, wanted, PAGE);
+}
+
+/* What has changed is put into `runs`, and restored. */
+static size_t take_memory(uint8_t *runs) {
   size_t used = 0;
-  static uint8_t runs[WRITABLE * 3];
-  for (size_t i = 0; i < WRITABLE; i++) {
-    if (DATA[i] == header.data[i]) continue;
-    size_t end = i;
-    while (end < WRITABLE && DATA[end] != header.data[end]) end++;
-    uint16_t place[2] = {i, end - i};
-    memcpy(runs + used, place, 4);
-    memcpy(runs + used + 4, DATA + i, end - i);
-    used += 4 + end - i;
-    outcome.runs++;
-    i = end;
+  outcome.runs = 0;
+  for (size_t piece = 0; piece < WRITABLE; piece += PIECE) {
+    if (memcmp(DATA + piece, header.data + piece, PIECE) == 0) continue;
+    for (size_t i = piece; i < piece + PIECE; i++) {
+      if (DATA[i] == header.data[i]) continue;
+      size_t end = i;
+      while (end < piece + PIECE && DATA[end] != header.data[end]) end++;
+      uint16_t place[2] = {i, end - i};
+      memcpy(runs + used, place, 4);
+      memcpy(runs + used + 4, DATA + i, end - i);
+      used += 4 + end - i;
+      outcome.runs++;
+      i = end;
+    }
+    memcpy(DATA + piece, header.data + piece, PIECE);
   }
-  fwrite(&outcome, sizeof outcome, 1, stdout);
-  fwrite(runs, 1, used, stdout);
-}
-
-static void next(ucontext_t *context) {
-  struct test test;
-  if (fread(&test, 1, sizeof test, stdin) != sizeof test) {
-    fflush(stdout);
-    _exit(0);
-  }
-  memcpy(DATA, header.data, WRITABLE);
-  memset(CODE, 0xcc, PAGE);
-  memcpy(START, test.code, sizeof test.code);
-  greg_t *to = context->uc_mcontext.gregs;
-  for (int i = 0; i < 16; i++) to[order[i]] = test.registers[i];
-  to[REG_EFL] = test.rflags;
-  to[REG_RIP] = (greg_t)START;
-  struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
-  memcpy(fp, test.x87, sizeof test.x87);
-  fp->mxcsr = test.mxcsr;
-  fp->mxcr_mask = 0xffff;
-  memcpy(fp->_xmm, test.vectors, sizeof test.vectors);
-  uint8_t *above = uppers(fp);
-  if (above) memcpy(above, test.uppers, sizeof test.uppers);
-  /* XSTATE_BV: x87 FPU and vector registers are not as they are after reset. */
-  *(uint64_t *)((uint8_t *)fp + XSTATE_BV) |= above ? 7 : 3;
-}
-
-static void on_signal(int signal, siginfo_t *info, void *context) {
-  /* A case may leave RFLAGS.AC, NT and ID set, which the next would inherit, and segments that C does not expect. */
-  __asm__ volatile("subq $128, %%rsp; pushfq; andq $~0x244000, (%%rsp); popfq; addq $128, %%rsp" ::: "cc", "memory");
-  __asm__ volatile("mov %0, %%es; mov %1, %%ds" ::"r"(selectors[0]), "r"(selectors[3]));
-  (void)signal;
-  (void)info;
-  greg_t *current = &((ucontext_t *)context)->uc_mcontext.gregs[REG_CSGSFS];
-  if (running) finish(context);
-  else segments = *current;
-  running = 1;
-  *current = segments;
-  next(context);
+  return used;
 }
 
 /* A case that does not end: by the time that it takes, not by the clock of a busy machine. */
@@ -157,13 +241,16 @@ static void *map(void *at, size_t size, int protection) {
   return place;
 }
 
+static void read_all(void *into, size_t size) {
+  if (fread(into, 1, size, stdin) != size) exit(2);
+}
+
 int main(void) {
-  read_all(&header, sizeof header);
+  if (!__builtin_cpu_supports("avx")) exit(5);
+  setvbuf(stdin, NULL, _IOFBF, 1 << 20);
+  setvbuf(stdout, NULL, _IOFBF, 1 << 20);
   map(CODE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
   map(DATA, READABLE, PROT_READ | PROT_WRITE);
-  memcpy(DATA, header.data, READABLE);
-  mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ);
-  syscall(SYS_arch_prctl, ARCH_SET_GS, header.gs_base);
 
   stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
   sigaltstack(&stack, NULL);
@@ -182,6 +269,23 @@ int main(void) {
   __asm__("mov %%fs, %0" : "=r"(selectors[4]));
   __asm__("mov %%gs, %0" : "=r"(selectors[5]));
   fwrite(selectors, sizeof selectors, 1, stdout);
-  raise(SIGTRAP);
-  return 1;
+
+  while (fread(&header, sizeof header, 1, stdin) == 1) {
+    mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ | PROT_WRITE);
+    memcpy(DATA, header.data, READABLE);
+    mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ);
+    syscall(SYS_arch_prctl, ARCH_SET_GS, header.gs_base);
+    for (uint64_t n = 0; n < header.cases; n++) {
+      static struct test test;
+      static uint8_t runs[WRITABLE * 3];
+      read_all(&test, sizeof test);
+      put_code(&test);
+      put_state(&test);
+      if (go() == 0) take_state(test.length);
+      const size_t used = take_memory(runs);
+      fwrite(&outcome, sizeof outcome, 1, stdout);
+      fwrite(runs, 1, used, stdout);
+    }
+  }
+  return 0;
 }

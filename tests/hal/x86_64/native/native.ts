@@ -1,6 +1,6 @@
 /** Cases run on the real processor, by native.c. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdtempSync } from "node:fs"
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Case, gsBase } from "./cases.ts"
@@ -15,44 +15,71 @@ export interface Native {
   readonly outcomes: ReadonlyArray<Outcome>
 }
 
-let program: string | undefined
-
-/** @throws if there is no C compiler, or the program ends badly. */
-export const runNative = (cases: ReadonlyArray<Case>, data: Uint8Array): Native => {
-  const bytes = new Uint8Array(cases.length * caseAt.bytes)
-  const view = new DataView(bytes.buffer)
-  for (const [n, test] of cases.entries()) putCase(view, n * caseAt.bytes, test)
-  const { selectors, outcomes, starts } = runNativeBytes(bytes, data)
-  return { selectors, outcomes: starts.map((start) => outcomeIn(outcomes, start, changesAt(outcomes, start))) }
+/** Cases as bytes (states.ts), and what lies in memory before each. */
+export interface Round {
+  readonly cases: Uint8Array
+  readonly data: Uint8Array
 }
 
 export interface NativeBytes {
   readonly selectors: ReadonlyArray<number>
   readonly outcomes: DataView
-  /** Where each outcome begins. */
-  readonly starts: ReadonlyArray<number>
+  /** Where each outcome begins, round by round. */
+  readonly starts: ReadonlyArray<ReadonlyArray<number>>
+}
+
+/** With `toInt3`, instructions that go on to the next go to an INT3 as well. @throws if there is no C compiler, or the program ends badly. */
+export const runNative = (cases: ReadonlyArray<Case>, data: Uint8Array, toInt3 = false): Native => {
+  const bytes = new Uint8Array(cases.length * caseAt.bytes)
+  const view = new DataView(bytes.buffer)
+  for (const [n, test] of cases.entries()) {
+    putCase(view, n * caseAt.bytes, test)
+    if (toInt3) view.setBigUint64(n * caseAt.bytes + caseAt.length, 0n, true)
+  }
+  const { selectors, outcomes, starts } = runNativeBytes([{ cases: bytes, data }])
+  return { selectors, outcomes: starts[0]!.map((start) => outcomeIn(outcomes, start, changesAt(outcomes, start))) }
 }
 
 /** The same of cases as bytes. Outcomes are normalised. */
-export const runNativeBytes = (cases: Uint8Array, data: Uint8Array): NativeBytes => {
-  program ??= compile()
-  const header = new Uint8Array(8 + data.length)
-  new DataView(header.buffer).setBigUint64(0, gsBase, true)
-  header.set(data, 8)
-  const input = Buffer.concat([header, cases])
-  const { status, signal, stdout } = spawnSync(program, { input, maxBuffer: 2 ** 30 })
-  if (status !== 0) throw new Error(`the native program ended with ${status ?? signal}`)
-  const outcomes = new DataView(stdout.buffer, stdout.byteOffset, stdout.byteLength)
+export const runNativeBytes = (rounds: ReadonlyArray<Round>): NativeBytes => {
+  const bytes = run(rounds)
+  const outcomes = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const selectors = Array.from({ length: 6 }, (_, i) => outcomes.getUint16(2 * i, true))
-  const starts: Array<number> = []
-  for (let start = 12; start < stdout.length; ) {
-    starts.push(start)
-    normalise(outcomes, start)
-    start = endOfRuns(outcomes, start)
-  }
-  const count = cases.length / caseAt.bytes
-  if (starts.length !== count) throw new Error(`${count} cases had ${starts.length} outcomes`)
+  let start = 12
+  const starts = rounds.map(({ cases }) =>
+    Array.from({ length: cases.length / caseAt.bytes }, () => {
+      const here = start
+      normalise(outcomes, here)
+      start = endOfRuns(outcomes, here)
+      return here
+    })
+  )
+  if (start !== bytes.length) throw new Error("the native program said something else")
   return { selectors, outcomes, starts }
+}
+
+const endings: Readonly<Record<number, string>> = {
+  2: "the cases end too early",
+  3: "a case does not end",
+  4: "addresses are taken",
+  5: "the processor has no AVX"
+}
+
+/** Through files: pipes would cost as much as all cases. */
+const run = (rounds: ReadonlyArray<Round>): Uint8Array => {
+  folder ??= compile()
+  const [input, output] = [openSync(join(folder, "cases"), "w+"), openSync(join(folder, "outcomes"), "w+")]
+  for (const { cases, data } of rounds) {
+    const header = new BigUint64Array([BigInt(cases.length / caseAt.bytes), gsBase])
+    writeSync(input, Buffer.concat([new Uint8Array(header.buffer), data, cases]))
+  }
+  closeSync(input)
+  const from = openSync(join(folder, "cases"), "r")
+  const { status, signal } = spawnSync(join(folder, "native"), { stdio: [from, output, "inherit"] })
+  closeSync(from)
+  closeSync(output)
+  if (status !== 0) throw new Error(`the native program: ${endings[status ?? 0] ?? status ?? signal}`)
+  return readFileSync(join(folder, "outcomes"))
 }
 
 /** Runs of changed bytes follow an outcome: offset, length (16 bits each), bytes. */
@@ -75,8 +102,12 @@ export const changesAt = (outcomes: DataView, start: number): ReadonlyMap<number
   return changes
 }
 
+/** Where the program is, and its files. */
+let folder: string | undefined
+
 const compile = (): string => {
-  const path = join(mkdtempSync(join(tmpdir(), "skyscope-")), "native")
-  execFileSync("gcc", ["-O2", "-o", path, join(import.meta.dirname, "native.c")])
-  return path
+  const made = mkdtempSync(join(tmpdir(), "skyscope-"))
+  process.on("exit", () => rmSync(made, { recursive: true, force: true }))
+  execFileSync("gcc", ["-O2", "-o", join(made, "native"), join(import.meta.dirname, "native.c")])
+  return made
 }

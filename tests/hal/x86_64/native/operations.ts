@@ -1,9 +1,18 @@
 /** Cases of system operations that user mode may try: with selectors, far pointers and stack frames that make them do something. */
-import { effectsOf } from "../../../../src/hal/x86_64/processor/effects.ts"
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
 import type { SystemName } from "../../../../src/hal/x86_64/processor/Meaning.ts"
-import { type Case, codePointer, makeCase, place, point, setRegister, userMode } from "./cases.ts"
+import {
+  type Case,
+  codePointer,
+  effectsIn,
+  makeCase,
+  place,
+  point,
+  type RegistersFor,
+  registersFor,
+  setRegister
+} from "./cases.ts"
 import type { Random } from "./Random.ts"
 
 /** The segments of the operating system below, by selector, as far as programs use them. */
@@ -23,7 +32,7 @@ const selectors = [userCode, userCode, userCode, userData, userData, 0x10, 0x13,
 // biome-ignore format: by what they are about
 const operations = new Set<SystemName>([
   "popf", "enter", "cli", "sti", "clac", "stac", "in", "out", "ins", "outs",
-  "iret", "farReturn", "farJump", "farCall", "movToSegment", "lar", "lsl", "verr", "verw"
+  "iret", "farReturn", "farJump", "farCall", "movToSegment", "lar", "lsl", "verr", "verw", "maskedLoad", "maskedStore", "gather"
 ])
 
 /** FS and GS are the harness's and the other cases'. Far pointers of 64 bits are not on every processor. */
@@ -31,7 +40,7 @@ const isKept = ({ operands }: Form): boolean =>
   operands[0] === "fs" || operands[0] === "gs" || operands.includes("m16:64")
 
 const operationOf = (form: Form, random: Random): SystemName | undefined =>
-  effectsOf(form, makeCase(form, random).instruction.operands, userMode).system
+  effectsIn(makeCase(form, random).instruction).system
 
 export const operationForms = (random: Random): ReadonlyArray<Form> =>
   forms.filter((form) => {
@@ -81,21 +90,26 @@ export const withFrames = (data: Uint8Array, random: Random): Uint8Array => {
 
 /** A case of one of `operationForms`. */
 export const makeOperationCase = (form: Form, random: Random): Case => {
-  const operation = operationOf(form, random)!
   for (;;) {
-    const test = makeCase(form, random)
-    if (!isFarOff(operation, test)) return { ...test, registers: suited(operation, test, random) }
+    const test = makeCase(form, random, operationRegistersFor)
+    if (!isFarOff(test)) return test
   }
 }
 
 /** RET and ENTER with a constant so large that it leads out of the data, where processors differ in what they look at first. */
-const isFarOff = (operation: SystemName, { instruction }: Case): boolean =>
-  (operation === "farReturn" || operation === "enter") &&
-  instruction.operands.some((operand) => operand.kind === "imm" && operand.lo > 0x400)
+const isFarOff = ({ instruction }: Case): boolean => {
+  const { system } = effectsIn(instruction)
+  return (
+    (system === "farReturn" || system === "enter") &&
+    instruction.operands.some((operand) => operand.kind === "imm" && operand.lo > 0x400)
+  )
+}
 
-const suited = (operation: SystemName, { instruction, registers: given }: Case, random: Random): Array<bigint> => {
+export const operationRegistersFor: RegistersFor = (instruction, random) => {
+  const registers = registersFor(instruction, random)
+  if (registers === undefined) return undefined
   const { form, operands } = instruction
-  const registers = [...given]
+  const operation = effectsIn(instruction).system
   const n = random.below(each)
   const isFar = operation === "farJump" || operation === "farCall"
   // Whether a repetition of nothing is refused differs.

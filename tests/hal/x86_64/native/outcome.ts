@@ -20,7 +20,7 @@ export interface Outcome extends VectorState {
 }
 
 /** The status flags, DF, NT, AC and ID. */
-export const comparedFlags = 0x24_4cd5n
+export const comparedFlags = 0x24_4cd5
 
 /** Something that is not the same in two outcomes. */
 export interface Difference {
@@ -48,7 +48,7 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
   for (const name of Object.keys(fpu))
     if (!isSamePart(test, name, fpu[name], otherFpu[name])) compare(name, fpu[name], otherFpu[name])
   const isUnanswered = /^fu?comi/.test(test.instruction.form.name) && stops(one.x87)
-  const mask = comparedFlags & ~undefinedFlags & ~(isUnanswered ? 0x8d5n : 0n)
+  const mask = BigInt(comparedFlags) & ~undefinedFlags & ~(isUnanswered ? 0x8d5n : 0n)
   compare("flags", one.rflags & mask, other.rflags & mask)
   compare("rip", one.rip, other.rip)
   compare("vector", one.exception?.vector, other.exception?.vector)

@@ -16,9 +16,28 @@ const status = 0x8d5
 /** CR4.FSGSBASE: RDGSBASE is allowed. */
 const FSGSBASE = 0x1_0000n
 
-/** A reading with memory of its own, and cases as bytes: states.ts. */
-export class FlatRunner {
+/** What runs cases as bytes: states.ts. */
+export interface Runner {
+  /** What lies in memory before each case. */
+  readonly setData: (data: Uint8Array) => void
+  /** What runs from here on. Unless it `usesX87`, the FPU is left out of cases and outcomes. */
+  readonly setCode: (code: Uint8Array, usesX87: boolean) => void
+  /** Runs the case at `start`, of which the instruction is the one that was set; its outcome goes to `into`. */
+  readonly run: (cases: Uint8Array, start: number, outcomes: Uint8Array, into: number) => void
   /** The data pages that can be written. */
+  readonly memory: Uint8Array
+}
+
+/** The bytes of the data pages that are not what they were: offset and byte. */
+export const changesOf = ({ memory }: Runner, original: Uint8Array): ReadonlyMap<number, number> => {
+  const found = new Map<number, number>()
+  if (Buffer.compare(memory, original.subarray(0, memory.length)) === 0) return found
+  for (const [i, byte] of memory.entries()) if (byte !== original[i]) found.set(i, byte)
+  return found
+}
+
+/** A reading with memory of its own. */
+export class FlatRunner implements Runner {
   readonly memory: Uint8Array
   private readonly flat = new Flat()
   private readonly bytes = new Uint8Array(this.flat.memory.buffer)
@@ -29,7 +48,7 @@ export class FlatRunner {
   private readonly isPlain: boolean
   private usesX87 = true
 
-  constructor(make: MakeReading, data: Uint8Array, selectors: ReadonlyArray<number>) {
+  constructor(make: MakeReading, selectors: ReadonlyArray<number>) {
     const { flat } = this
     const { view } = flat
     const written = flat.map(place.data, place.writable, { writable: true, executable: false })
@@ -39,7 +58,6 @@ export class FlatRunner {
     })
     this.code = flat.map(place.code, place.codeBytes, { writable: true, executable: true })
     this.memory = this.bytes.subarray(written, written + place.writable)
-    this.setData(data)
     this.reading = make({ memory: flat.memory, access: flat })
     this.isPlain = make === makePlain
     view.setInt32(at.mode, modeNumber(userMode), true)
@@ -52,21 +70,18 @@ export class FlatRunner {
     })
   }
 
-  /** What lies in memory before each case. */
   setData(data: Uint8Array): void {
     this.original = data.subarray(0, place.writable)
     this.bytes.set(data.subarray(place.writable), this.readOnly)
   }
 
-  /** What runs from here on. Unless it `usesX87`, the FPU is left out of cases and outcomes. */
-  setCode(code: Uint8Array, usesX87 = true): void {
+  setCode(code: Uint8Array, usesX87: boolean): void {
     this.usesX87 = usesX87
     this.bytes.fill(0xcc, this.code, this.code + place.codeBytes)
     this.bytes.set(code, this.code + place.start - place.code)
     this.reading.codeWritten(this.code >>> 12)
   }
 
-  /** Runs the case at `start`, of which the instruction is the one that was set; its outcome goes to `into`. */
   run(cases: Uint8Array, start: number, outcomes: Uint8Array, into: number): void {
     const { bytes, flat } = this
     const { view } = flat
@@ -118,28 +133,16 @@ export class FlatRunner {
     to.setBigUint64(outcomeAt.mxcsr, BigInt(view.getInt32(at.mxcsr, true)), true)
     putRest(to, 0)
   }
-
-  /** The bytes of the data pages that are not what they were: offset and byte. */
-  changes(): ReadonlyMap<number, number> {
-    const found = new Map<number, number>()
-    if (Buffer.compare(this.memory, this.original) === 0) return found
-    for (const [i, byte] of this.memory.entries()) if (byte !== this.original[i]) found.set(i, byte)
-    return found
-  }
 }
 
 /** What runs a case, and then the next. */
-export const reader = (
-  make: MakeReading,
-  data: Uint8Array,
-  selectors: ReadonlyArray<number>
-): ((test: Case) => Outcome) => {
-  const runner = new FlatRunner(make, data, selectors)
+export const readerOf = (runner: Runner, data: Uint8Array): ((test: Case) => Outcome) => {
+  runner.setData(data)
   const [test, outcome] = [new DataView(new ArrayBuffer(caseAt.bytes)), new DataView(new ArrayBuffer(outcomeAt.bytes))]
   return (given) => {
     putCase(test, 0, given)
-    runner.setCode(given.code)
+    runner.setCode(given.code, true)
     runner.run(new Uint8Array(test.buffer), 0, new Uint8Array(outcome.buffer), 0)
-    return outcomeIn(new DataView(outcome.buffer.slice(0)), 0, runner.changes())
+    return outcomeIn(new DataView(outcome.buffer.slice(0)), 0, changesOf(runner, data))
   }
 }

@@ -100,10 +100,8 @@ export const isSamePart = (test: Case, name: string, one: unknown, other: unknow
 const ordinal = (register: bigint): bigint => ((register >> 64n) << 63n) + (register & 0x7fff_ffff_ffff_ffffn)
 
 /** F2XM1 of more than 1, FYL2XP1 of more than its range: the result is undefined. */
-export const isDefined = ({ instruction, x87 }: Case): boolean => {
-  const { name } = instruction.form
-  const top = registerAt(viewOf(x87), 0)
-  const exponent = Number((top >> 64n) & 0x7fffn)
-  if (name === "f2xm1") return exponent < 0x3fff || exponent === 0x7fff
-  return name !== "fyl2xp1" || exponent < 0x3ffd || exponent === 0x7fff
+export const isDefinedFor = (name: string, image: DataView): boolean => {
+  if (name !== "f2xm1" && name !== "fyl2xp1") return true
+  const exponent = image.getUint16(40, true) & 0x7fff
+  return exponent < (name === "f2xm1" ? 0x3fff : 0x3ffd) || exponent === 0x7fff
 }

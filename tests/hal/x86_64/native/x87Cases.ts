@@ -1,10 +1,11 @@
 /** Cases of the x87 FPU's instructions: registers, control and status in which errors like to show. */
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
+import type { Instruction } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 import { forms as fxsaveForms } from "../../../../src/hal/x86_64/processor/instructions/fxsave.ts"
 import { forms } from "../../../../src/hal/x86_64/processor/instructions/x87.ts"
-import { type Case, makeCase, place, point } from "./cases.ts"
+import { type Case, makeCase, place, point, type RegistersFor, registersFor } from "./cases.ts"
 import type { Random } from "./Random.ts"
-import { imageBytes, isDefined, viewOf } from "./x87.ts"
+import { imageBytes, isDefinedFor, viewOf } from "./x87.ts"
 
 export const x87Forms: ReadonlyArray<Form> = [...forms, ...fxsaveForms]
 
@@ -77,11 +78,18 @@ export const interestingImage = (random: Random): Uint8Array => {
 /** A case of one of `x87Forms`. */
 export const makeX87Case = (form: Form, random: Random): Case => {
   for (;;) {
-    const test = { ...makeCase(form, random), x87: interestingImage(random) }
-    if (!isDefined(test)) continue
-    if (form.name.startsWith("x")) return withArea(test, random)
-    return form.name.startsWith("fx") && random.oneIn(4) ? atPageEnd(test, random) : test
+    const test = { ...makeCase(form, random, x87RegistersFor), x87: interestingImage(random) }
+    if (isDefinedFor(form.name, viewOf(test.x87))) return test
   }
+}
+
+export const x87RegistersFor: RegistersFor = (instruction, random) => {
+  const registers = registersFor(instruction, random)
+  const { name } = instruction.form
+  if (registers !== undefined && name.startsWith("x")) aimAtArea(instruction, registers, random)
+  else if (registers !== undefined && name.startsWith("fx") && random.oneIn(4))
+    aimAtPageEnd(instruction, registers, random)
+  return registers
 }
 
 // ---- XSAVE's areas
@@ -89,17 +97,15 @@ export const makeX87Case = (form: Form, random: Random): Case => {
 const areas = [0x400, 0x800, 0xc00, 0x1400, 0x1800].map((offset) => place.data + offset)
 
 /** Components that EDX:EAX asks for: of those that every processor with AVX has. Areas that are aligned, mostly, and may end in the next page. */
-const withArea = (test: Case, random: Random): Case => {
-  const registers = [...test.registers]
+const aimAtArea = ({ operands }: Instruction, registers: Array<bigint>, random: Random): void => {
   registers[0] = BigInt(random.oneIn(2) ? 7 : random.below(8))
   registers[2] = 0n
   const end = place.data + random.of([0x1000, place.writable, place.readable])
   const anywhere = random.oneIn(8) ? end - 16 * random.below(60) : (end - 64 * random.below(14)) & ~63
   const at = random.oneIn(3) ? anywhere : random.of(areas)
-  for (const operand of test.instruction.operands)
+  for (const operand of operands)
     if (operand.kind === "mem" && operand.base !== 0 && operand.base !== 16)
       point(operand, registers, random, BigInt(at))
-  return { ...test, registers }
 }
 
 /** Data with areas whose headers XRSTOR accepts, or nearly: in the standard format, and compacted. */
@@ -119,12 +125,10 @@ export const withAreas = (data: Uint8Array, random: Random): Uint8Array => {
 }
 
 /** An image of 512 bytes that may end in the next page. */
-const atPageEnd = (test: Case, random: Random): Case => {
-  const registers = [...test.registers]
+const aimAtPageEnd = ({ operands }: Instruction, registers: Array<bigint>, random: Random): void => {
   const end = place.data + random.of([0x1000, place.writable, place.readable])
-  for (const operand of test.instruction.operands)
+  for (const operand of operands)
     if (operand.kind === "mem") point(operand, registers, random, BigInt(end - 16 * random.below(34)))
-  return { ...test, registers }
 }
 
 /** Numbers of all formats, in memory. */

@@ -1,0 +1,64 @@
+/** What a line means, in short: two are alike if the same is said of the same operands. For a ledger, to tell whether a comparison still holds. */
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Decoded, type Immediate, immediateValue } from "../../../../src/hal/x86_64/processor/Instruction.ts"
+import { linearBits, type Machine } from "../../../../src/hal/x86_64/processor/Meaning.ts"
+import { userMode } from "./cases.ts"
+import type { Line } from "./kinds.ts"
+import { Random } from "./Random.ts"
+
+/** So many instructions of a line are looked at: among them, with good chance, one with a register and one with memory where it may be either. */
+const looks = 6
+
+/** A hash. */
+export const meaningOf = ({ form, kind, name }: Line): string => {
+  const hash = createHash("sha256").update(JSON.stringify({ ...form, name }))
+  const random = new Random(1)
+  for (let n = 0; n < looks; n++)
+    hash.update(statementsOf(form.meaning, kind.make(form, random).instruction.operands as ReadonlyArray<Decoded>))
+  if (kind.onMachine) hash.update(operationsOfMachine())
+  return hash.digest("hex").slice(0, 16)
+}
+
+/** What a meaning asks for and states, a line each; values by the lines that they come from. */
+const statementsOf = (meaning: Line["form"]["meaning"], operands: ReadonlyArray<Decoded>): string => {
+  const lines: Array<string> = []
+  const said = (value: unknown): string => {
+    const operand = operands.indexOf(value as Decoded)
+    if (operand >= 0) return `operand ${operand}`
+    if (Array.isArray(value)) return `[${value.map(said).join(" ")}]`
+    if (typeof value === "object" && value !== null) return "name" in value ? String(value.name) : "implied"
+    return String(value)
+  }
+  const known: Partial<Recorder> = {
+    mode: userMode,
+    linearBits: linearBits(userMode),
+    literal: (constant) => Number(immediateValue(constant as Immediate))
+  }
+  const recorder = new Proxy(known as Recorder, {
+    get: (_, method: string) =>
+      known[method as keyof Recorder] ??
+      ((...inputs: ReadonlyArray<unknown>) => {
+        const line = `$${lines.push(`${method} ${inputs.map(said).join(" ")}`)}`
+        if (method === "vectors") return [`${line}a`, `${line}b`]
+        return method === "compute" ? (inputs[1] as ReadonlyArray<unknown>).map((_, n) => `${line}.${n}`) : line
+      })
+  })
+  meaning(recorder, ...operands)
+  return `${operands.map(({ kind, width }) => `${kind}${width}`).join(" ")}\n${lines.join("\n")}\n`
+}
+
+type Recorder = Machine<string, string, string>
+
+let operations: string | undefined
+/** The operations of the machine, as they are written. */
+const operationsOfMachine = (): string => {
+  const folder = join(import.meta.dirname, "../../../../src/hal/x86_64/system")
+  operations ??= readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .sort()
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("\n")
+  return operations
+}
