@@ -17,6 +17,8 @@ export interface Mapping {
   readonly target: Target
   /** The widest access that it understands, in bits; 32 if not said. */
   readonly widest?: BusWidth
+  /** How long it takes to answer, in nanoseconds; 0 if not said. */
+  readonly takes?: number
 }
 
 const end = ({ start, bytes }: Mapping): number => start + bytes
@@ -24,6 +26,11 @@ const end = ({ start, bytes }: Mapping): number => start + bytes
 /** Addresses of one kind, with at most one chip at each. */
 class Space {
   private readonly mappings: Mapping[] = []
+  private readonly wait: (time: number) => void
+
+  constructor(wait: (time: number) => void) {
+    this.wait = wait
+  }
 
   /** @throws if another chip is there already: two would drive one wire. */
   add(mapping: Mapping): void {
@@ -51,7 +58,10 @@ class Space {
 
   read(address: number, width: BusWidth): number {
     const mapping = this.whole(address, width)
-    if (mapping) return mapping.target.read(address - mapping.start, width)
+    if (mapping) {
+      if (mapping.takes !== undefined) this.wait(mapping.takes)
+      return mapping.target.read(address - mapping.start, width)
+    }
     if (width === 8) return ones(8)
     const half = (width / 2) as BusWidth
     return this.read(address, half) + this.read(address + half / 8, half) * 2 ** half
@@ -59,8 +69,10 @@ class Space {
 
   write(address: number, width: BusWidth, value: number): void {
     const mapping = this.whole(address, width)
-    if (mapping) mapping.target.write(address - mapping.start, width, value)
-    else if (width > 8) {
+    if (mapping) {
+      if (mapping.takes !== undefined) this.wait(mapping.takes)
+      mapping.target.write(address - mapping.start, width, value)
+    } else if (width > 8) {
       const half = (width / 2) as BusWidth
       this.write(address, half, value % 2 ** half)
       this.write(address + half / 8, half, Math.floor(value / 2 ** half))
@@ -79,10 +91,16 @@ export interface BusAccess {
 }
 
 export class Bus {
-  private readonly memory = new Space()
-  private readonly ports = new Space()
+  private readonly memory: Space
+  private readonly ports: Space
   /** Who wants to know of accesses. It makes no difference to them. */
   watch: ((access: BusAccess) => void) | undefined
+
+  /** `wait`: so many nanoseconds pass, in which whoever makes the access waits. */
+  constructor(wait: (time: number) => void = () => {}) {
+    this.memory = new Space(wait)
+    this.ports = new Space(wait)
+  }
 
   addMemory(mapping: Mapping): void {
     this.memory.add(mapping)

@@ -21,6 +21,9 @@ import { Pit } from "./pit.ts"
 import { type DateTime, Rtc } from "./rtc.ts"
 import type { Target, Timers } from "./Wires.ts"
 
+/** Nanoseconds for an access to a chip behind the slowest of the buses. */
+const southBridge = 500
+
 export interface Board {
   readonly timers: Timers
   readonly ramBytes: number
@@ -199,7 +202,7 @@ export class Pc {
     }
   }
 
-  /** The rest of memory, for a bus. */
+  /** The rest of memory, for a bus. What drivers wait by takes its time, as it does on boards: they look at it in loops. */
   memoryMappings(): readonly Mapping[] {
     const { pci } = this
     const window = (base: number): Target => ({
@@ -218,7 +221,7 @@ export class Pc {
       at("PCI Express ECAM",       memoryMap.ecam,    pci.ecam),
       at("PCI memory above ECAM",  memoryMap.pciHigh, window(memoryMap.pciHigh.base)),
       at("IOAPIC",                 memoryMap.ioApic,  this.ioApic),
-      at("HPET",                   memoryMap.hpet,    this.hpet)
+      { ...at("HPET",              memoryMap.hpet,    this.hpet), takes: southBridge }
     ]
   }
 

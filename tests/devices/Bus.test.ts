@@ -32,6 +32,21 @@ describe("the bus", () => {
     assert.deepStrictEqual([bus.read(0xfed9_0004, 32), written], [0x44, [[8, 16, 7]]])
   })
 
+  it("has who accesses a chip wait for as long as that takes, before it answers", () => {
+    let time = 0
+    const bus = new Bus((nanoseconds) => {
+      time += nanoseconds
+    })
+    const times: number[] = []
+    const note = () => times.push(time)
+    bus.addMemory({ name: "slow", start: 0xfed0_0000, bytes: 8, takes: 500, target: { read: note, write: note } })
+    bus.addMemory({ name: "quick", start: 0xfed0_0008, bytes: 8, target: { read: note, write: note } })
+    bus.read(0xfed0_0000, 32)
+    bus.write(0xfed0_0004, 32, 0)
+    bus.read(0xfed0_0008, 32)
+    assert.deepStrictEqual(times, [500, 1000, 1000])
+  })
+
   it("takes apart what is wider than a chip understands, the lowest part first", () => {
     const bus = new Bus()
     const { target, written } = aChip()

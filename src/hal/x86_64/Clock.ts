@@ -37,6 +37,12 @@ export class Clock {
     this.i32[at.countdown >> 2]! -= instructions
   }
 
+  /** `instructions` pass in the middle of one. What is due by then is looked at when that is done. */
+  wait(instructions: number): void {
+    this.charge(instructions)
+    this.i32[at.attention >> 2] = 1
+  }
+
   /** When the first event is due, or infinity. */
   next(): number {
     return this.first

@@ -98,7 +98,7 @@ const firstDay: DateTime = { year: 2026, month: 1, day: 1, hours: 0, minutes: 0,
 /** A machine without software: the processor as `reset` leaves it. */
 export class Machine {
   readonly memory: PhysicalMemory
-  readonly bus = new Bus()
+  readonly bus = new Bus((time) => this.timers.wait(time))
   readonly window: Window
   readonly gate = new Gate()
   readonly pc: Pc

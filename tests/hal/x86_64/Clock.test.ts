@@ -18,6 +18,13 @@ describe("the clock", () => {
     assert.strictEqual(clock.now(), 130)
   })
 
+  it("asks for attention when something takes its time, for what may be due by then", () => {
+    const { clock, memory } = aClock()
+    clock.aim(1000)
+    clock.wait(300)
+    assert.deepStrictEqual([clock.now(), memory[at.attention >> 2]], [300, 1])
+  })
+
   it("aims the countdown at the first event, and at no more than the limit", () => {
     const { clock, countdown } = aClock()
     clock.schedule("far", 500, () => {})

@@ -29,6 +29,9 @@ import { xgetbv, xrstor, xrstors, xsave, xsavec, xsaveopt, xsaves, xsetbv } from
 
 export type Operation = (core: Core) => void
 
+/** "Delays execution of the next instruction an implementation-specific amount of time", in instructions. SDM vol. 2B, "PAUSE". */
+const pauseTime = 64
+
 /** Input `n`: its lower half is enough for numbers, widths and selectors. */
 const input = (core: Core, n: number): number => core.low(at.inputs + n * 8)
 const inputHigh = (core: Core, n: number): number => core.high(at.inputs + n * 8)
@@ -238,7 +241,10 @@ export const operations: Readonly<Record<SystemName, Operation>> = {
   /** Memory has no cache in front of it. */
   wbinvd: () => {},
   invd: () => {},
-  pause: (core) => core.surroundings.pause(),
+  pause: (core) => {
+    core.clock.charge(pauseTime)
+    core.surroundings.pause()
+  },
   xgetbv,
   xsetbv,
   x87,

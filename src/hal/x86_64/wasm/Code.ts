@@ -171,6 +171,10 @@ export class Code extends Bytes {
   call(functionIndex: number): this {
     return this.byte(control.call).unsigned(functionIndex)
   }
+  /** The function of the table at the index on the stack, which is of this type. */
+  callIndirect(typeIndex: number): this {
+    return this.byte(control.call_indirect).unsigned(typeIndex).unsigned(0)
+  }
   unreachable(): this {
     return this.byte(control.unreachable)
   }

@@ -11,8 +11,9 @@ export type AddressType = "i32" | "i64"
 
 /** WebAssembly Core Specification, "Modules" of the binary format: the sections used here, in the order they must have. */
 const section = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const
-const external = { function: 0, memory: 2 } as const
+const external = { function: 0, table: 1, memory: 2 } as const
 const functionForm = 0x60
+const functionReference = 0x70
 const limits = { i32: 0, i64: 4 } as const satisfies Record<AddressType, number>
 
 /** A module as it is put together: first all imports, then functions, whose indices count on from the imported ones. */
@@ -31,6 +32,13 @@ export class Module {
   importMemory(module: string, name: string, address: AddressType = "i32") {
     this.imports.push((bytes) =>
       nameOf(nameOf(bytes, module), name).byte(external.memory).byte(limits[address]).unsigned(0)
+    )
+  }
+
+  /** A table of functions. There is one. */
+  importTable(module: string, name: string) {
+    this.imports.push((bytes) =>
+      nameOf(nameOf(bytes, module), name).byte(external.table).byte(functionReference).byte(limits.i32).unsigned(0)
     )
   }
 
@@ -73,7 +81,8 @@ export class Module {
     return out.written
   }
 
-  private typeIndex(type: FunctionType): number {
+  /** The number of a type, for calls through the table. */
+  typeIndex(type: FunctionType): number {
     const key = `${type.parameters} ${type.results}`
     const known = this.typeIndices.get(key)
     if (known !== undefined) return known

@@ -63,6 +63,19 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       ])
     })
 
+    it("take the time that the chip needs, and what is due by then is on time", () => {
+      const { board } = aBoard(reading, ...loadRbx, ...loadRbx, ...jmpHere)
+      const target = { read: () => 0, write: () => {} }
+      board.machine.bus.addMemory({ name: "slow chip", start: deviceAt - 0x1000, bytes: 0x1000, takes: 300, target })
+      board.map(address, deviceAt - 0x1000, P | RW)
+      const began = board.machine.instructions
+      const times: number[] = []
+      board.machine.timers.schedule("a test", began + 450, () => times.push(board.machine.instructions - began))
+      board.run(2000)
+      // Two accesses of 64 bits, each in two parts, and an instruction; it is due in the first.
+      assert.deepStrictEqual(times, [601])
+    })
+
     it("are not touched by an access whose other half faults", () => {
       const { board, seen } = aBoard(reading, ...loadRbx)
       withTables(board)

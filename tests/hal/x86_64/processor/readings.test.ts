@@ -32,8 +32,8 @@ const never = Number.POSITIVE_INFINITY
 const makers = {
   plain: makePlain,
   interpreter: (parts: ReadingParts) => new Interpreter(parts, { patience: never }),
-  /** Some handlers are there, others not yet. */
-  mixed: (parts: ReadingParts) => new Interpreter(parts, { patience: 300 }),
+  /** Some handlers are there, others not yet; some in one function, others in the other. */
+  mixed: (parts: ReadingParts) => new Interpreter(parts, { patience: 100, together: { handlers: 20, calls: 2 } }),
   translator: translator({ patience: never, heat: 1, worth: "anything" })
 }
 

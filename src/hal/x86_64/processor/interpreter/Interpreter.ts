@@ -32,6 +32,8 @@ export interface Regions {
 export interface InterpreterOptions {
   /** How many instructions are left to plain execution before handlers are made for them. */
   readonly patience?: number
+  /** When handlers are all in one function: up to so many; and once the first of the two has called the second so often for each. */
+  readonly together?: { readonly handlers: number; readonly calls: number }
   /** Floating point in native arithmetic where that is the same: usually. */
   readonly nativeFloat?: boolean
   readonly regions?: {
@@ -43,7 +45,13 @@ export interface InterpreterOptions {
 
 /** Making handlers takes as long as so many instructions of plain execution, about; and more, the more handlers there are. */
 const usualPatience = 100
-const perHandlers = 8
+const perHandlers = 100
+
+/**
+ * So few handlers in one function take an engine no time worth speaking of; and to make good code of one takes it as long as so many calls of the
+ * second function and returns from it.
+ */
+const usuallyTogether = { handlers: 150, calls: 20_000 }
 
 /** How often the status flags are asked for before there is a function for that. */
 const statusPatience = 100
@@ -67,9 +75,12 @@ export class Interpreter implements Reading {
   private readonly generator: Generator
   private readonly regions: Regions | undefined
   private readonly patience: number
+  private readonly together: NonNullable<InterpreterOptions["together"]>
   private readonly i32: Int32Array
   private readonly u16: Uint16Array
   private readonly imports: WebAssembly.Imports
+  /** The second function of handlers, for the first. */
+  private readonly second = new WebAssembly.Table({ element: "anyfunc", initial: 1 })
   private function: Run | undefined = undefined
   /** How often the flags were asked for; and what gives them, once that was often. */
   private asked = 0
@@ -86,12 +97,13 @@ export class Interpreter implements Reading {
 
   constructor(
     { memory, access }: ReadingParts,
-    { patience = usualPatience, nativeFloat = true, regions }: InterpreterOptions = {}
+    { patience = usualPatience, together = usuallyTogether, nativeFloat = true, regions }: InterpreterOptions = {}
   ) {
     this.memory = memory
     this.access = access
     this.plain = makePlain({ memory, access })
     this.patience = patience
+    this.together = together
     this.i32 = new Int32Array(memory.buffer)
     this.u16 = new Uint16Array(memory.buffer)
     this.generator = new Generator({ countsHeat: regions !== undefined, nativeFloat })
@@ -100,7 +112,7 @@ export class Interpreter implements Reading {
     this.regions = regions?.make(this.blocks, shapes)
     const view = new DataView(memory.buffer)
     this.imports = {
-      machine: { memory },
+      machine: { memory, second: this.second },
       access: {
         ...Object.fromEntries(accessNames.map((name) => [name, this.slow(name)])),
         find: access.find ?? (() => fault)
@@ -200,16 +212,34 @@ export class Interpreter implements Reading {
 
   /** Makes the handlers that are missing. */
   generate(): void {
+    const { generator, i32, together } = this
     this.left = 0
-    if (this.function !== undefined && this.generator.missing === 0) return
-    const module = new WebAssembly.Module(this.generator.module())
-    this.function = new WebAssembly.Instance(module, this.imports).exports.run as Run
-    this.blocks.generated(this.generator.handlers)
+    if (this.function !== undefined && generator.missing === 0 && !this.isTorn()) return
+    if (
+      this.function === undefined ||
+      generator.handlers < together.handlers ||
+      generator.later * 2 > generator.handlers ||
+      this.isTorn()
+    ) {
+      this.function = this.instance(generator.first())
+      this.second.set(0, null)
+      i32[slot.calls >> 2] = 0
+    } else this.second.set(0, this.instance(generator.rest()))
+    this.blocks.generated(generator.handlers)
+  }
+
+  /** One function calls the other so often that it is better to have all in one. */
+  private isTorn(): boolean {
+    return this.i32[slot.calls >> 2]! > this.together.calls * this.generator.handlers
+  }
+
+  private instance(bytes: Uint8Array<ArrayBuffer>): Run {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports).exports.run as Run
   }
 
   /** The size of what `generate` makes. */
   get generated(): { readonly handlers: number; readonly bytes: number } {
-    return { handlers: this.generator.handlers, bytes: this.generator.module().length }
+    return { handlers: this.generator.handlers, bytes: this.generator.first().length }
   }
 
   private remaining(microOperation: number): number {
@@ -224,6 +254,7 @@ export class Interpreter implements Reading {
     }
     this.owed = Math.max(0, i32[at.countdown >> 2]! - mostInstructions)
     i32[at.countdown >> 2]! -= this.owed
+    if (this.isTorn()) this.generate()
     const why = this.function(microOperation)
     i32[at.countdown >> 2]! += this.owed
     this.owed = 0
@@ -252,8 +283,8 @@ export class Interpreter implements Reading {
     const { epoch } = blocks
     this.plain.step()
     if (i32[at.cause >> 2] !== cause.countdown || i32[at.attention >> 2] !== 0) return undefined
-    const { handlers, missing } = this.generator
-    if (++this.left > this.patience * (1 + handlers / perHandlers) && missing > 0) this.generate()
+    const { later, missing } = this.generator
+    if (++this.left > this.patience * (1 + later / perHandlers) && missing > 0) this.generate()
     // Handlers further on in the block may know by which rule the flags were set: plain execution sets them explicitly.
     // Of two joined instructions this was the first.
     const goesOn =

@@ -71,7 +71,9 @@ export const builtIn = {
   goOn:    2,
   /** A translated region begins here. */
   region:  3,
-  number:  4
+  /** No micro-operation's: what is done in this function for handlers that the other has (`Generator`). */
+  other:   4,
+  number:  5
 } as const
 
 /** What the generated code and its surroundings tell each other. Host addresses. */
@@ -88,7 +90,9 @@ export const slot = {
   /** Where the page of the block that runs begins, as an address; outside of 64-bit mode, as an offset in CS, which may be below 0. */
   page:           layout.readings + 0x10, // i64
   /** What an address of code depends on beside itself: `contextOf`. */
-  context:        layout.readings + 0x18  // i32
+  context:        layout.readings + 0x18, // i32
+  /** How often the one function of handlers has called the other. */
+  calls:          layout.readings + 0x1c  // i32
 } as const
 
 /**

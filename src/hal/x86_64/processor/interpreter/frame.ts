@@ -17,7 +17,9 @@ export const reason = {
   fault:     5,
   system:    6,
   /** The block at RIP has become hot. */
-  hot:       7
+  hot:       7,
+  /** Between the two functions: the handler of the micro-operation is the other's. */
+  other:     8
 } as const
 
 // biome-ignore format: a table

@@ -1,8 +1,13 @@
 /**
- * The interpreter's module: one function, `loop { br_table on the micro-operation's handler }`, with the handlers that have been asked for.
+ * The interpreter's functions: `loop { br_table on the micro-operation's handler }`, with the handlers that have been asked for.
+ *
+ * An engine takes its time with a function as long as that, and starts anew with every other. So there are two, each of a module: the *first* has
+ * the handlers below a number and stays; the *second* has those that were asked for since, and is put together again with every few of
+ * them. The first calls the second for a handler that it does not have; the second returns for one that it does not have. When that
+ * happens too often, the first takes them all.
  *
  * The newest handler comes first in the text. So the branches in a handler's code depend on its own number alone, and the code is
- * made once, however often the module is put together again with more of them.
+ * made once, however often a module is put together again with more of them.
  */
 import { fault } from "../../memory/Access.ts"
 import { table } from "../../memory/Tlb.ts"
@@ -46,6 +51,8 @@ export class Generator {
   private readonly wanted = new Map<number, number>()
   private readonly specifications: Array<Wanted> = []
   private readonly codes: Array<Code> = []
+  /** The second function has the handlers from this number on. */
+  private second: number = builtIn.number
   private readonly emitter = new Emitter(firstFree)
   /** Functions over all rules are long: those that nobody calls are left out. */
   private readonly called = new Set<number>()
@@ -84,10 +91,33 @@ export class Generator {
     return this.specifications.length - this.codes.length
   }
 
-  module(): Uint8Array<ArrayBuffer> {
+  /** The first function, with all handlers that there are. */
+  first(): Uint8Array<ArrayBuffer> {
+    this.makeCodes()
+    this.second = this.handlers
+    return this.module(builtIn.number, (module) => otherOfFirst(module.typeIndex(run)))
+  }
+
+  /** The second: those that the first does not have. */
+  rest(): Uint8Array<ArrayBuffer> {
+    this.makeCodes()
+    return this.module(this.second, otherOfSecond)
+  }
+
+  /** The handlers that the second function has, or will have. */
+  get later(): number {
+    return this.handlers - this.second
+  }
+
+  private makeCodes() {
     while (this.missing > 0) this.codes.push(this.handlerCode(this.codes.length))
+  }
+
+  /** With the handlers from a number on. */
+  private module(from: number, other: (module: Module) => Code): Uint8Array<ArrayBuffer> {
     const module = new Module()
     module.importMemory("machine", "memory")
+    module.importTable("machine", "second")
     for (const name of accessNames) module.importFunction("access", name, slowImport)
     for (const name of functionNames) module.importFunction("functions", name, applied(name))
     module.importFunction("vectors", "call", vectorImport)
@@ -99,7 +129,8 @@ export class Generator {
       const { code, locals } = floatFunction(name, parts, functionIndex.vector())
       module.addFunction(floatFunctionType(name, parts), locals, code)
     }
-    const index = module.addFunction(run, [...localTypes, ...this.emitter.locals], this.runCode())
+    const code = this.runCode(from, other(module))
+    const index = module.addFunction(run, [...localTypes, ...this.emitter.locals], code)
     module.exportFunction("run", index)
     return module.bytes()
   }
@@ -135,23 +166,21 @@ export class Generator {
     return new HandlerCode(handler, this.emitter, builtIn.number + index, flags !== "quiet", this.native).write()
   }
 
-  private runCode(): Code {
+  private runCode(from: number, other: Code): Code {
     const code = new Code(0x4000)
+    const none = new Code(1)
     const handlers = [
       builtInCodes.plain(),
       builtInCodes.stop(),
       builtInCodes.goOn(),
       builtInCodes.region(),
-      ...this.codes
+      other,
+      ...this.codes.map((each, index) => (index + builtIn.number < from ? none : each))
     ]
+    const has = (number: number): boolean => number < builtIn.number || number >= from
+    const depthOf = (number: number): number => handlers.length - 1 - number
     code.i32(0).load("i64.load", slot.page).set(locals.page)
-    code
-      .i32(0)
-      .load("i32.load", at.countdown)
-      .get(locals.pc)
-      .load("i32.load16_u", field.remaining)
-      .numeric("i32.sub")
-      .set(locals.countdown)
+    pay(code)
     code.i32(0).load("i32.load", at.readTable).set(locals.readTable)
     code.i32(0).load("i32.load", at.writeTable).set(locals.writeTable)
     code.i32(0).load("i32.load", slot.context).set(locals.context)
@@ -159,8 +188,8 @@ export class Generator {
     for (const _ of handlers) code.block()
     code.get(locals.pc).load("i32.load16_u", field.handler)
     code.brTable(
-      handlers.slice(1).map((_, number) => handlers.length - 1 - number),
-      0
+      handlers.map((_, number) => depthOf(has(number) ? number : builtIn.other)),
+      depthOf(builtIn.other)
     )
     for (let number = handlers.length - 1; number >= 0; number--) code.end().append(handlers[number]!)
     follow(code.end())
@@ -198,6 +227,16 @@ const flagsNumber = { said: 0, quiet: 1, always: 2 } as const satisfies Record<W
 /** Where in the code something is, as an address. */
 const inPage = (code: Code, microOperation: number, offset: number) =>
   code.get(locals.page).get(microOperation).load("i64.load16_u", offset).numeric("i64.add")
+
+/** What the countdown has without the block, from the micro-operation `pc` on. */
+const pay = (code: Code) =>
+  code
+    .i32(0)
+    .load("i32.load", at.countdown)
+    .get(locals.pc)
+    .load("i32.load16_u", field.remaining)
+    .numeric("i32.sub")
+    .set(locals.countdown)
 
 /** What was paid for the block from this micro-operation on is given back. */
 const refund = (code: Code, microOperation: number) =>
@@ -301,7 +340,28 @@ const builtInCodes = {
       .i32(reason.region)
       .set(locals.why)
       .br(label.before + builtIn.region)
-} as const satisfies Record<Exclude<keyof typeof builtIn, "number">, () => Code>
+} as const satisfies Record<Exclude<keyof typeof builtIn, "number" | "other">, () => Code>
+
+/** The second function goes on with the micro-operation, until it comes to one whose handler is the first's. */
+const otherOfFirst = (type: number): Code => {
+  const code = new Code()
+  code.i32(0).i32(0).load("i32.load", slot.calls).i32(1).numeric("i32.add").store("i32.store", slot.calls)
+  refund(code, locals.pc)
+  code.i32(0).get(locals.countdown).store("i32.store", at.countdown)
+  code.get(locals.pc).i32(0).callIndirect(type).tee(locals.why).i32(reason.other).numeric("i32.ne").if()
+  code.get(locals.why).return().end()
+  code.i32(0).load("i32.load", slot.stopped).set(locals.pc)
+  // It may have come from another page.
+  code.i32(0).load("i64.load", slot.page).set(locals.page)
+  pay(code)
+  return code.br(label.next + builtIn.other)
+}
+
+const otherOfSecond = (): Code =>
+  new Code()
+    .i32(reason.other)
+    .set(locals.why)
+    .br(label.before + builtIn.other)
 
 /**
  * An access that is not inline. Parameters: the address, the width, the micro-operation, the countdown when the block is paid for. Mostly, its translation
