@@ -136,6 +136,12 @@ export const vm: Command = {
       value: "KIND",
       is: "what the console is to guests: 'serial' is ttyS0, 'virtio' is hvc0 (default: serial)"
     },
+    cpus: { value: "N", short: "c", is: "so many processors in each guest, at most 8 (default: 1)" },
+    "no-reboot": { is: "end a guest where it asks for a reset, in place of starting it again" },
+    "triple-fault": {
+      value: "WHAT",
+      is: "where a guest reaches no handler for an exception: stop it, and say so, or reset it (default: stop)"
+    },
     guests: { value: "N", short: "g", is: "so many guests of this kind, each with a monitor of its own (default: 1)" },
     weights: {
       value: "W,W...",
@@ -150,7 +156,7 @@ export const vm: Command = {
 hears; Control-A twice is one for the guest. Time passes for somebody at a terminal no faster than on the wall.
 
 Exit codes:
-  0  every guest was turned off
+  0  every guest was turned off, or with --no-reboot asked for a reset
   1  a guest stopped for what it did, or a task failed
   2  the command or a file was nothing that can be started
   3  the machine stopped with a report

@@ -56,3 +56,17 @@ const countOf = (text: string | boolean | undefined): number | UsageError => {
   const count = Number(String(text).replaceAll("_", ""))
   return Number.isSafeInteger(count) && count > 0 ? count : usageError(`'${text}' is no number of instructions`)
 }
+
+/** `--cpus`. */
+export const processorsOf = (text: string | boolean | undefined, most: number): number | UsageError => {
+  const count = text === undefined ? 1 : Number(text)
+  return Number.isInteger(count) && count >= 1 && count <= most
+    ? count
+    : usageError(`there are 1 to ${most} processors, not ${text}`)
+}
+
+/** `--triple-fault`. */
+export const tripleFaultOf = (text: string | boolean | undefined): "stop" | "reset" | UsageError => {
+  if (text === undefined) return "stop"
+  return text === "stop" || text === "reset" ? text : usageError(`--triple-fault is stop or reset, not ${text}`)
+}

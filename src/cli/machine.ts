@@ -7,7 +7,7 @@ import { attach, devicesOf } from "./board.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
 import { complain, report, statistics } from "./ending.ts"
-import { hardwareOf } from "./hardware.ts"
+import { hardwareOf, processorsOf, tripleFaultOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
 import * as Terminal from "./Terminal.ts"
@@ -18,7 +18,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   const { options, lists } = given
   const hardware = hardwareOf(options, "256M")
   if ("_tag" in hardware) return hardware
-  const processors = processorsOf(options.cpus)
+  const processors = processorsOf(options.cpus, mostProcessors)
   if (typeof processors !== "number") return processors
   const onTripleFault = tripleFaultOf(options["triple-fault"])
   if (typeof onTripleFault !== "string") return onTripleFault
@@ -83,18 +83,6 @@ export const start = async (given: Given): Promise<number | UsageError> => {
 
 /** APIC IDs are of 8 bits where software does not ask for more. */
 const mostProcessors = 255
-
-const processorsOf = (text: string | boolean | undefined): number | UsageError => {
-  const count = text === undefined ? 1 : Number(text)
-  return Number.isInteger(count) && count >= 1 && count <= mostProcessors
-    ? count
-    : usageError(`a machine has 1 to ${mostProcessors} processors, not ${text}`)
-}
-
-const tripleFaultOf = (text: string | boolean | undefined): "stop" | "reset" | UsageError => {
-  if (text === undefined) return "stop"
-  return text === "stop" || text === "reset" ? text : usageError(`--triple-fault is stop or reset, not ${text}`)
-}
 
 const clocks = ["wall", "instructions"] as const
 type Clock = (typeof clocks)[number]

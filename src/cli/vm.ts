@@ -24,7 +24,7 @@ import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
 import type { BadFile } from "./files.ts"
 import type { Forwarded } from "./HostNetwork.ts"
-import { hardwareOf } from "./hardware.ts"
+import { hardwareOf, processorsOf, tripleFaultOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
 import { boot, type System } from "./System.ts"
@@ -36,6 +36,8 @@ const overhead = 96 * 2 ** 20
 const overheadOfDevices = 8 * 2 ** 20
 /** Memory of guests comes in such pieces. */
 const piece = 2 ** 24
+/** Of a guest. */
+const mostProcessors = 8
 const most = 3 * 2 ** 30
 
 /** The guests that were asked for, and what they have. */
@@ -48,6 +50,10 @@ interface Asked {
   readonly network: "switch" | "user" | undefined
   readonly forwarded: ReadonlyArray<Forwarded>
   readonly console: "serial" | "virtio"
+  /** Of each guest. */
+  readonly processors: number
+  readonly onReset: "restart" | "end"
+  readonly onTripleFault: "stop" | "reset"
   /** Of each guest, in microseconds of `period`. */
   readonly budgets: ReadonlyArray<number> | undefined
 }
@@ -148,11 +154,17 @@ const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageErro
     return usageError(`there is no console '${console}': there are serial, virtio`)
   const budgets = budgetsFor(options.weights, count)
   if (budgets !== undefined && "_tag" in budgets) return budgets
+  const processors = processorsOf(options.cpus, mostProcessors)
+  if (typeof processors !== "number") return processors
+  const onReset = options["no-reboot"] === true ? "end" : "restart"
+  const onTripleFault = tripleFaultOf(options["triple-fault"])
+  if (typeof onTripleFault !== "string") return onTripleFault
   const payload = whatOf(given)
   if (payload._tag === "BadFile" || payload._tag === "UsageError") return payload
   const disks = disksOf(lists.disk ?? [], count)
   if ("_tag" in disks) return disks
-  return { count, memoryBytes, payload, disks, network, forwarded, console, budgets }
+  const each = { memoryBytes, payload, console, processors, onReset, onTripleFault } as const
+  return { count, ...each, disks, network, forwarded, budgets }
 }
 
 const period = 10_000
@@ -201,18 +213,18 @@ const disksOf = (
   return disks
 }
 
-const guestsOf = ({ count, memoryBytes, payload, disks, network, console, budgets }: Asked): ReadonlyArray<Wanted> =>
-  Array.from({ length: count }, (_, n) => ({
+const guestsOf = (asked: Asked): ReadonlyArray<Wanted> => {
+  const { count, memoryBytes, payload, disks, network, console, budgets, processors, onReset, onTripleFault } = asked
+  return Array.from({ length: count }, (_, n) => ({
     name: count === 1 ? "guest" : `guest${n + 1}`,
-    memoryBytes,
-    payload,
-    console,
+    ...{ memoryBytes, payload, console, processors, onReset, onTripleFault },
     seed: n + 1,
     exits: new Exits(),
     ...(network !== undefined && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x35, n + 1) }),
     ...(disks.has(n) && { hasDisk: true }),
     ...(budgets && { time: { budget: budgets[n]!, period } })
   }))
+}
 
 const next = `Linux next: 'skyscope get-linux', then
   skyscope vm --kernel linux/vmlinuz --initrd linux/initrd --append console=ttyS0`

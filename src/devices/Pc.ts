@@ -29,8 +29,8 @@ export interface Board {
   readonly ramBytes: number
   /** The date at time 0. */
   readonly date: DateTime
-  /** What each processor is to its local APIC; the first is the bootstrap processor. */
-  readonly processors: readonly Surroundings[]
+  /** What each processor is to its local APIC, and the timers of that, if not the board's; the first is the bootstrap processor. */
+  readonly processors: readonly (Surroundings & { readonly timers?: Timers })[]
   /** Memory as PCI devices reach it. */
   readonly memory: Pick<Upstream, "read" | "write">
   /** Interrupt messages of all senders, by requester ID, on their way to `interrupts`. If not said, they go there as they are. */
@@ -66,7 +66,7 @@ export class Pc {
       for (const apic of this.localApics) apic.setPin(0, level)
     })
     this.localApics = processors.map(
-      (each, id) => new LocalApic(id, timers, interrupts, each, () => this.pic.acknowledge())
+      (each, id) => new LocalApic(id, each.timers ?? timers, interrupts, each, () => this.pic.acknowledge())
     )
     this.ioApic = new IoApic(
       (address, data) => message(requester.ioApic, address, data),

@@ -83,7 +83,7 @@ export function spawn(given: object, program: Program): Effect.Effect<Started, A
     const task = yield* prepare(options)
     const gateFrame = yield* Cap_Copy(gate, ["read", "execute"])
     yield* AddressSpace_Map(task.addressSpace, gateRom.address, gateFrame, ["read", "execute"])
-    const ipcBuffer = yield* mapBuffer(task.addressSpace, gateRom.address + pageBytes)
+    const ipcBuffer = yield* mapBuffer(task.addressSpace, bufferAddress(0))
 
     const names = Object.keys(options.gives ?? {})
     const self = yield* giveSelf(task, names.length + 1)
@@ -152,6 +152,10 @@ export const suspendSelf = (slot: number): Effect.Effect<unknown, never, Syscall
   Effect.orDie(invoke(TCB.Suspend, BigInt(slot), {}))
 
 const pageBytes = 0x1000
+
+/** Where the IPC buffer of a TypeScript task's thread is, by the thread's number. */
+export const bufferAddress = (thread: number): number => gateRom.address + pageBytes * (1 + thread)
+
 /** A compiled task's stack ends here, below the last of the user addresses. */
 const stackTop = 0x7fff_fff0_0000
 /** Where a page of another task is while it is filled. */
@@ -176,7 +180,7 @@ const prepare = Effect.fnUntraced(function* ({ name, gives, faultHandler }: Opti
   return { tcb, addressSpace, cnode, schedContext }
 })
 
-const schedContextBits = 7
+export const schedContextBits = 7
 
 /** The capabilities as the task has them. */
 const childCaps = <G extends Caps>(gives: G | undefined, names: ReadonlyArray<string>): G =>
@@ -229,7 +233,7 @@ const start = Effect.fnUntraced(function* (
 export const turn: SchedulingParameters = { budget: 5000, period: 5000 }
 
 /** RFLAGS.IF, and bit 1, which is always 1. */
-const interruptsOn = 0x202n
+export const interruptsOn = 0x202n
 
 /** Copy a program's pages into frames, and map them where the program wants them. */
 const load = Effect.fnUntraced(function* (addressSpace: Full<"AddressSpace">, { segments }: Elf.Program) {

@@ -128,6 +128,8 @@ export class Stopped {
   readonly fields: Array<readonly [field: number, value: bigint]> = []
   /** Notifications to be signalled before the entry: capability pointers. */
   readonly signals: Array<bigint> = []
+  /** Other threads run before the entry. */
+  yields = false
 
   reason = 0
   qualification = 0n
@@ -214,6 +216,8 @@ function* running(
     stopped.fields.length = 0
     for (const notification of stopped.signals) yield signal(notification)
     stopped.signals.length = 0
+    if (stopped.yields) yield yielding
+    stopped.yields = false
 
     const answer = syscallOf(yield enter(stopped))
     stopped.rip = answer.mr0
@@ -258,7 +262,12 @@ const replyOf = (answer: Answer): { readonly label: number; readonly value: bigi
 }
 
 const number = (name: keyof typeof syscalls): bigint => BigInt.asUintN(64, BigInt(syscalls[name]))
-const numbers = { Call: number("Call"), Send: number("Send"), VMEnter: number("VMEnter") } as const
+const numbers = {
+  Call: number("Call"),
+  Send: number("Send"),
+  VMEnter: number("VMEnter"),
+  Yield: number("Yield")
+} as const
 
 const none = { capability: 0n, info: 0n, mr0: 0n, mr1: 0n, mr2: 0n, mr3: 0n, reply: 0n, destination: 0n } as const
 
@@ -276,6 +285,8 @@ const call = (
 })
 
 const signal = (capability: bigint): Request => ({ ...none, _tag: "Syscall", number: numbers.Send, capability })
+
+const yielding: Request = { ...none, _tag: "Syscall", number: numbers.Yield }
 
 const enter = ({ rip, controls, interruption }: Stopped): Request => ({
   ...{ ...none, _tag: "Syscall", number: numbers.VMEnter },

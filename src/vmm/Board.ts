@@ -30,11 +30,14 @@ export interface Outside {
   readonly timers: VirtualTimers
   /** The date and time of day when the machine starts. */
   readonly date: DateTime
+  /** What each processor is to its local APIC. */
   readonly processors: ReadonlyArray<Surroundings>
   readonly console: { readonly write: (byte: number) => void; readonly read: () => number | undefined }
   /** Virtio devices, in the order of their PCI slots, from 1 on. */
   readonly devices: ReadonlyArray<VirtioDevice>
   readonly ended: (ending: Ending) => void
+  /** It asks to be reset. */
+  readonly reset: () => void
 }
 
 export class Board {
@@ -43,18 +46,18 @@ export class Board {
   private readonly com1: Uart16550
   private running: LocalApic
 
-  constructor({ ram, timers, date, processors, console, devices, ended }: Outside) {
+  constructor({ ram, timers, date, processors, console, devices, ended, reset }: Outside) {
     this.pc = new Pc({
       timers,
       ramBytes: ram.ramBytes,
       date,
-      processors,
+      processors: processors.map((each, id) => ({ ...each, timers: timers.of(id) })),
       memory: {
         read: (_source, address, bytes) => ram.read(address, bytes),
         write: (_source, address, bytes) => ram.write(address, bytes)
       },
       powerOff: () => ended({ _tag: "PowerOff" }),
-      reset: () => ended({ _tag: "Reset" }),
+      reset,
       a20: () => undefined
     })
     this.running = this.pc.localApics[0]!
@@ -80,6 +83,13 @@ export class Board {
   /** The processor with this local APIC makes the accesses from here on. */
   runs(apic: LocalApic): void {
     this.running = apic
+  }
+
+  /** All chips as after power-up, and as firmware leaves them. */
+  powerUp(): void {
+    this.pc.reset()
+    this.com1.reset()
+    this.pc.leaveFirmwareState()
   }
 
   /** The console has bytes that it did not have. */

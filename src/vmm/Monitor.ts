@@ -1,10 +1,12 @@
 /**
- * Monitor: a task that runs a guest: its virtual processor, its board, and the way to the servers of its devices.
+ * Monitor: a task that runs a guest: its virtual processors, its board, and the way to the servers of its devices.
  *
- * It has the virtual processor, the guest's memory mapped where `memoryAt` says, a notification that is bound to its thread, and a page and
- * a bell for each server. What it does is a function of what they and the guest say.
+ * It has a thread for each virtual processor, the guest's memory mapped where `memoryAt` says, a notification bound to each thread, and a
+ * page and a bell for each server. What it does is a function of what they and the guest say.
+ *
+ * The first thread is the first processor's, and hears the servers. It begins the others, and restarts the guest.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 
 import { describe } from "../devices/boot/BootError.ts"
 import { loadKernel } from "../devices/boot/kernel.ts"
@@ -18,12 +20,12 @@ import type { Cap, Endpoint } from "../types/Capability.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
 import { ask } from "../user/Client.ts"
-import { Signal, Signal_Pointer, Wait } from "../user/Ipc.ts"
+import { Signal_Pointer, Wait } from "../user/Ipc.ts"
 import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
-import { Syscalls } from "../user/Syscalls.ts"
+import { beginThread } from "../user/TaskThreads.ts"
 import { setAlarm } from "../user/TimerServer.ts"
-import { type NotRun, type Step, Stopped, VCPU_Run, VCPU_Signal } from "../user/VirtualProcessor.ts"
+import { type NotRun, Stopped, VCPU_Run, VCPU_Signal } from "../user/VirtualProcessor.ts"
 import { Board, type Ending } from "./Board.ts"
 import { cpuidOf, learn } from "./Cpuid.ts"
 import { consolePage, cable as rings, signal } from "./channels.ts"
@@ -32,6 +34,7 @@ import { GuestRam } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
 import { blockBytes, type Landlord } from "./Landlord.ts"
 import { SharedDisk } from "./SharedDisk.ts"
+import { Shift, Worker } from "./Shift.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
 
@@ -49,6 +52,12 @@ export interface Guest {
   readonly memoryBytes: number
   readonly payload: Payload
   readonly preemptionShift?: number
+  /** How many processors it has: 1, if not said. */
+  readonly processors?: number
+  /** A reset starts it again from its files, in the same memory; or it ends it. "restart", if not said. */
+  readonly onReset?: "restart" | "end"
+  /** What is done where it reaches no handler for an exception. "stop", if not said. */
+  readonly onTripleFault?: "stop" | "reset"
   /** What its console is: a serial port, ttyS0, or a virtio device, hvc0. "serial", if not said. */
   readonly console?: "serial" | "virtio"
   /** What its entropy device begins with: the same in every run. */
@@ -115,34 +124,48 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
   Effect.gen(function* () {
     // Until there is memory for its guest, it has nothing to do.
     while (((yield* Wait(held.wake)) & signal.start) === 0n);
-    const { memory } = yield* Syscalls
-    const clock = yield* Clock.Clock
-    const now = () => Number(clock.currentTimeNanosUnsafe())
+    const count = guest.processors ?? 1
+    const seats = Array.from({ length: count }, () => {
+      const stopped = new Stopped()
+      return { stopped, worker: new Worker(stopped.signals) }
+    })
+    yield* seats[0]!.worker.begin
+    const shift = new Shift(seats[0]!.worker)
+    const { memory, now } = shift
     const started = now()
+    const cpus: Array<VirtualCpu> = []
     const ram = new GuestRam(memory, memoryAt, guest.memoryBytes)
-    const timers = new VirtualTimers(now)
-    const stopped = new Stopped()
+    const timers = new VirtualTimers(now, (owner) => cpus[owner]?.kick())
     const exits = guest.exits ?? new Exits()
-    let ending: Ending | undefined
+    /** What becomes of the guest: it goes on, begins anew, or has ended. */
+    const fate: { ending?: Ending; isRestarting: boolean } = { isRestarting: false }
     const ended = (how: Ending) => {
-      ending ??= how
+      fate.ending ??= how
+      for (const cpu of cpus) cpu.kick()
+    }
+    const reset = () => {
+      if (guest.onReset === "end") return ended({ _tag: "Reset" })
+      fate.isRestarting = true
+      cpus[0]?.kick()
+      for (const cpu of cpus.slice(1)) cpu.init()
     }
 
     const page = yield* Shared_Address(held.screen)
     const alarm = yield* Shared_Address(held.alarm)
     const screenBell = yield* Signal_Pointer(held.screenBell)
+    const alarmBell = yield* Signal_Pointer(held.alarmBell)
     const output = new Ring(memory, page + consolePage.output.at, consolePage.output.bytes)
     const input = new Ring(memory, page + consolePage.input.at, consolePage.input.bytes)
     const said: Array<number> = []
-    /** What was said goes out; what there is no room for stays. @returns whether there was something. */
-    const flush = (): boolean => {
-      if (said.length === 0) return false
+    /** What was said goes out; what there is no room for stays. */
+    const flush = (): void => {
+      if (said.length === 0) return
       said.splice(0, output.put(Uint8Array.from(said)))
-      return true
+      shift.signal(screenBell)
     }
 
-    const card = yield* cardOf(held, guest.mac, stopped)
-    const disk = yield* diskOf(held, stopped)
+    const card = yield* cardOf(held, guest.mac, shift)
+    const disk = yield* diskOf(held, shift)
     const host = yield* learn((leaf, subleaf) =>
       Effect.map(
         ask(held.landlord, "identify", { leaf, subleaf }),
@@ -151,24 +174,23 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
     )
     const write = (byte: number): void => {
       said.push(byte)
-      if ((byte === lineFeed || said.length >= most) && flush()) stopped.signals.push(screenBell)
+      if (byte === lineFeed || said.length >= most) flush()
     }
     const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
     const board = new Board({
       ram,
       timers,
       date: firstDay,
-      processors: [
-        {
-          noticed: () => undefined,
-          nmi: () => cpu.nmi(),
-          smi: () => undefined,
-          init: () => cpu.init(),
-          startUp: (vector) => cpu.startUp(vector),
-          mapped: () => undefined,
-          tscOffset: () => 0
-        }
-      ],
+      processors: seats.map((_, id) => ({
+        noticed: () => cpus[id]?.noticed(),
+        nmi: () => cpus[id]?.nmi(),
+        smi: () => undefined,
+        // Boards make of it a reset.
+        init: () => (id === 0 ? reset() : cpus[id]?.init()),
+        startUp: (vector) => cpus[id]?.startUp(vector),
+        mapped: () => undefined,
+        tscOffset: () => 0
+      })),
       console: {
         write,
         read: () => (terminal === undefined ? input.take(1)[0] : undefined)
@@ -176,29 +198,37 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       devices: [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
         (device) => device !== undefined
       ),
-      ended
+      ended,
+      reset
     })
-    const cpu: VirtualCpu = new VirtualCpu(
-      {
-        id: 0,
-        board,
-        apic: board.pc.localApics[0]!,
-        ram,
-        timers,
-        cpuid: cpuidOf(host, 0, 1),
-        ended,
-        hypercall: (number) => {
+    for (const [id, { stopped, worker }] of seats.entries()) {
+      const kick = count === 1 ? undefined : (yield* ask(held.landlord, "kick", id)).caps.kick
+      const connected = {
+        ...{ id, board, ram, timers, ended, reset, exits, worker, shift },
+        apic: board.pc.localApics[id]!,
+        cpuid: cpuidOf(host, id, count),
+        hypercall: (number: bigint) => {
           if (number === hypercalls.time) return BigInt(now())
           return number === hypercalls.release || number === hypercalls.lease ? undefined : refusedCall
         },
-        exits,
+        ...(kick && { bell: yield* Signal_Pointer(kick) }),
+        due: () => (id === 0 ? dueForFirst() : timers.next(id)),
+        isOver: () => fate.ending !== undefined || (fate.isRestarting && id === 0),
+        onTripleFault: guest.onTripleFault ?? "stop",
         preemptionShift: guest.preemptionShift ?? usualShift
-      },
-      stopped
-    )
-    const why = begin(cpu, ram, board, guest.payload)
-    if (why !== undefined) return yield* Effect.fail<NotLoaded>({ _tag: "NotLoaded", why })
-    stopped.fields.push(...controls)
+      }
+      cpus.push(new VirtualCpu(connected, stopped))
+      stopped.fields.push(...controls)
+    }
+    const first = cpus[0]!
+    /** Processors that do not run have the first wait for their events, which alone has an alarm. */
+    let firstWaits = never
+    const dueForFirst = (): number => {
+      firstWaits = Math.min(
+        ...cpus.map(({ activity }, id) => (id === 0 || activity !== "runs" ? timers.next(id) : never))
+      )
+      return firstWaits
+    }
 
     const noticed = (badge: bigint): void => {
       if (badge & signal.console) {
@@ -208,52 +238,93 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       if (badge & signal.disk) disk?.answered()
       if (badge & signal.network) card?.arrived()
     }
-    const handler = {
-      exit: (): Step => {
-        const step = cpu.exit()
-        return ending === undefined ? step : "leave"
-      },
-      notified: (badge: bigint): Step => {
-        noticed(badge)
-        return cpu.noticed()
-      }
-    }
-    while (ending === undefined) {
-      yield* VCPU_Run(held.vcpu, stopped, handler)
-      if (cpu.isAsking) {
-        const block = Number(cpu.register("rbx")) / blockBytes
-        const name = cpu.register("rax") === hypercalls.release ? "release" : "lease"
-        const isDone = Number.isInteger(block) && (yield* ask(held.landlord, name, block))
-        cpu.answer(isDone ? 1n : 0n)
-      }
-      while (ending === undefined && cpu.activity === "halted") {
-        timers.runDue()
-        if (cpu.mayWake()) {
-          cpu.wake()
-          break
+
+    /** Blocks of its memory that the guest gave up. */
+    const given = new Set<number>()
+    /** The landlord is asked for a block of the guest's memory, or told that the guest gives it up. @returns whether it was done. */
+    const exchange = (operation: "release" | "lease", block: number) =>
+      Effect.gen(function* () {
+        const isDone = Number.isInteger(block) && (yield* ask(held.landlord, operation, block))
+        if (isDone && operation === "release") given.add(block)
+        else if (isDone) given.delete(block)
+        return isDone
+      })
+
+    /** What the thread of a processor does: until the guest has ended or, for the first, begins anew. */
+    const run = <P, Q>(
+      vcpu: Cap<"VCPU", "readState" | "writeState", P>,
+      wake: Cap<"Notification", "read", Q>,
+      cpu: VirtualCpu
+    ) =>
+      Effect.gen(function* () {
+        const { stopped } = cpu
+        const { isOver, id } = cpu.connected
+        const handler = {
+          exit: cpu.exit,
+          notified: (badge: bigint) => {
+            cpu.atWork()
+            noticed(badge)
+            return cpu.interrupted()
+          }
         }
-        if (flush()) yield* Signal(held.screenBell)
-        if (!cpu.canWake()) {
-          ended({ _tag: "Stopped", why: "it halts with interrupts off: nothing can wake it" })
-          break
+        cpu.atWork()
+        while (!isOver()) {
+          if (cpu.look()) {
+            yield* VCPU_Run(vcpu, stopped, handler)
+            if (cpu.isAsking && !isOver()) {
+              const operation = cpu.register("rax") === hypercalls.release ? "release" : "lease"
+              const isDone = yield* exchange(operation, Number(cpu.register("rbx")) / blockBytes)
+              cpu.atWork()
+              cpu.answer(isDone ? 1n : 0n)
+            }
+            continue
+          }
+          flush()
+          if (!cpus.some(({ isAlive }) => isAlive)) {
+            ended({ _tag: "Stopped", why: "it halts with interrupts off: nothing can wake it" })
+            break
+          }
+          if (id === 0) {
+            setAlarm(memory, alarm, dueForFirst())
+            shift.signal(alarmBell)
+          } else if (timers.next(id) < firstWaits) first.kick()
+          yield* VCPU_Signal(stopped)
+          const badge = yield* Wait(wake)
+          cpu.atWork()
+          noticed(badge)
         }
-        const due = timers.next()
-        setAlarm(memory, alarm, due)
-        yield* Signal(held.alarmBell)
         yield* VCPU_Signal(stopped)
-        noticed(yield* Wait(held.wake))
+      })
+
+    for (const cpu of cpus.slice(1)) {
+      const { id, worker } = cpu.connected
+      const { vcpu } = (yield* ask(held.landlord, "vcpu", id)).caps
+      const { wake } = (yield* ask(held.landlord, "wake", id)).caps
+      const { thread } = (yield* ask(held.landlord, "thread", id)).caps
+      const options = { name: `${guest.name}, processor ${id}`, number: id }
+      yield* beginThread(thread, options, Effect.andThen(worker.begin, run(vcpu, wake, cpu)))
+    }
+    do {
+      first.atWork()
+      fate.isRestarting = false
+      board.powerUp()
+      const why = begin(first, ram, guest.payload, count)
+      if (why !== undefined) return yield* Effect.fail<NotLoaded>({ _tag: "NotLoaded", why })
+      yield* run(held.vcpu, held.wake, first)
+      for (const block of fate.isRestarting ? given : []) {
+        if (yield* exchange("lease", block)) continue
+        ended({ _tag: "Stopped", why: "it was reset, and there is no memory in the place of what it gave up" })
       }
-    }
-    if (flush()) yield* Signal(held.screenBell)
+    } while (fate.ending === undefined)
+    first.atWork()
+    flush()
+    yield* VCPU_Signal(first.stopped)
     yield* ask(held.landlord, "leave")
-    const report: Report = {
-      name: guest.name,
-      ending,
-      exits,
-      nanoseconds: now() - started
-    }
+    const report: Report = { name: guest.name, ending: fate.ending, exits, nanoseconds: now() - started }
     return report
   })
+
+const never = Number.POSITIVE_INFINITY
 
 type Cable<C, CB> = Pick<
   Held<never, never, never, never, never, never, C, CB, never, never, never>,
@@ -262,27 +333,25 @@ type Cable<C, CB> = Pick<
 type Disk<D, DB> = Pick<Held<never, never, never, never, never, never, never, never, D, DB, never>, "disk" | "diskBell">
 
 /** A guest's disk, and what it does when the disk server has answered. It is asked before the guest goes on. */
-const diskOf = <D, DB>({ disk, diskBell }: Disk<D, DB>, stopped: Stopped) =>
+const diskOf = <D, DB>({ disk, diskBell }: Disk<D, DB>, { memory, signal }: Shift) =>
   Effect.gen(function* () {
     if (disk === undefined || diskBell === undefined) return undefined
-    const { memory } = yield* Syscalls
     const bell = yield* Signal_Pointer(diskBell)
-    const store = new SharedDisk(memory, yield* Shared_Address(disk), () => void stopped.signals.push(bell))
+    const store = new SharedDisk(memory, yield* Shared_Address(disk), () => signal(bell))
     if (store.sectors === 0) return undefined
     return { device: new BlockDevice(store, "disk"), answered: () => store.answered() }
   })
 
 /** A guest's network card, and what it does when frames have come for it. Its frames go out before the guest goes on. */
-const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | undefined, stopped: Stopped) =>
+const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | undefined, { memory, signal }: Shift) =>
   Effect.gen(function* () {
     if (cable === undefined || cableBell === undefined || mac === undefined) return undefined
-    const { memory } = yield* Syscalls
     const at = yield* Shared_Address(cable)
     const bell = yield* Signal_Pointer(cableBell)
     const out = new FrameRing(memory, at + rings.fromGuest.at, rings.fromGuest.bytes)
     const incoming = new FrameRing(memory, at + rings.toGuest.at, rings.toGuest.bytes)
     const device = new NetworkDevice(mac, (frame) => {
-      if (out.send(frame) && !stopped.signals.includes(bell)) stopped.signals.push(bell)
+      if (out.send(frame)) signal(bell)
     })
     return {
       device,
@@ -297,16 +366,13 @@ const controls = [
   [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
   [
     VmcsField.SECONDARY_CONTROLS,
-    BigInt(Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_RDTSCP | Secondary.ENABLE_INVPCID)
+    BigInt(Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.PAUSE_LOOP_EXITING)
   ],
   [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
 ] as const
 
 /** The guest's files in its memory, and its processor at the entry. @returns what is wrong with the files. */
-const processors = 1
-
-const begin = (cpu: VirtualCpu, ram: GuestRam, board: Board, payload: Payload): string | undefined => {
-  board.pc.leaveFirmwareState()
+const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, processors: number): string | undefined => {
   if (payload._tag === "Flat") {
     if (flatStart + payload.bytes.length > ram.ramBytes || !ram.write(flatStart, payload.bytes))
       return `its ${payload.bytes.length} bytes do not fit its memory`

@@ -14,6 +14,7 @@ import type { GuestRam } from "./GuestRam.ts"
 import { bit, EFER, entries, type Fields, needed, shadowed, startUp } from "./initialState.ts"
 import { readMsr, writeMsr } from "./Msr.ts"
 import { access } from "./mmio.ts"
+import type { Shift, Worker } from "./Shift.ts"
 import type { VirtualTimers } from "./VirtualTimers.ts"
 
 /** What a processor of a guest is connected to. */
@@ -28,6 +29,18 @@ export interface Connected {
   /** A guest asks its monitor for something with VMCALL. @returns what RAX is to hold, if that is known at once. */
   readonly hypercall: (number: bigint) => bigint | undefined
   readonly exits: Exits
+  /** Its thread, and which of all that share this guest is at work. */
+  readonly worker: Worker
+  readonly shift: Shift
+  /** Of one of several: the notification that has its thread look at it, a capability pointer. */
+  readonly bell?: bigint
+  /** When the first event is due that it waits for. */
+  readonly due: () => number
+  /** Its guest has ended, or begins anew: it is not entered any more. */
+  readonly isOver: () => boolean
+  /** No handler was reached for an exception: what is to be done, if it is not to stop. */
+  readonly onTripleFault: "stop" | "reset"
+  readonly reset: () => void
   /** Ticks of the preemption timer in a nanosecond: 2^-shift. */
   readonly preemptionShift: number
 }
@@ -71,6 +84,15 @@ const controls =
     Primary.USE_TSC_OFFSETTING) >>>
   0
 
+/**
+ * "PAUSE-Loop Exiting": a loop whose PAUSEs are so many instructions apart, and that takes so many, waits for another processor. It is
+ * worth an exit that is shorter than a turn of its thread.
+ */
+const pauseLoops = [
+  [VmcsField.PLE_GAP, 128n],
+  [VmcsField.PLE_WINDOW, 4096n]
+] as const
+
 /** Why a guest was left, counted while it runs. */
 export class Exits {
   /** By basic reason. */
@@ -94,6 +116,10 @@ export class VirtualCpu {
   /** It has asked for something with VMCALL, and `answer` is to come. */
   isAsking = false
   private hasNmi = false
+  /** What others have sent, for its own thread to take. */
+  private hasInit = false
+  private startUpVector: number | undefined
+  private isKicked = false
   /** When the preemption timer is set to end the guest's turn. */
   private armed = Number.NaN
 
@@ -103,31 +129,79 @@ export class VirtualCpu {
     stopped.controls = controls
   }
 
-  /** It begins at `rip` in this state. */
+  /** It begins at `rip` in this state, as after a reset. */
   begin(fields: Fields, rip: number): void {
-    this.stopped.fields.push(...entries(fields))
-    this.stopped.rip = BigInt(rip)
-    this.stopped.interruption = 0
+    const { stopped } = this
+    stopped.registers.fill(0n)
+    stopped.areChanged = true
+    stopped.fields.push(...entries(fields))
+    if (this.connected.bell !== undefined) stopped.fields.push(...pauseLoops)
+    stopped.rip = BigInt(rip)
+    stopped.interruption = 0
+    stopped.interruptibility = 0
+    this.armed = Number.NaN
+    this.hasNmi = false
+    this.isAsking = false
     this.activity = "runs"
   }
 
-  // ---- what its local APIC says
+  // ---- what its local APIC says: its own thread takes it
+
+  /** Its local APIC may have something. */
+  noticed(): void {
+    if (this.connected.apic.pending() >= 0) this.kick()
+  }
 
   nmi(): void {
     this.hasNmi = true
+    this.kick()
   }
 
   /** "MP Initialization Protocol": it waits for a startup IPI. */
   init(): void {
     this.connected.apic.resetByInit()
-    this.activity = "waits for startup"
+    this.hasInit = true
+    this.startUpVector = undefined
+    this.kick()
   }
 
   startUp(vector: number): void {
-    if (this.activity !== "waits for startup") return
-    this.stopped.registers.fill(0n)
-    this.stopped.areChanged = true
-    this.begin(startUp(vector), 0)
+    if (this.activity !== "waits for startup" && !this.hasInit) return
+    this.startUpVector = vector
+    this.kick()
+  }
+
+  /** Its thread is to look, soon: it leaves its guest, or waits no longer. */
+  kick(): void {
+    const { shift, worker, bell } = this.connected
+    if (bell === undefined || this.isKicked || shift.isAtWork(worker)) return
+    this.isKicked = true
+    shift.signal(bell)
+  }
+
+  // ---- its thread
+
+  /** Its thread is at work, and makes the accesses from here on. */
+  atWork(): void {
+    const { shift, worker, board, apic } = this.connected
+    shift.begin(worker)
+    board.runs(apic)
+    this.isKicked = false
+  }
+
+  /** What others have sent takes effect. */
+  private take(): void {
+    if (this.hasInit) {
+      this.hasInit = false
+      this.hasNmi = false
+      this.activity = "waits for startup"
+    }
+    if (this.activity === "waits for startup" && this.startUpVector !== undefined) {
+      this.begin(startUp(this.startUpVector), 0)
+      this.startUpVector = undefined
+      this.deliver(true)
+      this.arm()
+    }
   }
 
   // ---- registers
@@ -188,7 +262,8 @@ export class VirtualCpu {
     this.isAsking = false
     this.setRegister("rax", value)
     this.skip()
-    this.noticed()
+    this.deliver(true)
+    this.arm()
   }
 
   // ---- from exit to entry
@@ -197,7 +272,7 @@ export class VirtualCpu {
   exit = (): Step => {
     const { stopped, connected } = this
     const { reason } = stopped
-    connected.board.runs(connected.apic)
+    this.atWork()
     if (reason >= entryFailure) {
       return this.stop(
         `the processor does not enter it: exit reason ${reason.toString(16)}H, at ${stopped.rip.toString(16)}H`
@@ -210,13 +285,26 @@ export class VirtualCpu {
   }
 
   /** Between two turns of the guest: what is due happens, and what it is to be interrupted for is delivered. */
-  prepared(step: Step): Step {
-    if (typeof step === "object") return { read: step.read, goOn: (...values) => this.prepared(step.goOn(...values)) }
+  private prepared(step: Step): Step {
+    if (typeof step === "object") {
+      return {
+        read: step.read,
+        goOn: (...values) => {
+          this.atWork()
+          return this.isHeld ? this.prepared("leave") : this.prepared(step.goOn(...values))
+        }
+      }
+    }
     this.connected.timers.runDue()
-    if (step === "leave" || this.activity !== "runs") return "leave"
+    if (this.isHeld || step === "leave" || this.activity !== "runs") return "leave"
     this.deliver(true)
     this.arm()
     return step
+  }
+
+  /** Its guest's instructions are not executed any more, from before the one that left it. */
+  private get isHeld(): boolean {
+    return this.hasInit || this.connected.isOver()
   }
 
   /**
@@ -244,7 +332,7 @@ export class VirtualCpu {
   /** The guest's turn ends when the next event of a chip is due. */
   private arm(): void {
     const { timers, preemptionShift } = this.connected
-    const due = timers.next()
+    const due = this.connected.due()
     if (due === this.armed) return
     this.armed = due
     const ticks = Math.ceil(Math.max(due - timers.now(), 1) / 2 ** preemptionShift)
@@ -257,31 +345,37 @@ export class VirtualCpu {
     return "enter"
   }
 
-  /** Something came from outside while the guest ran, or waited. */
-  noticed(): Step {
+  /** Something came from outside while the guest ran. */
+  interrupted(): Step {
     this.connected.timers.runDue()
-    if (this.activity !== "runs") return "leave"
+    if (this.isHeld || this.activity !== "runs") return "leave"
     this.deliver(false)
     this.arm()
     return "enter"
   }
 
+  /** It does not run: whether it does now. */
+  look(): boolean {
+    this.connected.timers.runDue()
+    this.take()
+    if (this.activity === "halted" && this.mayWake()) {
+      this.activity = "runs"
+      this.deliver(true)
+      this.arm()
+    }
+    return this.activity === "runs"
+  }
+
   /** A halted processor goes on for an interrupt that it takes, or an NMI. */
-  mayWake(): boolean {
+  private mayWake(): boolean {
     const { apic } = this.connected
     return this.hasNmi || ((this.stopped.rflags & RFLAGS_IF) !== 0 && apic.pending() >= 0)
   }
 
-  /** Whether anything could ever make it go on: an NMI comes only from another processor. */
-  canWake(): boolean {
-    return this.hasNmi || (this.stopped.rflags & RFLAGS_IF) !== 0
-  }
-
-  /** It goes on, and takes what it waited for. */
-  wake(): void {
-    this.activity = "runs"
-    this.deliver(true)
-    this.arm()
+  /** Whether it runs, or could go on without another processor, which alone sends NMIs and startup IPIs. */
+  get isAlive(): boolean {
+    if (this.activity === "runs" || this.isKicked || this.hasInit) return true
+    return this.activity === "halted" && (this.hasNmi || (this.stopped.rflags & RFLAGS_IF) !== 0)
   }
 }
 
@@ -413,10 +507,22 @@ const violation: Handle = (cpu) => {
 
 const entered: Handle = () => "enter"
 
+/** It waits for another processor, which runs on this one's time if it does not wait for its own. */
+const spin: Handle = (cpu) => {
+  cpu.stopped.yields = true
+  return cpu.skip()
+}
+
 const hex = (value: bigint): string => `${value.toString(16).toUpperCase()}H`
 
 /** "Shutdown": no handler was reached for an exception. */
-const tripleFault: Handle = (cpu) => ({
+const tripleFault: Handle = (cpu) => {
+  if (cpu.connected.onTripleFault === "stop") return reportedFault(cpu)
+  cpu.connected.reset()
+  return "leave"
+}
+
+const reportedFault: Handle = (cpu) => ({
   read: [VmcsField.GUEST_CS_SELECTOR, VmcsField.GUEST_RSP, VmcsField.GUEST_IDTR_BASE, VmcsField.GUEST_IDTR_LIMIT],
   goOn: (...values) => {
     const [cs, rsp, base, limit] = values.map(hex)
@@ -454,6 +560,7 @@ const exits: ReadonlyMap<number, Handle> = new Map<number, Handle>([
   [ExitReason.WRMSR,                   writeRegister],
   [ExitReason.MWAIT,                   invalid],
   [ExitReason.MONITOR,                 invalid],
+  [ExitReason.PAUSE,                   spin],
   [ExitReason.EPT_VIOLATION,           violation],
   [ExitReason.INVEPT,                  invalid],
   [ExitReason.PREEMPTION_TIMER,        (cpu) => cpu.rearm()],

@@ -10,14 +10,15 @@ import { BootInfo, type Full } from "../user/BootInfo.ts"
 import { Cap_Copy, Cap_Mint, Cap_Revoke } from "../user/Capabilities.ts"
 import { Signal } from "../user/Ipc.ts"
 import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
-import { reply, serve } from "../user/Server.ts"
+import { reply, replyError, serve } from "../user/Server.ts"
 import { Spawner, type Started } from "../user/Spawn.ts"
 import { type PartOf, type System, startPart } from "../user/System.ts"
+import { prepareThread } from "../user/TaskThreads.ts"
 import { TCB_BindNotification, TCB_SetPriority } from "../user/ThreadSettings.ts"
 import { SchedControl_SetBudget } from "../user/Threads.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
 import { signal } from "./channels.ts"
-import { blockBits, blockBytes, type Landlord } from "./Landlord.ts"
+import { blockBits, blockBytes, type Landlord, NoProcessor } from "./Landlord.ts"
 import { memoryAt } from "./Monitor.ts"
 import { survey } from "./survey.ts"
 
@@ -26,7 +27,9 @@ export interface Tenant<N extends string> {
   /** Of its task, its virtual processor and its notification in the system. */
   readonly name: N
   readonly memoryBytes: number
-  /** How much it may run, if not as its task says. */
+  /** How many processors it has: 1, if not said. */
+  readonly processors?: number
+  /** How much each of them may run, if not as its task says. */
   readonly time?: NonNullable<TaskSpec["time"]>
   readonly priority?: number
 }
@@ -88,22 +91,38 @@ const lease = Effect.fnUntraced(function* ({ root, space }: Reach, block: Full<"
   }
 })
 
-/** Bind a monitor's thread to its virtual processor, its notification and the guest's memory, which is empty. */
-const bind = Effect.fnUntraced(function* (
-  { tcb, addressSpace, schedContext }: Started,
-  vcpu: Full<"VCPU">,
-  wake: Full<"Notification">,
-  { time, priority }: Tenant<string>
-) {
+/** A processor of a guest, the thread of its monitor that runs it, and what that waits for. */
+interface Processor {
+  readonly thread: Full<"TCB">
+  readonly vcpu: Full<"VCPU">
+  readonly wake: Full<"Notification">
+  readonly kick: Cap<"Notification", "write">
+}
+
+/** What rings a processor's thread for another of the same guest. */
+const kickOf = (wake: Full<"Notification">) => Cap_Mint(wake, ["write"], { badge: signal.kick })
+
+/** Bind a monitor's threads to their virtual processors, their notifications and the guest's memory, which is empty. */
+const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenant: Tenant<string>, usual: TaskSpec) {
   const { asidPool } = yield* BootInfo
   const { authority, schedControl } = yield* Spawner
+  const { time = usual.time, priority = usual.priority } = tenant
   const root = yield* GuestMemory_Create(asidPool)
-  yield* TCB_SetEPTRoot(tcb, root)
-  yield* VCPU_SetTCB(vcpu, tcb)
-  yield* TCB_BindNotification(tcb, wake)
-  if (time !== undefined) yield* SchedControl_SetBudget(schedControl, schedContext, time)
-  if (priority !== undefined) yield* TCB_SetPriority(tcb, authority, priority)
-  return { root, space: addressSpace }
+  const processors = [first]
+  for (let number = 1; number < (tenant.processors ?? 1); number++) {
+    const thread = yield* create("TCB")
+    yield* prepareThread(task, thread, { name: `${tenant.name}.${number}`, number, priority, ...(time && { time }) })
+    const wake = yield* create("Notification")
+    processors.push({ thread, vcpu: yield* create("VCPU"), wake, kick: yield* kickOf(wake) })
+  }
+  for (const { thread, vcpu, wake } of processors) {
+    yield* TCB_SetEPTRoot(thread, root)
+    yield* VCPU_SetTCB(vcpu, thread)
+    yield* TCB_BindNotification(thread, wake)
+  }
+  if (time !== undefined) yield* SchedControl_SetBudget(schedControl, task.schedContext, time)
+  yield* TCB_SetPriority(task.tcb, authority, priority)
+  return { reach: { root, space: task.addressSpace }, processors }
 })
 
 /**
@@ -123,7 +142,11 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
     const host = yield* survey
     const { objects, tasks } = yield* startPart(system)
     const estate = makeEstate()
-    const homes: Array<{ readonly reach: Reach; readonly begin: Cap<"Notification", "write"> }> = []
+    const homes: Array<{
+      readonly reach: Reach
+      readonly processors: ReadonlyArray<Processor>
+      readonly begin: Cap<"Notification", "write">
+    }> = []
     const { landlord } = objects
     if (landlord === undefined) throw new Error("the system has no landlord")
     for (const guest of guests) {
@@ -131,8 +154,13 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
       const [task, vcpu, wake] = [tasks[name], objects[`${name}.vcpu`], objects[`${name}.wake`]]
       if (task === undefined || vcpu === undefined || wake === undefined)
         throw new Error(`the system has no guest '${name}'`)
-      const reach = yield* bind(task, vcpu, wake, guest)
-      homes.push({ reach, begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start }) })
+      const bound = yield* bind(
+        task,
+        { thread: task.tcb, vcpu, wake, kick: yield* kickOf(wake) },
+        guest,
+        system.spec.tasks[name]!
+      )
+      homes.push({ ...bound, begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start }) })
     }
     const waiting = [...guests.keys()]
     /** The first of those that wait get memory, and begin. */
@@ -154,6 +182,9 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
     yield* settle
     for (const guest of waiting)
       yield* Effect.logWarning(`there is no memory for ${guests[guest]!.name}: it waits until others have ended`)
+    const processorOf = (n: number, badge: bigint) => homes[Number(badge) - 1]?.processors[n]
+    /** The first is its monitor's from the beginning. */
+    const further = (n: number, badge: bigint) => (n > 0 ? processorOf(n, badge) : undefined)
     return yield* serve(landlord, yield* create("Reply"), {
       release: (n, to, _caps, badge) =>
         Effect.gen(function* () {
@@ -180,6 +211,26 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
         const [eax, ebx, ecx, edx] = host(leaf, subleaf)
         return reply(to, { eax, ebx, ecx, edx })
       },
+      vcpu: (n, to, _caps, badge) =>
+        Effect.suspend(() => {
+          const processor = further(n, badge)
+          return processor ? reply(to, undefined, { vcpu: processor.vcpu }) : replyError(to, new NoProcessor({ n }))
+        }),
+      thread: (n, to, _caps, badge) =>
+        Effect.suspend(() => {
+          const processor = further(n, badge)
+          return processor ? reply(to, undefined, { thread: processor.thread }) : replyError(to, new NoProcessor({ n }))
+        }),
+      wake: (n, to, _caps, badge) =>
+        Effect.suspend(() => {
+          const processor = further(n, badge)
+          return processor ? reply(to, undefined, { wake: processor.wake }) : replyError(to, new NoProcessor({ n }))
+        }),
+      kick: (n, to, _caps, badge) =>
+        Effect.suspend(() => {
+          const kick = processorOf(n, badge)?.kick
+          return kick ? reply(to, undefined, { kick }) : replyError(to, new NoProcessor({ n }))
+        }),
       leave: (_, to, _caps, badge) =>
         Effect.gen(function* () {
           const blocks = estate.blocksOf(Number(badge) - 1)

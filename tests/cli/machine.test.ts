@@ -123,7 +123,7 @@ A`
     ["ports without a network", ["--forward", "8080:80"], "--forward wants --net user"],
     ["a clock that nobody knows", ["--clock", "sun"], "there is no clock 'sun': there are wall, instructions"],
     ["a console that nobody knows", ["--console", "vga"], "there is no console 'vga': there are serial, virtio"],
-    ["too many processors", ["--cpus", "256"], "a machine has 1 to 255 processors, not 256"]
+    ["too many processors", ["--cpus", "256"], "there are 1 to 255 processors, not 256"]
   ])("refuses %s in a sentence", (_what, typed, sentence) => {
     const { status, stderr } = machine(...typed)
     assert.include(stderr, `skyscope: ${sentence}`)

@@ -6,12 +6,13 @@ const minutes = 60_000
 
 describe("Debian's unmodified cloud kernel as a guest", () => {
   it(
-    "boots to a shell that works, and turns itself off",
+    "boots to a shell that works, with both of its processors, and turns itself off",
     () => {
       const { seen, reports, notes, stop } = run({
         guests: [
           {
             memoryBytes: 256 * 2 ** 20,
+            processors: 2,
             payload: {
               _tag: "Kernel",
               kernel: { name: "vmlinuz", bytes: kernel() },
@@ -22,6 +23,7 @@ describe("Debian's unmodified cloud kernel as a guest", () => {
         ],
         dialogue: [
           ["/ # ", "uname -srm"],
+          ["/ # ", "echo $(nproc) processors; taskset 2 true && echo the second runs"],
           ["/ # ", "grep -c 'flags.* hypervisor' /proc/cpuinfo; grep -c -w 'avx\\|vmx\\|xsave' /proc/cpuinfo"],
           ["/ # ", "dd if=/dev/zero bs=64k count=16 | md5sum"],
           ["/ # ", "sleep 1; echo slept"],
@@ -31,7 +33,8 @@ describe("Debian's unmodified cloud kernel as a guest", () => {
       })
       assert.deepStrictEqual(notes, [])
       assert.match(seen, /\nLinux 6\.\d+\.\S*cloud-amd64 x86_64\r/)
-      assert.match(seen, /\n1\r\n0\r\n/)
+      assert.include(seen, "\n2 processors\r")
+      assert.match(seen, /\n2\r\n0\r\n/)
       assert.include(seen, "b6d81b360a5672d80c27430f39153e2c  -")
       assert.deepStrictEqual(
         reports.map(({ ending }) => ending),

@@ -1,0 +1,86 @@
+/** Guests with several processors. */
+import { assert, describe, it } from "@effect/vitest"
+import { bytes, exitWith, flat, out, put, real, store, until } from "./code.ts"
+import { run } from "./machine.ts"
+
+const [program, handler] = [0x8000, 0xa000]
+const [counter, second] = [0x9000, 0x9010]
+
+// ---- the first processor: its local APIC's registers are in memory
+
+const ICR = { low: 0xfee0_0300, high: 0xfee0_0310 } as const
+const send = (low: number, to = 0) => [...store(ICR.high, to * 2 ** 24), ...store(ICR.low, low)]
+const [INIT, startUp, others] = [0x4500, 0x4600 | (program >>> 12), 0xc_0000]
+/** The others run this from here on. */
+const begin = (code: readonly number[]) => [...put(program, code), ...send(others | INIT), ...send(others | startUp)]
+
+// ---- the others: 16-bit code, their local APICs in x2APIC mode
+
+const x2Apic = [...real.msr(0x1b, 0xfee0_0c00), ...real.msr(0x80f, 0x1ff)]
+/** MOV SP */
+const stack = [0xbc, ...bytes(0xc000, 2)]
+/** Vector 40H counts, and is ended. */
+const counts = [
+  ...[0x66, 0x50, 0x66, 0x51, 0x66, 0x52],
+  ...real.count(second),
+  ...real.msr(0x80b, 0),
+  ...[0x66, 0x5a, 0x66, 0x59, 0x66, 0x58, 0xcf]
+]
+const vectors = [...put(handler, counts), ...store(4 * 0x40, handler)]
+
+const ending = (result: ReturnType<typeof run>) => {
+  assert.deepStrictEqual(result.notes, [])
+  return result.reports[0]?.ending
+}
+const exit = (value: number) => ({ _tag: "Exit", status: 2 * value + 1 }) as const
+
+describe("a guest with several processors", { timeout: 120_000 }, () => {
+  it("starts them with INIT and a startup IPI, and waits for them with PAUSE", () => {
+    const code = [...begin([...real.count(counter), ...real.halt]), ...until(counter, 3), ...exitWith(counter)]
+    assert.deepStrictEqual(ending(run({ guests: [{ ...flat(...code), processors: 4 }] })), exit(3))
+  })
+
+  it.each([
+    ["halts", real.halt],
+    ["runs", real.spin]
+  ])("interrupts one that %s, each time", (_what, then) => {
+    const ready = [...stack, ...x2Apic, ...real.count(counter), ...then]
+    const times = [1, 2, 3, 4, 5].flatMap((n) => [...send(0x4040, 1), ...until(second, n)])
+    const code = [...vectors, ...begin(ready), ...until(counter, 1), ...times, ...exitWith(second)]
+    assert.deepStrictEqual(ending(run({ guests: [{ ...flat(...code), processors: 2 }] })), exit(5))
+  })
+
+  it("has a timer in each", () => {
+    // Divide by 1; one-shot, vector 40H; 100 000 ns.
+    const timer = [...real.msr(0x83e, 0xb), ...real.msr(0x832, 0x40), ...real.msr(0x838, 100_000)]
+    const code = [...vectors, ...begin([...stack, ...x2Apic, ...timer, ...real.halt]), ...until(second, 1)]
+    assert.deepStrictEqual(ending(run({ guests: [{ ...flat(...code, ...exitWith(second)), processors: 2 }] })), exit(1))
+  })
+
+  it("gives a device's interrupt to the one that the IOAPIC names", () => {
+    const ioApic = (index: number, value: number) => [...store(0xfec0_0000, index), ...store(0xfec0_0010, value)]
+    // Pin 2 is the 8254's: mode 0, 256 ticks.
+    const pit = [...out(0x43, 0x30), ...out(0x40, 0), ...out(0x40, 1)]
+    const code = [
+      ...[...vectors, ...begin([...stack, ...x2Apic, ...real.count(counter), ...real.halt]), ...until(counter, 1)],
+      ...[...ioApic(0x15, 1 << 24), ...ioApic(0x14, 0x40), ...pit, ...until(second, 1), ...exitWith(second)]
+    ]
+    assert.deepStrictEqual(ending(run({ guests: [{ ...flat(...code), processors: 2 }] })), exit(1))
+  })
+
+  it("goes on while one of them does, and is stopped when all halt for ever", () => {
+    const [cli, hlt] = [0xfa, 0xf4]
+    const last = run({ guests: [{ ...flat(...begin([0x66, ...out(0xf4, 7), hlt]), cli, hlt), processors: 2 }] })
+    assert.strictEqual(ending(last)?._tag, "Exit")
+    const none = ending(run({ guests: [{ ...flat(...begin([cli, hlt]), cli, hlt), processors: 2 }] }))
+    assert.strictEqual(none?._tag === "Stopped" && none.why, "it halts with interrupts off: nothing can wake it")
+  })
+
+  it("runs twice the same, to the bit", () => {
+    const code = [...begin([...real.count(counter), ...real.halt]), ...until(counter, 2), ...exitWith(counter)]
+    const [one, other] = [1, 2].map(() => run({ guests: [{ ...flat(...code), processors: 3 }] }))
+    assert.deepStrictEqual(ending(one!), exit(2))
+    assert.strictEqual(one!.instructions, other!.instructions)
+    assert.strictEqual(one!.machine.memoryHash(), other!.machine.memoryHash())
+  })
+})
