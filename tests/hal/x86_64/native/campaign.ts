@@ -159,9 +159,17 @@ const readings = [
   { name: "translator", make: translator({ patience: 0, heat: 2, worth: "anything" }) as MakeReading }
 ] as const
 
-/** Fresh ones for each line: what they have made is not wanted any more. */
-const onFlat = (selectors: ReadonlyArray<number>): ReadonlyArray<Named> =>
-  readings.map(({ name, make }) => ({ name, runner: new FlatRunner(make, selectors) }))
+/** To make them takes as long as a thousand cases: they are used for so many lines, before what they have made is forgotten. */
+const mostUses = 100
+let [uses, flat]: [number, ReadonlyArray<Named>] = [mostUses, []]
+const onFlat = (selectors: ReadonlyArray<number>): ReadonlyArray<Named> => {
+  if (uses === mostUses) {
+    flat = readings.map(({ name, make }) => ({ name, runner: new FlatRunner(make, selectors) }))
+    uses = 0
+  }
+  uses++
+  return flat
+}
 
 let machine: Named | undefined
 const onMachine = (): Named => {
