@@ -1,7 +1,6 @@
 /** The map of ARCHITECTURE.md, and that the sources keep to it. */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { stripTypeScriptTypes } from "node:module"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "vitest"
 
@@ -151,18 +150,3 @@ it("nothing outside type-tests silences the compiler", () => {
     []
   )
 })
-
-it.each(["src", "examples", "bench", "scripts", "lint"])(
-  "Node's own reader, which is not the tests', takes every file of %s",
-  (folder) => {
-    const refused = filesIn(folder).flatMap((file) => {
-      try {
-        stripTypeScriptTypes(textOf(file))
-        return []
-      } catch (error) {
-        return [`${file}: ${error}`]
-      }
-    })
-    assert.deepStrictEqual(refused, [])
-  }
-)

@@ -110,6 +110,7 @@ const named = [
   { number: 0x0176,      name: "IA32_SYSENTER_EIP",   reset: zero,                        write: "canonical" },
   { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, miscEnable.reset],       write: { mask: [0, miscEnable.writable | miscEnable.fixed] }, effect: writeMiscEnable },
   { number: 0x01d9,      name: "IA32_DEBUGCTL",       reset: zero,                        write: "nothing" },
+  { number: 0x01fc,      name: "MSR_POWER_CTL",       reset: zero,                        write: { mask: [0, 1 << 1] } },
   { number: 0x0277,      name: "IA32_PAT",            reset: [0x0007_0406, 0x0007_0406],  write: "pat" },
   { number: 0x06e1,      name: "IA32_PKRS",           reset: zero,                        write: { mask: [0, -1] }, effect: writePkrs },
   { number: 0x0da0,      name: "IA32_XSS",            reset: zero,                        write: "nothing" },
