@@ -362,7 +362,7 @@ const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | und
   })
 
 /** Controls of this monitor's choice: of those that the processor does not have, the kernel makes nothing. */
-const controls = [
+export const controls = [
   [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
   [
     VmcsField.SECONDARY_CONTROLS,

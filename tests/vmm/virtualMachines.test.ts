@@ -47,6 +47,33 @@ describe("the guest that is built in", { timeout: minute }, () => {
   })
 })
 
+describe("two guests, with a disk and a network", { timeout: minute }, () => {
+  it("print the same, are left as often, and leave the same memory, in every run", () => {
+    const once = () => {
+      const bytes = new Uint8Array(2 ** 20)
+      const disk = {
+        sectors: 2 ** 11,
+        isReadOnly: false,
+        read: (sector: number, into: Uint8Array) => {
+          into.set(bytes.subarray(512 * sector, 512 * sector + into.length))
+          return true
+        },
+        write: () => true,
+        flush: () => true
+      }
+      const card = (n: number) => ({ ...hello, mac: Uint8Array.of(0x52, 0x54, 0, 0, 0, n) })
+      const { seen, reports, instructions, machine } = run({ guests: [card(1), card(2)], disks: { 0: disk, 1: disk } })
+      const exits = reports.map(({ name, ending, exits: { byReason, byDevice } }) => ({
+        ...{ name, ending, byReason: [...byReason], byDevice: [...byDevice] }
+      }))
+      return { seen, exits, instructions, memory: machine.memoryHash() }
+    }
+    const first = once()
+    assert.strictEqual(first.exits.length, 2)
+    assert.deepStrictEqual(once(), first)
+  })
+})
+
 describe("a guest that does what no guest should", { timeout: minute }, () => {
   it.each([
     ["jumps to where no memory is", [0xb8, 0, 0, 0, 0x70, 0xff, 0xe0], /where no memory is/],
