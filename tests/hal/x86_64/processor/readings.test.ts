@@ -33,7 +33,7 @@ const makers = {
   plain: makePlain,
   interpreter: (parts: ReadingParts) => new Interpreter(parts, { patience: never }),
   /** Some handlers are there, others not yet; some in one function, others in the other. */
-  mixed: (parts: ReadingParts) => new Interpreter(parts, { patience: 100, together: { handlers: 20, calls: 2 } }),
+  mixed: (parts: ReadingParts) => new Interpreter(parts, { patience: 300, together: { handlers: 20, calls: 10 } }),
   translator: translator({ patience: never, heat: 1, worth: "anything" })
 }
 

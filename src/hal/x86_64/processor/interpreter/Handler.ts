@@ -3,7 +3,7 @@ import type { Node, Truth, Value, Vector } from "../Graph.ts"
 import { loadOf } from "../Graph.ts"
 import type { Decoded, Immediate, Memory, Register, Relative } from "../Instruction.ts"
 import { isAbsent, Lowering } from "../lower.ts"
-import type { Condition, FlagRule, FunctionName, Meaning, Mode, Width } from "../Meaning.ts"
+import type { Condition, FlagRule, FunctionName, Meaning, Mode, StateWord, Width } from "../Meaning.ts"
 import { at } from "../State.ts"
 import { locals } from "./frame.ts"
 import { field } from "./MicroOperation.ts"
@@ -35,6 +35,10 @@ export class Handler extends Lowering {
   asksFlags = false
   /** It calls a function for a value. */
   appliesFunctions = false
+  /** It has to do with registers of the x87 FPU, which MMX's are. */
+  usesUnit = false
+  /** The meaning looked at MXCSR, which functions of vectors change. */
+  asksMxcsr = false
   readonly pc: Node
   readonly page: Value
   readonly relativeTarget: Value
@@ -61,6 +65,11 @@ export class Handler extends Lowering {
     this.relativeTarget = this.inPage("i64.load32_s", field.taken + 4)
   }
 
+  override get(word: StateWord): Value {
+    this.asksMxcsr ||= word === "mxcsr"
+    return super.get(word)
+  }
+
   get mode(): Mode {
     this.usesMode = true
     return this.codeMode
@@ -69,6 +78,7 @@ export class Handler extends Lowering {
   run(meaning: Meaning) {
     this.begin()
     this.usesVectors = this.operands.some((operand) => operand.kind === "reg" && operand.offset >= at.vectors)
+    this.usesUnit = this.operands.some((operand) => operand.kind === "reg" && operand.offset >= at.x87)
     meaning<Value, Truth, Vector>(this, ...this.operands)
   }
 

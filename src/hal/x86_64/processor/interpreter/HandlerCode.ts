@@ -1,12 +1,12 @@
 import { inStack } from "../../memory/Access.ts"
 import type { Code } from "../../wasm/Code.ts"
+import { computeCode, type Natives, takeResults } from "../computeCode.ts"
 import { type Emitter, loadWidth, storeOf, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import type { Node, Value, Vector } from "../Graph.ts"
 import type { Compute, Jump, Load, NewFlags, Step, Store, Write } from "../lower.ts"
 import { systemNames } from "../Meaning.ts"
 import { at, exceptions, segments, stateWords, vectorBytes } from "../State.ts"
-import { inputAt, resultAt, type VectorFunction, vectorFunctionNames } from "../vectorFunctions.ts"
 import { type AccessName, functionIndex, label, locals, reason } from "./frame.ts"
 import { type Handler, type KnownFlags, withinPlace } from "./Handler.ts"
 import { field, microOperationBytes, slot } from "./MicroOperation.ts"
@@ -21,9 +21,6 @@ export interface Wanted {
   /** The jump that follows, in the same handler. */
   readonly jump: Shape | undefined
 }
-
-/** The index of the function that does a function of vectors in native arithmetic, of so many parts and inputs of each, if there is one. */
-export type Natives = (name: VectorFunction, parts: number, inputs: number) => number | undefined
 
 /**
  * A handler's code: first the steps that may stop it; then, with every value worked out, what it writes; then the way on.
@@ -184,33 +181,14 @@ export class HandlerCode {
     code.get(answer)
   }
 
-  private compute({ name, parts }: Compute) {
+  private compute(step: Compute) {
     const { code, emitter } = this
-    const native = this.natives(name, parts.length, parts[0]!.inputs.length)
-    if (native === undefined) this.computeByDefinition({ kind: "compute", name, parts })
-    else {
-      for (const { inputs } of parts) for (const input of inputs) emitter.value(input)
-      code.call(native)
-    }
+    computeCode(emitter, step, this.natives, functionIndex.vector())
     code.numeric("i32.eqz").if()
     this.open++
     this.fault()
     this.end()
-    for (const [part, { result }] of parts.entries()) {
-      code.i32(0).loadVector(resultAt(part))
-      emitter.take(result)
-    }
-  }
-
-  private computeByDefinition({ name, parts }: Compute) {
-    const { code, emitter } = this
-    for (const [part, { inputs }] of parts.entries())
-      for (const [index, input] of inputs.entries()) {
-        code.i32(0)
-        emitter.value(input)
-        code.storeVector(inputAt(part, index))
-      }
-    code.i32(vectorFunctionNames.indexOf(name)).i32(parts.length).call(functionIndex.vector())
+    takeResults(emitter, step)
   }
 
   private when(truth: Node) {

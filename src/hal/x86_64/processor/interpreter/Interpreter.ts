@@ -110,7 +110,6 @@ export class Interpreter implements Reading {
     const shapes = new Shapes()
     this.blocks = new Blocks(memory, access, shapes, this.generator, regions?.heat ?? 0)
     this.regions = regions?.make(this.blocks, shapes)
-    const view = new DataView(memory.buffer)
     this.imports = {
       machine: { memory, second: this.second },
       access: {
@@ -118,7 +117,7 @@ export class Interpreter implements Reading {
         find: access.find ?? (() => fault)
       },
       functions: Object.fromEntries(functionNames.map((name) => [name, applied(name)])),
-      vectors: { call: (number: number, parts: number) => Number(callVectorFunction(view, number, parts)) }
+      vectors: callsOf(memory)
     }
   }
 
@@ -318,6 +317,12 @@ export class Interpreter implements Reading {
       this.u16[(this.stopAt + field.handler) >> 1] = builtIn.stop
     }
   }
+}
+
+/** Functions of vectors by their definitions, for made code. */
+export const callsOf = (memory: WebAssembly.Memory) => {
+  const view = new DataView(memory.buffer)
+  return { call: (number: number, parts: number) => Number(callVectorFunction(view, number, parts)) }
 }
 
 export const makeInterpreter: MakeReading = (parts) => new Interpreter(parts)

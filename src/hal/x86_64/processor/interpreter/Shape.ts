@@ -7,7 +7,7 @@ import type { Node } from "../Graph.ts"
 import type { Decoded, Instruction, Memory } from "../Instruction.ts"
 import { hasBase, isAbsent } from "../lower.ts"
 import type { Mode } from "../Meaning.ts"
-import { modeNumber, modeNumbers, segments } from "../State.ts"
+import { at, modeNumber, modeNumbers, segments } from "../State.ts"
 import { Handler, isWide, type KnownFlags, noFunctions } from "./Handler.ts"
 import { field } from "./MicroOperation.ts"
 
@@ -27,7 +27,7 @@ export interface Facts {
   readonly onlyBranches: boolean
   /** If it jumps, it may also not. */
   readonly isConditional: boolean
-  /** The translator takes it: no operation of the machine, nothing left out, no function, no vector, one store at most. */
+  /** The translator takes it: no operation of the machine, nothing left out, no function of values, no register of the x87 FPU, one store at most. */
   readonly isTranslated: boolean
 }
 
@@ -89,8 +89,19 @@ export class Shapes {
 }
 
 const factsOf = (handler: Handler): Facts => {
-  const { steps, stores, writes, words, newFlags, target, operation, asksFlags, appliesFunctions, usesVectors } =
-    handler
+  const {
+    steps,
+    stores,
+    writes,
+    words,
+    newFlags,
+    target,
+    operation,
+    asksFlags,
+    appliesFunctions,
+    usesUnit,
+    asksMxcsr
+  } = handler
   const to = target?.to
   const writesNothing =
     stores.length + writes.length + words.length === 0 && newFlags === undefined && operation === undefined
@@ -114,7 +125,9 @@ const factsOf = (handler: Handler): Facts => {
       words.length === 0 &&
       stores.length <= 1 &&
       !appliesFunctions &&
-      !usesVectors &&
+      !usesUnit &&
+      !asksMxcsr &&
+      writes.every(({ register, value }) => register.offset < at.vectors || value.type === "v128") &&
       (target?.when === undefined || to === handler.relativeTarget) &&
       steps.every((step) => step.kind !== "skip"),
     onlyBranches: asksFlags && to === handler.relativeTarget && writesNothing && steps.length === 0

@@ -57,6 +57,9 @@ export const label = {
 /** `find` of memory/Access.ts: the lower half of an address, the upper half, bytes, which table. */
 export const findType = { parameters: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const
 
+/** The number of a function of vectors, and of parts: 0 if it raises an exception. */
+export const vectorType = { parameters: ["i32", "i32"], results: ["i32"] } as const
+
 /** Accesses that are not inline: what memory/Access.ts has by these names. */
 export const accessNames = ["read", "modify", "write"] as const
 export type AccessName = (typeof accessNames)[number]

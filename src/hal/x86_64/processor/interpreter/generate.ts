@@ -14,6 +14,7 @@ import { table } from "../../memory/Tlb.ts"
 import { Code } from "../../wasm/Code.ts"
 import type { FunctionType } from "../../wasm/Module.ts"
 import { Module } from "../../wasm/Module.ts"
+import type { Natives } from "../computeCode.ts"
 import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import { functions } from "../functions.ts"
@@ -32,15 +33,15 @@ import {
   label,
   locals,
   localTypes,
-  reason
+  reason,
+  vectorType
 } from "./frame.ts"
 import { Handler, type HandlerFunctions } from "./Handler.ts"
-import { HandlerCode, type Natives, type Wanted } from "./HandlerCode.ts"
+import { HandlerCode, type Wanted } from "./HandlerCode.ts"
 import { builtIn, field, header, jumpCache, link, outside, outside16, outside32, slot } from "./MicroOperation.ts"
 
 const run: FunctionType = { parameters: ["i32"], results: ["i32"] }
 const slowImport: FunctionType = { parameters: ["i32", "i32", "i32"], results: ["i32"] }
-const vectorImport: FunctionType = { parameters: ["i32", "i32"], results: ["i32"] }
 const slowFunction: FunctionType = { parameters: ["i64", "i32", "i32", "i32"], results: ["i32"] }
 const applied = (name: FunctionName): FunctionType => ({
   parameters: new Array<"i64">(functions[name].length).fill("i64"),
@@ -120,7 +121,7 @@ export class Generator {
     module.importTable("machine", "second")
     for (const name of accessNames) module.importFunction("access", name, slowImport)
     for (const name of functionNames) module.importFunction("functions", name, applied(name))
-    module.importFunction("vectors", "call", vectorImport)
+    module.importFunction("vectors", "call", vectorType)
     module.importFunction("access", "find", findType)
     for (const name of accessNames) module.addFunction(slowFunction, ["i32"], slowCode(name))
     for (const c of conditions) this.addFlagFunction(module, functionIndex.condition(c), c)

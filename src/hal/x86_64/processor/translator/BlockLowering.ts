@@ -1,8 +1,10 @@
+import type { Lane } from "../../wasm/simd.ts"
 import { explicit, holds, image } from "../flags.ts"
 import type { Node, Truth, Value, Vector } from "../Graph.ts"
 import type { Immediate, Memory, Register, Relative } from "../Instruction.ts"
 import { type Flags, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
-import { type Condition, conditions, type Mode } from "../Meaning.ts"
+import { type Condition, conditions, type Mode, type Width } from "../Meaning.ts"
+import { at, vectorBytes } from "../State.ts"
 import type { Block, Place } from "./Region.ts"
 
 /** Locals of a region's function: the general registers by their numbers, then these. */
@@ -14,19 +16,37 @@ export const locals = {
   countdown:  21, // i32: what may be used up before the region is left
   rest:       22, // i32: what is left of the countdown beside that
   readTable:  23, // i32
-  writeTable: 24  // i32
+  writeTable: 24, // i32
+  vectors:    25  // 32 of v128
 } as const
-export const firstFree = 25
-export const registers = 16
+export const firstFree = 57
 
-/** Functions of a region's module: `find` (memory/Access.ts), then conditions by their numbers, then the status flags. */
+/** Registers of a region, by numbers: the general ones, then XMM0 to XMM15, and the upper halves of YMM0 to YMM15. */
+export const registers = 48
+const vectorsFrom = 16
+export const isVectorNumber = (number: number): boolean => number >= vectorsFrom
+export const localOf = (number: number): number =>
+  isVectorNumber(number) ? locals.vectors + number - vectorsFrom : number
+/** Where it is in the state block. */
+export const placeOf = (number: number): number =>
+  isVectorNumber(number) ? at.vectors + vectorBytes * (number - vectorsFrom) : at.general + 8 * number
+const numberOf = (offset: number): number =>
+  offset < at.vectors ? (offset - at.general) >> 3 : vectorsFrom + Math.floor((offset - at.vectors) / vectorBytes)
+const laneOf = { 8: "i8x16", 16: "i16x8", 32: "i32x4", 64: "i64x2" } as const satisfies Record<Width, Lane>
+
+/**
+ * Functions of a region's module: `find` (memory/Access.ts), functions of vectors by their definition, conditions by their numbers, the status
+ * flags, and functions of vectors in native arithmetic.
+ */
 export const findFunction = 0
-export const firstFlagFunction = 1
+export const vectorFunction = 1
+export const firstFlagFunction = 2
 const statusFunction = firstFlagFunction + conditions.length
+export const firstNativeFunction = statusFunction + 1
 
 /** What is in the state before an instruction: where the registers and flags are that it may have to leave behind. */
 export interface Snapshot {
-  readonly registers: ReadonlyArray<Value>
+  readonly registers: ReadonlyArray<Value | Vector>
   /** Undefined: in the locals. */
   readonly flags: Flags | undefined
   readonly here: number
@@ -34,14 +54,24 @@ export interface Snapshot {
   readonly done: number
 }
 
+/** A value is worked out before what comes next: what is left behind later on would be made of it again and again. */
+export interface Work {
+  readonly kind: "work"
+  readonly value: Vector
+}
+
 /** The instructions of a block, one after another, with operands that are constants and registers that are expressions. */
 export class BlockLowering extends Lowering {
   readonly mode: Mode
   protected readonly codeMode: Mode
-  readonly registers: Array<Value>
+  readonly registers: Array<Value | Vector>
+  /** The registers that instructions name, by numbers. */
+  readonly named = new Set<number>()
   flagsNow: Flags | undefined = undefined
   /** Steps of all instructions so far, each with the state before its instruction. */
-  readonly list: Array<{ readonly step: Step; readonly before: Snapshot }> = []
+  readonly list: Array<{ readonly step: Step | Work; readonly before: Snapshot }> = []
+  /** What was asked before in the block, and was not so. Nothing that it is made of changes meanwhile. */
+  private readonly asked = new Set<Truth>()
   /** Functions over all rules that are called. */
   readonly called: Set<number>
   private readonly block: Block
@@ -57,7 +87,7 @@ export class BlockLowering extends Lowering {
     this.called = called
     this.page = this.local(locals.page)
     this.place = block.places[0]!
-    this.registers = Array.from({ length: registers }, (_, number) => this.local(number))
+    this.registers = Array.from({ length: registers }, (_, number) => this.atFirst(number))
     for (const place of block.places) this.instruction(place)
   }
 
@@ -66,17 +96,39 @@ export class BlockLowering extends Lowering {
     this.place = place
     this.begin()
     place.instruction.form.meaning<Value, Truth, Vector>(this, ...place.instruction.operands)
-    for (const step of [...this.steps, ...this.stores]) this.list.push({ step, before })
-    for (const write of this.writes) this.assign(write)
+    for (const step of [...this.steps, ...this.stores]) {
+      if (step.kind === "raise" && this.asked.has(step.when)) continue
+      if (step.kind === "raise") this.asked.add(step.when)
+      this.list.push({ step, before })
+    }
+    for (const write of this.writes) this.assign(write, before)
     if (this.newFlags !== undefined) this.flagsNow = this.flagsAfter(this.newFlags)
     this.done++
   }
 
-  private assign({ register, value, when }: Write) {
-    const number = register.offset >> 3
-    const old = this.registers[number]!
-    const written = this.merged(old, register, value as Value)
+  /** What the register is where the block begins. */
+  atFirst(number: number): Value | Vector {
+    return isVectorNumber(number) ? this.localVector(localOf(number)) : this.local(localOf(number))
+  }
+
+  private assign({ register, value, when }: Write, before: Snapshot) {
+    const number = this.name(register)
+    if (value.type === "v128") {
+      const old = this.registers[number] as Vector
+      const written = when === undefined ? value : this.chooseVector(when, value, old)
+      this.registers[number] = written
+      this.list.push({ step: { kind: "work", value: written }, before })
+      return
+    }
+    const old = this.registers[number] as Value
+    const written = this.merged(old, register, value)
     this.registers[number] = when === undefined ? written : this.choose(when, written, old)
+  }
+
+  private name({ offset }: Register): number {
+    const number = numberOf(offset)
+    this.named.add(number)
+    return number
   }
 
   /** A write of 32 bits clears the upper half; of 8 or 16 leaves the rest. */
@@ -98,12 +150,15 @@ export class BlockLowering extends Lowering {
 
   // ---- operands
 
-  protected register({ offset, width }: Register): Value {
-    const whole = this.registers[offset >> 3]!
+  protected register(operand: Register): Value {
+    const { offset, width } = operand
+    const number = this.name(operand)
+    const whole = this.registers[number]!
+    if (whole.type === "v128") return this.lane(laneOf[width], whole, ((offset - placeOf(number)) * 8) / width)
     return this.low(this.shr(whole, this.constant(BigInt((offset & 7) * 8))), width)
   }
-  protected vectorRegister(): Vector {
-    throw new Error("a region has no instruction of vectors")
+  protected vectorRegister(operand: Register): Vector {
+    return this.registers[this.name(operand)] as Vector
   }
   protected immediate({ lo, hi }: Immediate): Value {
     return this.constant((BigInt(hi) << 32n) | BigInt(lo >>> 0))
@@ -121,7 +176,7 @@ export class BlockLowering extends Lowering {
     return this.add(this.add(from, this.shl(this.part(index), this.constant(BigInt(scale)))), displacement)
   }
   private part(offset: number): Value {
-    return isAbsent(offset) ? this.constant(0n) : this.registers[offset >> 3]!
+    return isAbsent(offset) ? this.constant(0n) : (this.registers[numberOf(offset)] as Value)
   }
   protected functionIndex(): number {
     throw new Error("a region has no instruction that calls functions")

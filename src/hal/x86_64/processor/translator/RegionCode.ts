@@ -3,23 +3,32 @@ import { table } from "../../memory/Tlb.ts"
 import type { Code } from "../../wasm/Code.ts"
 import type { ValueType } from "../../wasm/instructions.ts"
 import { Module } from "../../wasm/Module.ts"
+import { computeCode, type Natives, takeResults } from "../computeCode.ts"
 import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import type { Node } from "../Graph.ts"
 import { flagFunction, flagFunctionType, uncalled } from "../interpreter/flagFunction.ts"
-import { findType } from "../interpreter/frame.ts"
+import { floatFunction, floatFunctionType, isNative } from "../interpreter/floatFunction.ts"
+import { findType, vectorType } from "../interpreter/frame.ts"
 import { slot } from "../interpreter/MicroOperation.ts"
 import type { Flags, Load, Step, Store } from "../lower.ts"
 import { conditions, type Mode } from "../Meaning.ts"
-import { at } from "../State.ts"
+import { at, vectorBytes } from "../State.ts"
+import type { VectorFunction } from "../vectorFunctions.ts"
 import {
   BlockLowering,
   findFunction,
   firstFlagFunction,
   firstFree,
+  firstNativeFunction,
+  isVectorNumber,
+  localOf,
   locals,
+  placeOf,
   registers,
-  type Snapshot
+  type Snapshot,
+  vectorFunction,
+  type Work
 } from "./BlockLowering.ts"
 import { type Block, isBack, type Region } from "./Region.ts"
 
@@ -58,6 +67,10 @@ export class RegionCode {
   private readonly frames: Array<Frame> = []
   /** Registers that the region changes, if only for a while. */
   private readonly changed: ReadonlyArray<number>
+  /** Registers that have to be in locals: vectors only if they are named. */
+  private readonly named: ReadonlyArray<number>
+  /** Functions in native arithmetic that are called, in the order of their indices. */
+  private readonly natives: Array<{ readonly name: VectorFunction; readonly parts: number }> = []
 
   private readonly isLong: boolean
 
@@ -66,9 +79,9 @@ export class RegionCode {
     this.isLong = mode.bits === 64
     this.code = this.emitter.code
     this.lowered = new Map(region.blocks.map((block) => [block, new BlockLowering(block, mode, this.called)]))
-    this.changed = numbers.filter((number) =>
-      Array.from(this.lowered.values()).some((block) => isChanged(block, number))
-    )
+    const lowered = Array.from(this.lowered.values())
+    this.changed = numbers.filter((number) => lowered.some((block) => isChanged(block, number)))
+    this.named = numbers.filter((number) => !isVectorNumber(number) || lowered.some(({ named }) => named.has(number)))
   }
 
   module(): Uint8Array<ArrayBuffer> {
@@ -78,9 +91,14 @@ export class RegionCode {
     const module = new Module()
     module.importMemory("machine", "memory")
     module.importFunction("access", "find", findType)
+    module.importFunction("vectors", "call", vectorType)
     for (const [index, what] of [...conditions, "status" as const].entries()) {
       const { code, locals: types } = this.called.has(firstFlagFunction + index) ? flagFunction(what) : uncalled
       module.addFunction(flagFunctionType(what), types, code)
+    }
+    for (const { name, parts } of this.natives) {
+      const { code, locals: types } = floatFunction(name, parts, vectorFunction)
+      module.addFunction(floatFunctionType(name, parts), types, code)
     }
     const type = { parameters: [], results: ["i32"] } as const
     module.exportFunction("region", module.addFunction(type, [...localTypes, ...this.emitter.locals], this.code))
@@ -91,11 +109,12 @@ export class RegionCode {
 
   private enter() {
     const { code } = this
-    for (const number of numbers)
-      code
-        .i32(0)
-        .load("i64.load", at.general + 8 * number)
-        .set(number)
+    for (const number of this.named) {
+      code.i32(0)
+      if (isVectorNumber(number)) code.loadVector(placeOf(number))
+      else code.load("i64.load", placeOf(number))
+      code.set(localOf(number))
+    }
     for (let input = 0; input < 3; input++)
       code
         .i32(0)
@@ -127,7 +146,8 @@ export class RegionCode {
     for (const number of this.changed) {
       code.i32(0)
       put(number)
-      code.store("i64.store", at.general + 8 * number)
+      if (isVectorNumber(number)) code.storeVector(placeOf(number))
+      else code.store("i64.store", placeOf(number))
     }
     this.leaveFlags(flags)
     code.i32(0)
@@ -155,7 +175,7 @@ export class RegionCode {
   }
 
   private readonly inLocals: Registers = (number) => {
-    this.code.get(number)
+    this.code.get(localOf(number))
   }
 
   /** The region is left before an instruction, for the interpreter to do it: it has the slow paths and raises the exceptions. */
@@ -198,7 +218,7 @@ export class RegionCode {
   private block(block: Block) {
     const { code, emitter } = this
     const lowering = this.lowered.get(block)!
-    const changed = this.changed.filter((number) => lowering.registers[number] !== lowering.local(number))
+    const changed = this.changed.filter((number) => lowering.registers[number] !== lowering.atFirst(number))
     const branches = block.ways.length === 2 ? lowering.target?.when : undefined
     const value = block.ways.length === 0 ? lowering.target?.to : undefined
     emitter.begin([
@@ -212,8 +232,8 @@ export class RegionCode {
     if (branches !== undefined) emitter.value(branches)
     if (value !== undefined) emitter.bindCopy(value)
     for (const number of changed) emitter.value(lowering.registers[number]!)
-    for (const number of changed.toReversed()) code.set(number)
-    for (const number of changed) emitter.isIn(lowering.registers[number]!, number)
+    for (const number of changed.toReversed()) code.set(localOf(number))
+    for (const number of changed) emitter.isIn(lowering.registers[number]!, localOf(number))
     this.goOn(block, lowering, branches !== undefined, value)
   }
 
@@ -275,8 +295,17 @@ export class RegionCode {
 
   // ---- steps
 
-  private step(step: Step, before: Snapshot) {
+  private step(step: Step | Work, before: Snapshot) {
     switch (step.kind) {
+      case "work":
+        this.emitter.bind(step.value)
+        return
+      case "compute":
+        computeCode(this.emitter, step, this.native, vectorFunction)
+        this.code.numeric("i32.eqz").if()
+        this.leaveBefore(before)
+        this.code.end()
+        return takeResults(this.emitter, step)
       case "load":
         return this.load(step, before)
       case "store":
@@ -296,9 +325,18 @@ export class RegionCode {
     const { emitter, code } = this
     const tables = step.modifies ? locals.writeTable : locals.readTable
     this.lookUp(step, tables, before)
-    if (step.modifies) code.get(emitter.take(step.host))
+    if (step.modifies || step.upper) code.get(emitter.take(step.host))
     loadWidth(code, step.width)
     emitter.take(step.result)
+    if (step.upper === undefined) return
+    code.get(emitter.bind(step.host)).loadVector(vectorBytes)
+    emitter.take(step.upper)
+  }
+
+  private readonly native: Natives = (name, parts, inputs) => {
+    if (!isNative(name, inputs)) return undefined
+    const known = this.natives.findIndex((each) => each.name === name && each.parts === parts)
+    return firstNativeFunction + (known === -1 ? this.natives.push({ name, parts }) - 1 : known)
   }
 
   /** Leaves where the bytes are on the stack. What is not cached and not found either is the interpreter's. */
@@ -320,16 +358,24 @@ export class RegionCode {
   private store(step: Store, before: Snapshot) {
     const { emitter, code } = this
     emitter.bind(step.value)
+    if (step.upper) emitter.bind(step.upper)
     if (step.host === undefined) this.lookUp(step, locals.writeTable, before)
     else emitter.value(step.host)
+    const host = step.upper && emitter.newLocal("i32")
+    if (host !== undefined) code.tee(host)
     emitter.value(step.value)
     storeWidth(code, step.width)
+    if (host === undefined) return
+    code.get(host)
+    emitter.value(step.upper!)
+    code.storeVector(vectorBytes)
+    emitter.release("i32", host)
   }
 }
 
 /** At the end of the block, or where it may be left: after POP and before PUSH, RSP is not what it is before and after both. */
 const isChanged = (block: BlockLowering, number: number): boolean => {
-  const before = block.local(number)
+  const before = block.atFirst(number)
   return block.registers[number] !== before || block.list.some((each) => each.before.registers[number] !== before)
 }
 
@@ -338,18 +384,21 @@ const nothing = () => {}
 
 const localTypes: ReadonlyArray<ValueType> = [
   ...Array.from({ length: locals.rule }, () => "i64" as const),
-  ...Array.from({ length: firstFree - locals.rule }, () => "i32" as const)
+  ...Array.from({ length: locals.vectors - locals.rule }, () => "i32" as const),
+  ...Array.from({ length: firstFree - locals.vectors }, () => "v128" as const)
 ]
 
 /** Ways meet at this block. */
 const isMerge = (block: Block): boolean => block.from.filter((from) => !isBack(from, block)).length > 1
 
-const usedBy = (step: Step): ReadonlyArray<Node> => {
+const usedBy = (step: Step | Work): ReadonlyArray<Node> => {
   switch (step.kind) {
+    case "work":
+      return [step.value, step.value]
     case "load":
       return [step.address, step.address]
     case "store":
-      return [step.address, step.address, step.value, step.value]
+      return [step.address, step.address, step.value, step.value, ...(step.upper ? [step.upper, step.upper] : [])]
     case "compute":
       return step.parts.flatMap(({ inputs }) => inputs)
     case "raise":

@@ -7,7 +7,7 @@
 import { fault } from "../../memory/Access.ts"
 import { pageSize } from "../../memory/layout.ts"
 import type { Blocks } from "../interpreter/Blocks.ts"
-import { Interpreter, type InterpreterOptions, type Regions } from "../interpreter/Interpreter.ts"
+import { callsOf, Interpreter, type InterpreterOptions, type Regions } from "../interpreter/Interpreter.ts"
 import type { Shapes } from "../interpreter/Shape.ts"
 import type { MakeReading, ReadingParts } from "../Reading.ts"
 import { at } from "../State.ts"
@@ -42,7 +42,7 @@ class Translator implements Regions {
   private readonly imports: WebAssembly.Imports
 
   constructor({ memory, access }: ReadingParts, blocks: Blocks, shapes: Shapes, worth: Worth) {
-    this.imports = { machine: { memory }, access: { find: access.find ?? (() => fault) } }
+    this.imports = { machine: { memory }, access: { find: access.find ?? (() => fault) }, vectors: callsOf(memory) }
     this.worth = worth
     this.memory = memory
     this.i32 = new Int32Array(memory.buffer)

@@ -54,6 +54,14 @@ describe("a region", () => {
     assert.sameMembers(ways, [ways[0] === undefined ? at(4) : at(6), undefined])
   })
 
+  it("has instructions of XMM registers in it, but none of MMX registers or of MXCSR", () => {
+    const around = (...body: ReadonlyArray<number>) => regionOf(...body, ...inc, ...jnz(-(body.length + 4)))
+    assert.isDefined(around(0xf2, 0x0f, 0x58, 0xc1)) // ADDSD XMM0, XMM1
+    assert.isDefined(around(0x66, 0x0f, 0xef, 0x03)) // PXOR XMM0, [RBX]
+    assert.isUndefined(around(0x0f, 0xef, 0xc1)) // PXOR MM0, MM1
+    assert.isUndefined(around(0x0f, 0xae, 0x1b)) // STMXCSR [RBX]
+  })
+
   it("ends before what is not translated", () => {
     // 0: INC; JZ 4. 4: INC; HLT. Nothing from there comes back.
     const region = regionOf(...inc, ...jz(3), ...inc, ...hlt, ...jmp(-9))!
