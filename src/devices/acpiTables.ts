@@ -254,6 +254,9 @@ const hpet = (): Uint8Array =>
     ["Page Protection",                  1, 0]
   ]))
 
+/** There is one bus. Software that is told of more asks each function of each of them whether it is there. */
+const lastBus = 0
+
 const mcfg = (): Uint8Array =>
   // biome-ignore format: a table
   describe("MCFG", 1, encode([
@@ -261,7 +264,7 @@ const mcfg = (): Uint8Array =>
     ["Base Address",             8, memoryMap.ecam.base],
     ["PCI Segment Group Number", 2, 0],
     ["Start Bus Number",         1, 0],
-    ["End Bus Number",           1, 255],
+    ["End Bus Number",           1, lastBus],
     ["Reserved",                 4, 0]
   ]))
 
@@ -306,7 +309,7 @@ const fixed = (path: string, id: string, ...descriptors: readonly Aml[]): Aml =>
 
 const { com1, keyboard, keyboardControl, rtc, acpiPm } = portMap
 
-const dsdt = (): Uint8Array =>
+const dsdt = (hasHpet: boolean): Uint8Array =>
   describe("DSDT", 2, [
     ...name("\\_S5", packageOf(integer(softOff), integer(softOff), integer(0), integer(0))),
     ...scope(
@@ -317,7 +320,7 @@ const dsdt = (): Uint8Array =>
       fixed("COM1", "PNP0501", ports(com1.base, com1.count), interrupt(irq.com1)),
       fixed("KBD", "PNP0303", ports(keyboard.base, 1), ports(keyboardControl.base, 1), interrupt(irq.keyboard)),
       fixed("RTC", "PNP0B00", ports(rtc.base, rtc.count), interrupt(irq.rtc)),
-      fixed("HPET", "PNP0103", memory(memoryMap.hpet.base, memoryMap.hpet.bytes))
+      ...(hasHpet ? [fixed("HPET", "PNP0103", memory(memoryMap.hpet.base, memoryMap.hpet.bytes))] : [])
     )
   ])
 
@@ -326,6 +329,8 @@ const dsdt = (): Uint8Array =>
 export interface AcpiOptions {
   /** Local APIC IDs are 0 to one less. */
   readonly processors: number
+  /** Software is told of the HPET. It is, if not said. */
+  readonly hasHpet?: boolean
   /** Whole tables, headers and checksums included, that others contribute. */
   readonly more?: readonly Uint8Array[]
 }
@@ -338,7 +343,7 @@ export interface AcpiTables {
 }
 
 /** Tables as they are in memory from `start`, a multiple of 64. */
-export const acpiTables = (start: number, { processors, more = [] }: AcpiOptions): AcpiTables => {
+export const acpiTables = (start: number, { processors, hasHpet = true, more = [] }: AcpiOptions): AcpiTables => {
   const parts: { readonly at: number; readonly bytes: Uint8Array }[] = []
   let end = start
   const place = (bytes: Uint8Array): number => {
@@ -349,7 +354,13 @@ export const acpiTables = (start: number, { processors, more = [] }: AcpiOptions
   }
   // The RSDP comes first, and is made last: it knows where the others are.
   const pointer = place(new Uint8Array(36))
-  const described = [fadt(place(facs()), place(dsdt())), madt(processors), hpet(), mcfg(), ...more].map(place)
+  const described = [
+    fadt(place(facs()), place(dsdt(hasHpet))),
+    madt(processors),
+    ...(hasHpet ? [hpet()] : []),
+    mcfg(),
+    ...more
+  ].map(place)
   parts[0] = { at: pointer, bytes: rsdp(place(rsdt(described)), place(xsdt(described))) }
   const image = new Uint8Array(end - start)
   for (const { at, bytes } of parts) image.set(bytes, at - start)

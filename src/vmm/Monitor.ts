@@ -372,6 +372,7 @@ export const controls = [
 ] as const
 
 /** The guest's files in its memory, and its processor at the entry. @returns what is wrong with the files. */
+// Linux would take the HPET for its clock until it has the time stamp counter: an exit at each look.
 const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, processors: number): string | undefined => {
   if (payload._tag === "Flat") {
     if (flatStart + payload.bytes.length > ram.ramBytes || !ram.write(flatStart, payload.bytes))
@@ -379,7 +380,7 @@ const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, processors: num
     cpu.begin(protectedMode, flatStart)
     return undefined
   }
-  const loaded = ram.load((memory) => loadKernel(memory, payload, processors))
+  const loaded = ram.load((memory) => loadKernel(memory, payload, { processors, hasHpet: false }))
   if (loaded === false) return "its memory cannot be written"
   if ("_tag" in loaded) return describe(loaded)
   if (loaded.mode === "64-bit") {

@@ -44,6 +44,14 @@ describe("the tables", () => {
       assert.strictEqual(sum(table(address)), 0)
   })
 
+  it("say of one PCI bus, and of an HPET only where software is to have it", () => {
+    const { at, bytes } = found()
+    assert.deepStrictEqual([...bytes(at.get("MCFG")! + 54, 2)], [0, 0])
+    const without = new TextDecoder("latin1").decode(acpiTables(0, { processors: 1, hasHpet: false }).image)
+    assert.notInclude(without, "HPET")
+    assert.include(without, "MCFG")
+  })
+
   it("include those of others", () => {
     const dmar = acpiTables(0, { processors: 1 }).image.subarray(0, 36)
     assert.strictEqual(found(1, [dmar]).entries.length, 5)

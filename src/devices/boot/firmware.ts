@@ -4,7 +4,7 @@
  * The ACPI tables lie below 1 MiB, where software looks for them; the memory map says which RAM is whose. UEFI and BIOS
  * services are not there: nothing that a loader here starts may call them.
  */
-import { acpiTables } from "../acpiTables.ts"
+import { type AcpiOptions, acpiTables } from "../acpiTables.ts"
 import { put32, type Ram, type Region } from "./Ram.ts"
 
 /** A region of the memory map. ACPI Specification, "System Address Map Interfaces": 1 is memory, 2 is reserved. */
@@ -25,8 +25,8 @@ export const memoryMap = (ramBytes: number): readonly MapEntry[] => [
 ]
 
 /** The ACPI tables go into RAM. @returns where the RSDP is. */
-export const leaveTables = (memory: Ram, processors: number): number => {
-  const { rsdp, image } = acpiTables(bios.start, { processors })
+export const leaveTables = (memory: Ram, options: AcpiOptions): number => {
+  const { rsdp, image } = acpiTables(bios.start, options)
   memory.ram(bios.start, image.length).set(image)
   return rsdp
 }

@@ -1,4 +1,5 @@
 /** Kernel: which loader a file is for, and everything that it finds when it begins. */
+import type { AcpiOptions } from "../acpiTables.ts"
 import { BootError } from "./BootError.ts"
 import { isElf } from "./elf.ts"
 import { leaveTables, leaveVectors } from "./firmware.ts"
@@ -13,11 +14,11 @@ import type { Ram } from "./Ram.ts"
 export const takesModules = ({ bytes }: Payload["kernel"]): boolean => !isLinux(bytes)
 
 /** A kernel and its files in memory, and firmware's traces around them. @returns where to begin, or what is wrong with the files. */
-export const loadKernel = (memory: Ram, payload: Payload, processors: number): Started | BootError => {
+export const loadKernel = (memory: Ram, payload: Payload, board: AcpiOptions): Started | BootError => {
   const { name, bytes } = payload.kernel
   leaveVectors(memory)
-  if (isLinux(bytes)) return loadLinux(memory, payload, processors)
-  const rsdp = leaveTables(memory, processors)
+  if (isLinux(bytes)) return loadLinux(memory, payload, board)
+  const rsdp = leaveTables(memory, board)
   const at = multiboot.headerAt(bytes)
   if (at !== undefined) return multiboot.loadMultiboot(memory, payload, at)
   const at2 = multiboot2.headerAt(bytes)

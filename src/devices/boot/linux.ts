@@ -5,6 +5,7 @@
  * "Zero Page". The kernel is entered 200H bytes behind its load address in 64-bit mode, with memory mapped one to one,
  * interrupts off, and the address of the zero page in RSI.
  */
+import type { AcpiOptions } from "../acpiTables.ts"
 import { BootError } from "./BootError.ts"
 import { leaveTables, memoryMap } from "./firmware.ts"
 import { writeMap } from "./identityMap.ts"
@@ -60,7 +61,7 @@ export const isLinux = (file: Uint8Array): boolean =>
 export const loadLinux = (
   memory: Ram,
   { kernel, initrd, commandLine }: Payload,
-  processors: number
+  board: AcpiOptions
 ): Started | BootError => {
   const { name, bytes: file } = kernel
   if (!isLinux(file)) return BootError.Unknown({ name })
@@ -88,7 +89,7 @@ export const loadLinux = (
   if (disk !== undefined && "_tag" in disk) return disk
 
   const setup = file.subarray(header.setup_sects, header.magic + view.getUint8(header.jump + 1))
-  writeZeroPage(memory, setup, commandLine, disk, processors)
+  writeZeroPage(memory, setup, commandLine, disk, board)
   writeMap(memory, low.map)
   return { mode: "64-bit", entry: start + entryOffset, pml4: low.map, rsi: low.zeroPage }
 }
@@ -108,7 +109,7 @@ const writeZeroPage = (
   setup: Uint8Array,
   commandLine: string,
   initrd: Region | undefined,
-  processors: number
+  board: AcpiOptions
 ): void => {
   const line = text(commandLine)
   memory.ram(low.commandLine, line.length).set(line)
@@ -121,7 +122,7 @@ const writeZeroPage = (
   view.setUint32(zeroPage.cmd_line_ptr, low.commandLine, true)
   view.setUint32(zeroPage.ramdisk_image, initrd?.start ?? 0, true)
   view.setUint32(zeroPage.ramdisk_size, initrd === undefined ? 0 : initrd.end - initrd.start, true)
-  view.setUint32(zeroPage.acpi_rsdp_addr, leaveTables(memory, processors), true)
+  view.setUint32(zeroPage.acpi_rsdp_addr, leaveTables(memory, board), true)
   const map = memoryMap(memory.ramBytes)
   view.setUint8(zeroPage.e820_entries, map.length)
   for (const [n, { start, end, type }] of map.entries()) {

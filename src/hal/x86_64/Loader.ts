@@ -80,7 +80,7 @@ export const load = (memory: PhysicalMemory, { kernel, modules, commandLine }: P
       loader: tables,
       modules: placed,
       commandLine,
-      descriptionTables: memory.ram(leaveTables(memory, processors), rsdpBytes).slice(),
+      descriptionTables: memory.ram(leaveTables(memory, { processors }), rsdpBytes).slice(),
       gateRom
     }
   }

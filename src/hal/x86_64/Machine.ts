@@ -332,7 +332,7 @@ export class Machine {
   /** Somebody else's kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
   loadKernel(payload: KernelPayload): BootError | undefined {
     this.loadAgain = () => this.loadKernel(payload)
-    const started = loadKernel(this.memory, payload, this.all.length)
+    const started = loadKernel(this.memory, payload, { processors: this.all.length })
     if ("_tag" in started) return started
     this.fwCfg.provide(fwCfgKey.kernelData, payload.kernel.bytes)
     this.fwCfg.provide(fwCfgKey.initrdData, payload.initrd?.bytes ?? new Uint8Array(0))
