@@ -13,6 +13,12 @@ interface Event {
   happen: () => void
 }
 
+/**
+ * In `at.attention`: the countdown was shortened, and a reading that keeps what is left of it elsewhere must look again. To whoever
+ * takes instructions off `at.countdown` itself it is no reason to stop.
+ */
+export const sooner = 2
+
 /** The most that a countdown is set to: how long a reading may run before it comes back for no reason. */
 const slice = 2 ** 20
 
@@ -65,7 +71,7 @@ export class Clock {
     const until = Math.max(now, due)
     if (until < now + this.i32[at.countdown >> 2]!) {
       this.countTo(until, now)
-      this.i32[at.attention >> 2] = 1
+      this.i32[at.attention >> 2]! |= sooner
     }
   }
 

@@ -6,6 +6,7 @@
  * counted, and left to its operation. Whatever else stands there, or has to be looked after first, is the loop's
  * business (Processor.ts).
  */
+import { sooner } from "./Clock.ts"
 import { fault } from "./memory/Access.ts"
 import { systemNames } from "./processor/Meaning.ts"
 import { at, modeNumber } from "./processor/State.ts"
@@ -25,7 +26,7 @@ export const none = -1
 
 /** Nothing has to be looked after before the next instruction: no event, no interrupt, no step. */
 const goesOn = ({ i32, apic, vmx }: Core): boolean =>
-  i32[at.attention >> 2] === 0 &&
+  (i32[at.attention >> 2]! & ~sooner) === 0 &&
   i32[at.countdown >> 2]! > 0 &&
   i32[system.activity >> 2] === activity.active &&
   (i32[at.rflags >> 2]! & RFLAGS.TF) === 0 &&

@@ -24,8 +24,8 @@ import * as IRQControl from "./IRQControl.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 import * as PagingStructure from "./PagingStructure.ts"
+import * as Switch from "./Switch.ts"
 import { initialFlags, Register, sanitised } from "./ThreadContext.ts"
-import { activate } from "./Translation.ts"
 import * as Vcpu from "./Vcpu.ts"
 import * as VcpuMethods from "./VcpuMethods.ts"
 
@@ -95,19 +95,10 @@ export const make = (machine: Machine): Architecture => ({
     setRegister(state, thread, Register.rflags, initialFlags, 0)
     Fpu.initialise(state, thread)
   },
-  switchTo: (state, thread) => {
-    ArchData.running.store(state.memory, machine.archData, thread)
-    Fpu.switchTo(state, machine, thread)
-    const vspace = slotOf(thread, tcbSlot.addressSpace)
-    const root = Capability.kind(state, vspace) === numberOf.AddressSpace ? Capability.object(state, vspace) : 0
-    const asid = Mapping.asid(Mapping.dataLow(state.memory, vspace))
-    if (root !== 0 && Asid.find(state, machine, Mapping.By.addressSpace, asid) === root)
-      activate(state, machine, root, asid)
-    else activateKernel(state, machine)
-  },
+  switchTo: (state, thread) => Switch.to(state, machine, thread),
   idle: (state) => {
     ArchData.running.store(state.memory, machine.archData, 0)
-    activateKernel(state, machine)
+    Switch.toNobody(state, machine)
   },
   syscall: (state, thread, number) => number === syscalls.VMEnter && Guest.enter(state, machine, thread),
   flagsChanged: (state, thread) => Fpu.giveUp(state, machine, thread),
@@ -172,9 +163,6 @@ export const make = (machine: Machine): Architecture => ({
 
 const isAddressSpace = (view: View, slot: number): boolean =>
   Capability.kind(view, slot) === numberOf.AddressSpace && Mapping.isMapped(view, slot)
-
-const activateKernel = (state: State, machine: Machine): void =>
-  activate(state, machine, ArchData.kernelRoot.load(state.memory, machine.archData), 0)
 
 const finalise = (state: State, machine: Machine, slot: number, final: boolean): void => {
   const kind = kindOf(state, slot)

@@ -23,7 +23,9 @@ import { activate, invalidate, type Live } from "./Translation.ts"
 
 export const poolSize = 2 ** asidPoolIndexBits
 
-const indexInPool = (asid: number) => asid & (poolSize - 1)
+/** What an ASID is made of: the index of its pool, and that of its entry in there. */
+export const poolOf = (asid: number): number => asid >>> asidPoolIndexBits
+export const indexInPool = (asid: number): number => asid & (poolSize - 1)
 
 const load = (memory: ReadableMemory, at: number) => (memory.load32(at + 4) >>> 0) * 2 ** 32 + (memory.load32(at) >>> 0)
 
@@ -64,7 +66,7 @@ export const translatedBy = (kind: Kind | undefined): number =>
 
 /** The PML4 with this ASID, of what translates; 0 if there is none. */
 export const find = (view: View, machine: Machine, by: number, asid: number): number => {
-  const pool = poolAt(view, machine, asid >>> asidPoolIndexBits)
+  const pool = poolAt(view, machine, poolOf(asid))
   if (pool === 0 || asid === 0) return 0
   const entry = load(view.memory, pool + 8 * indexInPool(asid))
   const root = entry - (entry % 2)
@@ -89,7 +91,7 @@ export const setPool = (state: State, { archData }: Machine, index: number, pool
 
 /** `asid` is that of `root`. An address space gets the kernel's half. */
 export const assign = (state: State, machine: Machine, by: number, { asid, root }: Live): void => {
-  const pool = poolAt(state, machine, asid >>> asidPoolIndexBits)
+  const pool = poolAt(state, machine, poolOf(asid))
   if (pool === 0) throw new Halt(`ASID ${asid} has no pool`)
   if (by === Mapping.By.addressSpace) copyKernelHalf(state, machine, root)
   store(state, pool + 8 * indexInPool(asid), entryOf(root, by))
@@ -105,7 +107,7 @@ const copyKernelHalf = ({ memory, charge }: State, { paging, archData }: Machine
 export const release = (state: State, machine: Machine, by: number, live: Live): void => {
   const { asid, root } = live
   if (find(state, machine, by, asid) !== root) return
-  const pool = poolAt(state, machine, asid >>> asidPoolIndexBits)
+  const pool = poolAt(state, machine, poolOf(asid))
   store(state, pool + 8 * indexInPool(asid), 0)
   leave(state, machine, by, live)
 }

@@ -20,7 +20,7 @@ type Unit = Pick<Machine, "archData" | "processor">
 
 /** The image of a thread's registers, behind the others of the thread. An owner is known by its image. */
 const imageBytes = 576
-const imageOf = (thread: number): number => thread + architectureAt + 0x100
+export const imageOf = (thread: number): number => thread + architectureAt + 0x100
 
 /** SDM vol. 2A, "FXSAVE", table "Layout of the 64-Bit Mode FXSAVE64 Map". */
 const Image = layout(imageBytes, { fcw: u16(0), mxcsr: u32(24) })

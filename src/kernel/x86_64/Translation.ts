@@ -45,7 +45,7 @@ export const pointerLow = (root: number): number => root | EptPointer.WALK_LENGT
  * Bit 63 of what is moved to CR3: translations of the ASID that are still right stay (SDM vol. 2, "MOV - Move to/from
  * Control Registers").
  */
-const keepTranslations = 0x8000_0000
+export const keepTranslations = 0x8000_0000
 
 /** The processor translates by the tables at `root`, with this ASID. */
 export const activate = ({ memory }: State, { archData, processor }: Machine, root: number, asid: number): void => {

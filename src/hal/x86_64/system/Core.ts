@@ -11,7 +11,7 @@ import type { Rules } from "../memory/paging.ts"
 import { type AccessMode, mode } from "../memory/Tlb.ts"
 import { explicit, ruleNumber } from "../processor/flags.ts"
 import type { Mode, Privilege } from "../processor/Meaning.ts"
-import { at, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
+import { at, isLong, modeNumber, modeOf, segment, segments } from "../processor/State.ts"
 import { isFlat, setBounds } from "../processor/segmentation.ts"
 import type { Source } from "../vmx/events.ts"
 import { Vmx } from "../vmx/Vmx.ts"
@@ -43,6 +43,10 @@ export interface Surroundings {
   /** It goes to a handler. Whoever hears of it changes nothing. */
   readonly delivered?: (vector: number, errorCode: number, source: Source) => void
 }
+
+/** The numbers of 64-bit mode, by privilege: with linear addresses of 48 bits, and of 57. */
+const longModes = ([0, 1, 2, 3] as const).map((privilege) => modeNumber({ bits: 64, privilege }))
+const wideModes = ([0, 1, 2, 3] as const).map((privilege) => modeNumber({ bits: 64, privilege, isWide: true }))
 
 export class Core {
   readonly mmu: Mmu
@@ -137,7 +141,7 @@ export class Core {
   private noteMode(bits: Mode["bits"], privilege: Privilege): void {
     if (bits === 64) {
       const isWide = (this.low(at.cr4) & CR4.LA57) !== 0
-      this.i32[at.mode >> 2] = modeNumber(isWide ? { bits, privilege, isWide } : { bits, privilege })
+      this.i32[at.mode >> 2] = (isWide ? wideModes : longModes)[privilege]!
     } else {
       for (let of = 0; of <= segments.gs; of++) setBounds(this.view, of)
       this.noteLegacyMode(bits, privilege)
@@ -307,15 +311,20 @@ export class Core {
   }
 
   setSegment(of: number, selector: number, access: number, limit: number, baseLow: number, baseHigh: number): void {
+    this.putSegment(of, selector, access, limit, baseLow, baseHigh)
+    if (isLong(this.i32[at.mode >> 2]!) || of > segments.gs) return
+    const { mode } = this
+    setBounds(this.view, of)
+    if (mode.bits !== 64) this.noteLegacyMode(mode.bits, mode.privilege)
+  }
+
+  /** The same where the mode is entered afterwards. */
+  putSegment(of: number, selector: number, access: number, limit: number, baseLow: number, baseHigh: number): void {
     const offset = at.segment + of * segment.bytes
     this.view.setUint16(offset + segment.selector, selector, true)
     this.view.setUint16(offset + segment.access, access, true)
     this.view.setUint32(offset + segment.limit, limit, true)
     this.set(this.segmentBase(of), baseLow, baseHigh)
-    const { mode } = this
-    if (mode.bits === 64 || of > segments.gs) return
-    setBounds(this.view, of)
-    this.noteLegacyMode(mode.bits, mode.privilege)
   }
 
   // ---- memory

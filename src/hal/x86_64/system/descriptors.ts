@@ -211,8 +211,8 @@ export const setFlat = (
 ): void => {
   const dpl = privilege << 5
   const flat = 0x8093 | dpl // G, P, S, data, writable, accessed
-  core.setSegment(segments.cs, codeSelector, (size === 64 ? 0xa09b : 0xc09b) | dpl, 0xffff_ffff, 0, 0)
-  core.setSegment(segments.ss, stackSelector, 0x4000 | flat, 0xffff_ffff, 0, 0)
+  core.putSegment(segments.cs, codeSelector, (size === 64 ? 0xa09b : 0xc09b) | dpl, 0xffff_ffff, 0, 0)
+  core.putSegment(segments.ss, stackSelector, 0x4000 | flat, 0xffff_ffff, 0, 0)
   core.enterMode(size, privilege)
 }
 
