@@ -6,7 +6,7 @@
  * exact, or MXCSR.PE is set already: then the definition finds no flag that is not there. In every other case the definition is called.
  */
 import type { Lane, Simd } from "../wasm/simd.ts"
-import type { Node, Value, Vector } from "./Graph.ts"
+import type { Truth, Value, Vector } from "./Graph.ts"
 import { places } from "./instructions/vector/vector.ts"
 import type { VectorGraph } from "./VectorGraph.ts"
 import type { VectorFunction } from "./vectorFunctions.ts"
@@ -435,7 +435,7 @@ export const nativeFloat = (name: VectorFunction): Special | undefined => {
 export const nativeInputs = (name: VectorFunction): 2 | 3 => ((name.split(".")[1] ?? "") in fusions ? 3 : 2)
 
 /** MXCSR says what native arithmetic does: RC is "to nearest", and PM masks the precision exception. */
-export const isNativeMode = (graph: VectorGraph, mxcsr: Value): Node =>
+export const isNativeMode = (graph: VectorGraph, mxcsr: Value): Truth =>
   graph.equal(graph.and(mxcsr, graph.constant(0x7000n)), graph.constant(0x1000n))
 /** Ones if MXCSR.PE is set. */
 export const inexactIn = (graph: VectorGraph, mxcsr: Value): Vector =>

@@ -2,7 +2,8 @@ import type { Lane } from "../../wasm/simd.ts"
 import { explicit, holds, image } from "../flags.ts"
 import type { Node, Truth, Value, Vector } from "../Graph.ts"
 import type { Immediate, Memory, Register, Relative } from "../Instruction.ts"
-import { type Flags, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
+import { isNative, nativeAnswers } from "../interpreter/floatFunction.ts"
+import { type Compute, type Flags, isAbsent, Lowering, type NewFlags, type Step, type Write } from "../lower.ts"
 import { type Condition, conditions, type Mode, type Width } from "../Meaning.ts"
 import { at, vectorBytes } from "../State.ts"
 import type { Block, Place } from "./Region.ts"
@@ -34,15 +35,11 @@ const numberOf = (offset: number): number =>
   offset < at.vectors ? (offset - at.general) >> 3 : vectorsFrom + Math.floor((offset - at.vectors) / vectorBytes)
 const laneOf = { 8: "i8x16", 16: "i16x8", 32: "i32x4", 64: "i64x2" } as const satisfies Record<Width, Lane>
 
-/**
- * Functions of a region's module: `find` (memory/Access.ts), functions of vectors by their definition, conditions by their numbers, the status
- * flags, and functions of vectors in native arithmetic.
- */
+/** Functions of a region's module: `find` (memory/Access.ts), functions of vectors by their definition, conditions by their numbers, the status flags. */
 export const findFunction = 0
 export const vectorFunction = 1
 export const firstFlagFunction = 2
 const statusFunction = firstFlagFunction + conditions.length
-export const firstNativeFunction = statusFunction + 1
 
 /** What is in the state before an instruction: where the registers and flags are that it may have to leave behind. */
 export interface Snapshot {
@@ -60,6 +57,12 @@ export interface Work {
   readonly value: Vector
 }
 
+/** A function of vectors, and what native arithmetic gives in its place, if `isOurs`. */
+export interface Calculation extends Compute {
+  readonly isOurs: Truth
+  readonly answers: ReadonlyArray<Vector>
+}
+
 /** The instructions of a block, one after another, with operands that are constants and registers that are expressions. */
 export class BlockLowering extends Lowering {
   readonly mode: Mode
@@ -69,7 +72,7 @@ export class BlockLowering extends Lowering {
   readonly named = new Set<number>()
   flagsNow: Flags | undefined = undefined
   /** Steps of all instructions so far, each with the state before its instruction. */
-  readonly list: Array<{ readonly step: Step | Work; readonly before: Snapshot }> = []
+  readonly list: Array<{ readonly step: Step | Work | Calculation; readonly before: Snapshot }> = []
   /** What was asked before in the block, and was not so. Nothing that it is made of changes meanwhile. */
   private readonly asked = new Set<Truth>()
   /** Functions over all rules that are called. */
@@ -99,11 +102,22 @@ export class BlockLowering extends Lowering {
     for (const step of [...this.steps, ...this.stores]) {
       if (step.kind === "raise" && this.asked.has(step.when)) continue
       if (step.kind === "raise") this.asked.add(step.when)
-      this.list.push({ step, before })
+      this.list.push({ step: step.kind === "compute" ? this.calculation(step) : step, before })
     }
     for (const write of this.writes) this.assign(write, before)
     if (this.newFlags !== undefined) this.flagsNow = this.flagsAfter(this.newFlags)
     this.done++
+  }
+
+  /**
+   * What MXCSR says of native arithmetic stays while the region runs; its flags may be set meanwhile, and are then seen later: that is no different
+   * but in time.
+   */
+  private calculation(step: Compute): Compute | Calculation {
+    const parts = step.parts.map(({ inputs }) => inputs)
+    if (!isNative(step.name, parts[0]!.length)) return step
+    const { isNative: may, counts, results } = nativeAnswers(this, step.name, parts)
+    return { ...step, isOurs: this.both(may, counts), answers: results }
   }
 
   /** What the register is where the block begins. */

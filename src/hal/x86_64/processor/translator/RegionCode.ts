@@ -3,24 +3,23 @@ import { table } from "../../memory/Tlb.ts"
 import type { Code } from "../../wasm/Code.ts"
 import type { ValueType } from "../../wasm/instructions.ts"
 import { Module } from "../../wasm/Module.ts"
-import { computeCode, type Natives, takeResults } from "../computeCode.ts"
+import { computeCode, takeResults } from "../computeCode.ts"
 import { Emitter, loadWidth, storeWidth } from "../emit.ts"
 import { ruleNumber } from "../flags.ts"
 import type { Node } from "../Graph.ts"
 import { flagFunction, flagFunctionType, uncalled } from "../interpreter/flagFunction.ts"
-import { floatFunction, floatFunctionType, isNative } from "../interpreter/floatFunction.ts"
 import { findType, vectorType } from "../interpreter/frame.ts"
 import { slot } from "../interpreter/MicroOperation.ts"
-import type { Flags, Load, Step, Store } from "../lower.ts"
+import type { Compute, Flags, Load, Step, Store } from "../lower.ts"
 import { conditions, type Mode } from "../Meaning.ts"
 import { at, vectorBytes } from "../State.ts"
-import type { VectorFunction } from "../vectorFunctions.ts"
+import { resultAt } from "../vectorFunctions.ts"
 import {
   BlockLowering,
+  type Calculation,
   findFunction,
   firstFlagFunction,
   firstFree,
-  firstNativeFunction,
   isVectorNumber,
   localOf,
   locals,
@@ -69,8 +68,6 @@ export class RegionCode {
   private readonly changed: ReadonlyArray<number>
   /** Registers that have to be in locals: vectors only if they are named. */
   private readonly named: ReadonlyArray<number>
-  /** Functions in native arithmetic that are called, in the order of their indices. */
-  private readonly natives: Array<{ readonly name: VectorFunction; readonly parts: number }> = []
 
   private readonly isLong: boolean
 
@@ -95,10 +92,6 @@ export class RegionCode {
     for (const [index, what] of [...conditions, "status" as const].entries()) {
       const { code, locals: types } = this.called.has(firstFlagFunction + index) ? flagFunction(what) : uncalled
       module.addFunction(flagFunctionType(what), types, code)
-    }
-    for (const { name, parts } of this.natives) {
-      const { code, locals: types } = floatFunction(name, parts, vectorFunction)
-      module.addFunction(floatFunctionType(name, parts), types, code)
     }
     const type = { parameters: [], results: ["i32"] } as const
     module.exportFunction("region", module.addFunction(type, [...localTypes, ...this.emitter.locals], this.code))
@@ -295,17 +288,13 @@ export class RegionCode {
 
   // ---- steps
 
-  private step(step: Step | Work, before: Snapshot) {
+  private step(step: Step | Work | Calculation, before: Snapshot) {
     switch (step.kind) {
       case "work":
         this.emitter.bind(step.value)
         return
       case "compute":
-        computeCode(this.emitter, step, this.native, vectorFunction)
-        this.code.numeric("i32.eqz").if()
-        this.leaveBefore(before)
-        this.code.end()
-        return takeResults(this.emitter, step)
+        return this.compute(step, before)
       case "load":
         return this.load(step, before)
       case "store":
@@ -321,6 +310,36 @@ export class RegionCode {
     }
   }
 
+  private compute(step: Compute | Calculation, before: Snapshot) {
+    const { emitter, code } = this
+    if (!("isOurs" in step)) {
+      this.define(step, before)
+      return takeResults(emitter, step)
+    }
+    emitter.value(step.isOurs)
+    const results = step.parts.map(() => emitter.newLocal("v128"))
+    const known = emitter.save()
+    code.if()
+    for (const answer of step.answers) emitter.value(answer)
+    for (const local of results.toReversed()) code.set(local)
+    code.else()
+    emitter.restore(known)
+    this.define(step, before)
+    for (const [part, local] of results.entries()) code.i32(0).loadVector(resultAt(part)).set(local)
+    code.end()
+    emitter.restore(known)
+    for (const [part, { result }] of step.parts.entries()) emitter.isIn(result, results[part]!)
+  }
+
+  /** By its definition. The interpreter raises the exception, if it raises one. */
+  private define(step: Compute, before: Snapshot) {
+    const { emitter, code } = this
+    computeCode(emitter, step, () => undefined, vectorFunction)
+    code.numeric("i32.eqz").if()
+    this.leaveBefore(before)
+    code.end()
+  }
+
   private load(step: Load, before: Snapshot) {
     const { emitter, code } = this
     const tables = step.modifies ? locals.writeTable : locals.readTable
@@ -331,12 +350,6 @@ export class RegionCode {
     if (step.upper === undefined) return
     code.get(emitter.bind(step.host)).loadVector(vectorBytes)
     emitter.take(step.upper)
-  }
-
-  private readonly native: Natives = (name, parts, inputs) => {
-    if (!isNative(name, inputs)) return undefined
-    const known = this.natives.findIndex((each) => each.name === name && each.parts === parts)
-    return firstNativeFunction + (known === -1 ? this.natives.push({ name, parts }) - 1 : known)
   }
 
   /** Leaves where the bytes are on the stack. What is not cached and not found either is the interpreter's. */
@@ -391,7 +404,7 @@ const localTypes: ReadonlyArray<ValueType> = [
 /** Ways meet at this block. */
 const isMerge = (block: Block): boolean => block.from.filter((from) => !isBack(from, block)).length > 1
 
-const usedBy = (step: Step | Work): ReadonlyArray<Node> => {
+const usedBy = (step: Step | Work | Calculation): ReadonlyArray<Node> => {
   switch (step.kind) {
     case "work":
       return [step.value, step.value]
@@ -400,7 +413,10 @@ const usedBy = (step: Step | Work): ReadonlyArray<Node> => {
     case "store":
       return [step.address, step.address, step.value, step.value, ...(step.upper ? [step.upper, step.upper] : [])]
     case "compute":
-      return step.parts.flatMap(({ inputs }) => inputs)
+      return [
+        ...step.parts.flatMap(({ inputs }) => inputs),
+        ...("isOurs" in step ? [step.isOurs, ...step.answers] : [])
+      ]
     case "raise":
     case "skip":
       return [step.when]
