@@ -149,11 +149,17 @@ export const vm: Command = {
     },
     reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
     "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
-    stats: { is: "say on stderr why guests were left and how often, what was retired, and how long it took" },
+    stats: { is: "say on stderr what guests were left for, and what each task did: see below" },
     help: { short: "h", is: "print this help" }
   },
   notes: `At a terminal every key goes to the guest: Control-A X leaves. Where there are several guests, Control-A and a digit say which one
 hears; Control-A twice is one for the guest. Time passes for somebody at a terminal no faster than on the wall.
+
+With --stats, of each guest: how often it was left for its monitor, by VT-x's basic exit reasons, and the ports and pages that were accessed.
+Of each thread, a monitor's being named as its guest's place, guest1 to guest9: the time on its scheduling context, the guest's included, as
+the kernel said it when a guest last ended, and its part of the time at which the machine worked (the rest is the kernel's, from entry to
+exit where no thread pays, and the first task's); the system calls that it made: Call is a message, to
+another task or to an object of the kernel, ReplyRecv an answer, Send a signal, Wait the waiting for one, VMEnter an entry of the guest. Of the machine: instructions retired, the host's time, its time at rest, a hash of its memory.
 
 Exit codes:
   0  every guest was turned off, or with --no-reboot asked for a reset

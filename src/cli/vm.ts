@@ -15,6 +15,7 @@ import { cardSlot, diskSlot } from "../vmm/guests.ts"
 import type { Payload, Report } from "../vmm/Monitor.ts"
 import { mostGuests, startMany, type Wanted } from "../vmm/manyGuests.ts"
 import { Exits } from "../vmm/VirtualCpu.ts"
+import { Accounts } from "./Accounts.ts"
 import { attend, type Running } from "./attend.ts"
 import { attachNetwork, forwardedOf } from "./board.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
@@ -78,8 +79,13 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   }
   const logged: Logged = (task, line) => Output.note(`${task}: ${line}`)
   const guests = guestsOf(asked)
+  const accounts = new Accounts()
   const root = rootTask(
-    startMany(guests, { network: network === "user" ? "card" : "inside", ended: (one) => reports.push(one) })
+    startMany(guests, {
+      network: network === "user" ? "card" : "inside",
+      ended: (one) => reports.push(one),
+      ...(options.stats === true && { consumed: accounts.consumed })
+    })
   )
   const output = Output.make(process.stdout)
   const late: { system?: System } = {}
@@ -92,7 +98,13 @@ export const start = async (given: Given): Promise<number | UsageError> => {
     const system = boot({
       memoryBytes,
       reading: await hardware.reading(),
-      first: { _tag: "Fiber", fiber: root.fiber({ name: "root", ended, logged }, {}) },
+      first: {
+        _tag: "Fiber",
+        fiber: root.fiber(
+          { name: "root", ended, logged, ...(options.stats === true && { called: accounts.called }) },
+          {}
+        )
+      },
       output: output.byte,
       input: terminal.read,
       note: (line, what) => (what === "stopped" ? void failures.push(line) : Output.note(line))
@@ -122,6 +134,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
     wire?.close()
     if (options.stats === true) {
       for (const { name, exits } of guests) showExits(name, exits!)
+      for (const line of accounts.lines(machine.instructions - machine.idle)) Output.note(line)
       statistics(machine, performance.now() - started)
     }
     for (const failure of failures) Output.note(failure)

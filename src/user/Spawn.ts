@@ -88,7 +88,7 @@ export function spawn(given: object, program: Program): Effect.Effect<Started, A
     const names = Object.keys(options.gives ?? {})
     const self = yield* giveSelf(task, names.length + 1)
     const allocator = yield* childAllocator(task, self + 1, options.memory)
-    const observers = { ended: yield* Task.Ended, logged: yield* Task.Logged }
+    const observers = yield* Task.observers
     const last = suspendSelf(self)
     const fiber = yield* syscalls.fork(
       Task.make({ name: options.name, ipcBuffer: BigInt(ipcBuffer.address), last, ...observers }, () =>

@@ -22,6 +22,7 @@ export interface Options {
   readonly seed?: number | string
   readonly ended?: Ended
   readonly logged?: Logged
+  readonly called?: Called
   /** What the thread does last, when the program has ended and was told of. A thread that goes on after is at a gate that nobody is behind: #UD. */
   readonly last?: Effect.Effect<unknown, never, Syscalls>
 }
@@ -40,6 +41,21 @@ export type Logged = (task: string, line: string) => void
 /** Who is told what the tasks say that a program starts. A task passes on what it was given. */
 export const Logged: Context.Reference<Logged> = Context.Reference<Logged>("skyscope/user/Logged", {
   defaultValue: () => () => undefined
+})
+
+/** Told of each system call that a task's thread is about to make: its number. For who counts them, and no part of what the machine does. */
+export type Called = (task: string, number: number) => void
+
+/** Who is told of the calls of tasks that a program starts, if somebody is. A task passes on what it was given. */
+export const Called: Context.Reference<Called | undefined> = Context.Reference<Called | undefined>(
+  "skyscope/user/Called",
+  { defaultValue: () => undefined }
+)
+
+/** All who are told of a task, as it passes them on to those that it starts. */
+export const observers: Effect.Effect<Pick<Options, "ended" | "logged" | "called">> = Effect.gen(function* () {
+  const called = yield* Called
+  return { ended: yield* Ended, logged: yield* Logged, ...(called && { called }) }
 })
 
 /** Level and text. */
@@ -96,10 +112,12 @@ class Task implements Fiber {
   #now = 0
   /** Of the thread, while it runs the program. */
   #memory: ThreadMemory | undefined
+  readonly #called: Called | undefined
 
   constructor(options: Options, program: (argument: bigint) => Effect.Effect<unknown, unknown, Syscalls>) {
     this.name = options.name
     this.#ipcBuffer = options.ipcBuffer
+    this.#called = options.called
     const ended = options.ended ?? Ended.defaultValue()
     const logged = options.logged ?? Logged.defaultValue()
     const logger = Logger.map(line, (line) => logged(options.name, line))
@@ -107,6 +125,7 @@ class Task implements Fiber {
       Context.add(Clock.Clock, this.#clock()),
       Context.add(Ended, ended),
       Context.add(Logged, logged),
+      Context.add(Called, options.called),
       Context.add(Logger.CurrentLoggers, new Set([logger]))
     )
     this.#program = (argument) =>
@@ -125,7 +144,9 @@ class Task implements Fiber {
     HostGlobals.enter(this.name)
     try {
       this.#scheduler.begin()
-      return this.#hear(answer) ?? this.#goOn()
+      const request = this.#hear(answer) ?? this.#goOn()
+      if (request._tag === "Syscall") this.#called?.(this.name, Number(BigInt.asIntN(64, request.number)))
+      return request
     } finally {
       HostGlobals.leave()
     }

@@ -63,6 +63,7 @@ export const prepareThread = Effect.fnUntraced(function* (
   })
   const schedContext = yield* create("SchedContext", schedContextBits)
   yield* SchedControl_Configure(schedControl, schedContext, tcb, time ?? turn)
+  return schedContext
 })
 
 /** Begin a thread that was made ready, of one's own task, with a program. When that ends the thread stops. */
@@ -74,7 +75,7 @@ export const beginThread = <Q, A, E, R>(
   Effect.gen(function* () {
     yield* using<R>()
     const syscalls = yield* Syscalls
-    const options = { ended: yield* Task.Ended, logged: yield* Task.Logged, ipcBuffer: BigInt(bufferAddress(number)) }
+    const options = { ...(yield* Task.observers), ipcBuffer: BigInt(bufferAddress(number)) }
     const body = program as Effect.Effect<A, E, Syscalls>
     const last = suspendSelf(Number(cptrOf(tcb)))
     const fiber = yield* syscalls.fork(Task.make({ name, ...options, last }, () => body))

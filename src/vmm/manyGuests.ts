@@ -21,7 +21,7 @@ import {
   uplinkObjects
 } from "./guests.ts"
 import type { Guest } from "./Monitor.ts"
-import { type Housing, startGuests, type Tenant } from "./virtualMachines.ts"
+import { type Consumed, type Housing, startGuests, type Tenant } from "./virtualMachines.ts"
 
 /** Guests by their places. */
 const places = ["guest1", "guest2", "guest3", "guest4", "guest5", "guest6", "guest7", "guest8", "guest9"] as const
@@ -112,6 +112,7 @@ export interface Options {
   readonly network?: Network
   /** Hears how each guest ended. */
   readonly ended?: Ended
+  readonly consumed?: Consumed
 }
 
 /** @throws if there are more guests than places */
@@ -119,6 +120,7 @@ export const startMany = (wanted: ReadonlyArray<Wanted>, options: Options = {}) 
   if (wanted.length > mostGuests) throw new Error(`there are at most ${mostGuests} guests, not ${wanted.length}`)
   return startGuests(
     systemOf(wanted, options),
-    wanted.map((guest, n) => ({ ...guest, name: places[n]! }))
+    wanted.map((guest, n) => ({ ...guest, name: places[n]! })),
+    options.consumed
   )
 }

@@ -15,7 +15,7 @@ import { Spawner, type Started } from "../user/Spawn.ts"
 import { type PartOf, type System, startPart } from "../user/System.ts"
 import { prepareThread } from "../user/TaskThreads.ts"
 import { TCB_BindNotification, TCB_SetPriority } from "../user/ThreadSettings.ts"
-import { SchedControl_SetBudget } from "../user/Threads.ts"
+import { SchedContext_Consumed, SchedControl_SetBudget } from "../user/Threads.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
 import { signal } from "./channels.ts"
 import { blockBits, blockBytes, type Landlord, NoProcessor } from "./Landlord.ts"
@@ -109,9 +109,12 @@ const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenan
   const { time = usual.time, priority = usual.priority } = tenant
   const root = yield* GuestMemory_Create(asidPool)
   const processors = [first]
+  /** What its threads run on, by their names. */
+  const times: Array<readonly [thread: string, schedContext: Full<"SchedContext">]> = []
   for (let number = 1; number < (tenant.processors ?? 1); number++) {
     const thread = yield* create("TCB")
-    yield* prepareThread(task, thread, { name: `${tenant.name}.${number}`, number, priority, ...(time && { time }) })
+    const name = `${tenant.name}.${number}`
+    times.push([name, yield* prepareThread(task, thread, { name, number, priority, ...(time && { time }) })])
     const wake = yield* create("Notification")
     processors.push({ thread, vcpu: yield* create("VCPU"), wake, kick: yield* kickOf(wake) })
   }
@@ -122,7 +125,7 @@ const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenan
   }
   if (time !== undefined) yield* SchedControl_SetBudget(schedControl, task.schedContext, time)
   yield* TCB_SetPriority(task.tcb, authority, priority)
-  return { reach: { root, space: task.addressSpace }, processors }
+  return { reach: { root, space: task.addressSpace }, processors, times }
 })
 
 /**
@@ -131,13 +134,21 @@ const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenan
  */
 export function startGuests<const N extends string>(
   system: System<Housing<N>> | PartOf<Housing<N>>,
-  guests: ReadonlyArray<Tenant<N>>
+  guests: ReadonlyArray<Tenant<N>>,
+  consumed?: Consumed
 ): ReturnType<typeof housing>
-export function startGuests(system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<string>>) {
-  return housing(system, guests)
+export function startGuests(
+  system: PartOf<Housing<string>>,
+  guests: ReadonlyArray<Tenant<string>>,
+  consumed?: Consumed
+) {
+  return housing(system, guests, consumed)
 }
 
-const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<string>>) =>
+/** Hears when a guest has ended how much each thread of the system has run since it was last said. */
+export type Consumed = (thread: string, microseconds: number) => void
+
+const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<string>>, consumed?: Consumed) =>
   Effect.gen(function* () {
     const host = yield* survey
     const { objects, tasks } = yield* startPart(system)
@@ -147,6 +158,9 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
       readonly processors: ReadonlyArray<Processor>
       readonly begin: Cap<"Notification", "write">
     }> = []
+    const times = Object.entries(tasks).flatMap(([name, task]) =>
+      task === undefined ? [] : [[name, task.schedContext] as const]
+    )
     const { landlord } = objects
     if (landlord === undefined) throw new Error("the system has no landlord")
     for (const guest of guests) {
@@ -160,6 +174,7 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
         guest,
         system.spec.tasks[name]!
       )
+      times.push(...bound.times)
       homes.push({ ...bound, begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start }) })
     }
     const waiting = [...guests.keys()]
@@ -237,6 +252,8 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
           for (const block of blocks.values()) yield* estate.takeBack(block)
           blocks.clear()
           yield* settle
+          if (consumed !== undefined)
+            for (const [name, schedContext] of times) consumed(name, yield* SchedContext_Consumed(schedContext))
           return yield* reply(to, undefined)
         })
     })
