@@ -33,6 +33,8 @@ export interface Level {
   readonly maps?: string
   /** PS says nothing. */
   readonly ignoresSize?: true
+  /** PSE-36: of an entry that maps a page, bits 20:13 are bits 39:32 of the page's address. */
+  readonly extendsAddress?: true
 }
 
 /** A way to translate: its levels from the root down. */
@@ -95,7 +97,7 @@ export const pae: Format = {
 export const thirtyTwoBit: Format = {
   name: "32-bit paging",
   levels: [
-    { entry: "PDE",   shift: 22, maps: "4-MByte page" },
+    { entry: "PDE",   shift: 22, maps: "4-MByte page", extendsAddress: true },
     { entry: "PTE",   shift: 12, maps: "4-KByte page" }
   ],
   entryBytes: 4,
@@ -227,7 +229,8 @@ const isReserved = (format: Format, level: Level, low: number, high: number, rul
 /** Of an entry's upper half, as the rules are. */
 export const reservedHighOf = ({ reservedHigh }: Format, { NXE }: Rules): number => reservedHigh | (NXE ? 0 : XD)
 /** Of the lower half of an entry that maps a large page. */
-export const reservedInLarge = ({ shift }: Level): number => (2 ** shift - 1) & ~0x1fff
+export const reservedInLarge = ({ shift, extendsAddress }: Level): number =>
+  (2 ** shift - 1) & ~(extendsAddress ? 0x1f_ffff : 0x1fff)
 
 const physical = (low: number, high: number): number => (high & addressHigh) * 2 ** 32 + ((low & ~0xfff) >>> 0)
 
@@ -360,9 +363,16 @@ const untranslated = (result: Walk, lo: number): void => {
   result.flags = bit.A | bit.D
 }
 
-const found = (result: Walk, { shift }: Level, low: number, high: number, lo: number, hi: number): void => {
+const found = (
+  result: Walk,
+  { shift, extendsAddress }: Level,
+  low: number,
+  high: number,
+  lo: number,
+  hi: number
+): void => {
   const size = 2 ** shift
-  const frame = Math.floor(physical(low, high) / size) * size
+  const frame = Math.floor(physical(low, extendsAddress ? (low >>> 13) & 0xff : high) / size) * size
   const within = ((hi & 0xffff) * 2 ** 32 + (lo >>> 0)) % size
   result.page = Math.floor((frame + within) / 0x1000)
   result.bits = shift

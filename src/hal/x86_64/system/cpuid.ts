@@ -56,6 +56,7 @@ export const features: readonly Feature[] = [
   { leaf: 1,           register: "edx", bit: 13, name: "PGE" },
   { leaf: 1,           register: "edx", bit: 15, name: "CMOV",         instructions: ["cmove"] },
   { leaf: 1,           register: "edx", bit: 16, name: "PAT" },
+  { leaf: 1,           register: "edx", bit: 17, name: "PSE-36" },
   { leaf: 1,           register: "edx", bit: 23, name: "MMX",          instructions: ["emms", "movq", "packsswb", "pmaddwd"] },
   { leaf: 1,           register: "edx", bit: 24, name: "FXSR",         instructions: ["fxsave", "fxrstor"] },
   { leaf: 1,           register: "edx", bit: 25, name: "SSE",          instructions: ["addps", "ldmxcsr"] },
@@ -119,10 +120,14 @@ const flushedLine = 8 << 8
 /** MONITOR: lines of 64 bytes at least and at most; interrupts break MWAIT even if they are masked; one kind of C1. */
 const monitor: Answer = [64, 64, 0b11, 1 << 4]
 
+const secondLevelBytes = 256 * 1024
+
 // biome-ignore format: a leaf, a line
 const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x00,        vendor],
   [0x01,        [signature, flushedLine, 0, 0]],
+  // "CPUID leaf 2 does not report cache descriptor information, use CPUID leaf 4"; nor TLBs: leaf 18H.
+  [0x02,        [0x00fe_ff01, 0, 0, 0]],
   [0x05,        monitor],
   [0x06,        [0, 0, 0, 0]],
   // There are subleaves to 2.
@@ -136,14 +141,49 @@ const leaves: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [0x8000_0002, brandPart(0)],
   [0x8000_0003, brandPart(1)],
   [0x8000_0004, brandPart(2)],
+  // What leaf 4 says of the second level: KBytes, 8 ways, lines of 64 bytes.
+  [0x8000_0006, [0, 0, ((secondLevelBytes >> 10) << 16) | (6 << 12) | 64, 0]],
   [0x8000_0007, [0, 0, 0, 0]],
   [0x8000_0008, [(widest << 8) | physicalBits, 0, 0, 0]]
 ])
 
+/** "Cache Type Field" and "Cache Level"; those that a processor has, and what all in the package share. */
+interface Cache {
+  readonly type: number
+  readonly level: number
+  readonly ways: number
+  readonly bytes: number
+  readonly isShared?: true
+}
+const lineBytes = 64
+const [data, code, unified] = [1, 2, 3] as const
+
+/** Memory has no caches here: what is said is what software may take for its measure. */
+// biome-ignore format: a cache, a line
+const caches: readonly Cache[] = [
+  { type: data,    level: 1, ways: 8,  bytes: 32 * 1024 },
+  { type: code,    level: 1, ways: 8,  bytes: 32 * 1024 },
+  { type: unified, level: 2, ways: 8,  bytes: secondLevelBytes },
+  { type: unified, level: 3, ways: 16, bytes: 8 * 1024 * 1024, isShared: true }
+]
+
+/** Leaf 04H, "Deterministic Cache Parameters"; after the last, nothing. */
+const cacheAt = (place: Place, subleaf: number): Answer => {
+  const cache = caches[subleaf]
+  if (cache === undefined) return [0, 0, 0, 0]
+  const { type, level, ways, bytes, isShared } = cache
+  const isSelfInitializing = 1 << 8
+  const inPackage = (1 << packageBits(place)) - 1
+  // Six bits for the cores.
+  const cores = Math.min(inPackage, 63) << 26
+  const eax = type | (level << 5) | isSelfInitializing | (isShared ? inPackage << 14 : 0) | cores
+  return [eax, ((ways - 1) << 22) | (lineBytes - 1), bytes / lineBytes / ways - 1, 0]
+}
+
 /** Leaf 7, subleaf 2, EDX: BHI_DIS_S of IA32_SPEC_CTRL is there. */
 const BHI_CTRL = 1 << 4
 const order = ["eax", "ebx", "ecx", "edx"] as const
-const highestBasic = 0x16
+const highestBasic = 0x18
 
 const answer = (leaf: number, subleaf: number): Answer => {
   const row = leaves.get(leaf)
@@ -185,6 +225,7 @@ const level = (place: Place, subleaf: number): Answer => {
 const OSXSAVE = 1 << 27
 
 const answerAt = (core: Core, place: Place, leaf: number, subleaf: number): Answer => {
+  if (leaf === 0x04) return cacheAt(place, subleaf)
   if (leaf === 0x0b) return level(place, subleaf)
   if (leaf === 0x0d) return extendedState(core, subleaf)
   const [eax, ebx, ecx, edx] = answer(leaf, subleaf)
@@ -193,15 +234,15 @@ const answerAt = (core: Core, place: Place, leaf: number, subleaf: number): Answ
   return [eax | own[0], ebx | own[1], ecx | own[2], edx | own[3]]
 }
 
-/** What software has switched on or off: OSPKE and OSXSAVE as CR4, MONITOR as IA32_MISC_ENABLE says. */
+/** What software has switched on or off: OSPKE and OSXSAVE as CR4, MONITOR as IA32_MISC_ENABLE, APIC as IA32_APIC_BASE says. */
 const asItIs = (core: Core, leaf: number, [eax, ebx, ecx, edx]: Answer): Answer => {
   if (leaf === 7 && core.low(at.general + 8) === 0)
     return [eax, ebx, core.low(at.cr4) & CR4.PKE ? ecx | OSPKE : ecx, edx]
   if (leaf !== 1) return [eax, ebx, ecx, edx]
   const withSaving = core.low(at.cr4) & CR4.OSXSAVE ? ecx | OSXSAVE : ecx
-  return [eax, ebx, hasMonitor(core) ? withSaving : withSaving & ~MONITOR, edx]
+  return [eax, ebx, hasMonitor(core) ? withSaving : withSaving & ~MONITOR, core.apic.isEnabled() ? edx : edx & ~APIC]
 }
-const [MONITOR, OSPKE] = [1 << 3, 1 << 4] as const
+const [MONITOR, OSPKE, APIC] = [1 << 3, 1 << 4, 1 << 9] as const
 
 /**
  * "If a value entered for CPUID.EAX is higher than the maximum ... the data for the highest basic information leaf is

@@ -6,6 +6,7 @@ import {
   newWalk,
   noRules,
   type Rules,
+  thirtyTwoBit,
   trace,
   walk
 } from "../../../../src/hal/x86_64/memory/paging.ts"
@@ -145,6 +146,21 @@ describe("a walk", () => {
     board.entry(board.tableOf(address, shift), Number((address >> shift) & 511n), bit | P | US | PS)
 
     assert.strictEqual(aWalk(board, user).errorCode, 0b0_1101)
+  })
+
+  it("finds a 4-MByte page above 4 GiB by bits 20:13 of its entry, of which bit 21 is reserved", () => {
+    const board = new Board()
+    const put = (entry: number) => board.view.setUint32(pml4 + (0x1234_5678 >>> 22) * 4, entry, true)
+    const walks = () => {
+      const result = newWalk()
+      const space = { format: thirtyTwoBit, root: pml4, registers: new Int32Array(8), rules, keys }
+      const isFound = walk(board.machine.memory, space, 0x1234_5678, 0, user, false, result)
+      return isFound ? result.page : -result.errorCode
+    }
+    put(0x4000_0000 | (0xa5 << 13) | Number(P | US | PS))
+    assert.strictEqual(walks(), 0xa54_0345)
+    put(0x4000_0000 | (1 << 21) | Number(P | US | PS))
+    assert.strictEqual(walks(), -0b0_1101)
   })
 
   it("begins with a fifth table, by bits 56:48, where addresses have 57 bits", () => {

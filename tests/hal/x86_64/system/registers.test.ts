@@ -26,7 +26,9 @@ const UD = 6
 
 /** The operations are the same for every reading: plain execution is enough to ask for them. */
 describe("the processor's", () => {
-  const aBoard = (...program: number[]) => withTables(new Board().identity(0, stackTop).start(...program))
+  const aBoardOf = (processors: number, ...program: number[]) =>
+    withTables(new Board(undefined, undefined, processors).identity(0, stackTop).start(...program))
+  const aBoard = (...program: number[]) => aBoardOf(1, ...program)
   const aProgram = (...program: number[]) =>
     asUser(
       withTables(
@@ -306,8 +308,8 @@ describe("the processor's", () => {
   })
 
   describe("CPUID", () => {
-    const cpuid = (leaf: number) => {
-      const board = aBoard(0xb8, ...bytes(leaf, 4), 0x31, 0xc9, 0x0f, 0xa2)
+    const cpuid = (leaf: number, subleaf = 0, processors = 1) => {
+      const board = aBoardOf(processors, 0xb8, ...bytes(leaf, 4), 0xb9, ...bytes(subleaf, 4), 0x0f, 0xa2)
       board.run(3)
       return (["rax", "rbx", "rcx", "rdx"] as const satisfies readonly RegisterName[]).map((name) => board.get(name))
     }
@@ -318,7 +320,39 @@ describe("the processor's", () => {
     })
 
     it("answers above its highest leaf as for that", () => {
-      assert.deepStrictEqual(cpuid(0x4000_0000), cpuid(0x16))
+      assert.deepStrictEqual(cpuid(0x4000_0000), cpuid(0x18))
+    })
+
+    it("describes caches one after the other, and then none; the whole package shares the last", () => {
+      const kinds = [0, 1, 2, 3, 4].map((n) => {
+        const [eax, ebx, ecx] = cpuid(4, n).map(Number) as [number, number, number]
+        const bytes = ((ebx >>> 22) + 1) * ((ebx & 0xfff) + 1) * (ecx + 1)
+        return { type: eax & 31, level: (eax >>> 5) & 7, bytes: eax === 0 ? 0 : bytes }
+      })
+      assert.deepStrictEqual(kinds, [
+        { type: 1, level: 1, bytes: 0x8000 },
+        { type: 2, level: 1, bytes: 0x8000 },
+        { type: 3, level: 2, bytes: 0x4_0000 },
+        { type: 3, level: 3, bytes: 0x80_0000 },
+        { type: 0, level: 0, bytes: 0 }
+      ])
+      assert.strictEqual(cpuid(2)[0]! & 0xffff_ffffn, 0x00fe_ff01n)
+      assert.strictEqual((cpuid(0x8000_0006)[2]! >> 16n) & 0xffffn, 256n)
+      const sharing = (n: number) => Number(cpuid(4, n, 6)[0]! >> 14n) & 0xfff
+      const cores = Number(cpuid(4, 0, 6)[0]! >> 26n) & 63
+      const [bits, count] = cpuid(0xb, 1, 6).map(Number) as [number, number]
+      assert.deepStrictEqual([sharing(0), sharing(3), cores, bits, count], [0, 7, 7, 3, 6])
+    })
+
+    it("has no APIC while IA32_APIC_BASE switches it off", () => {
+      const hasApic = (...program: readonly number[]) => {
+        const board = aBoard(...program, 0xb8, ...bytes(1, 4), 0x0f, 0xa2)
+        board.run(2 + (program.length > 0 ? 4 : 0))
+        return Number((board.get("rdx") >> 9n) & 1n)
+      }
+      // MOV ECX, 1BH; MOV EAX, FEE00100H; XOR EDX, EDX; WRMSR
+      const off = [0xb9, ...bytes(0x1b, 4), 0xb8, ...bytes(0xfee0_0100, 4), 0x31, 0xd2, 0x0f, 0x30]
+      assert.deepStrictEqual([hasApic(), hasApic(...off)], [1, 0])
     })
   })
 })
