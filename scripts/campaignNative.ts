@@ -11,6 +11,7 @@ import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { campaign, type Report } from "../tests/hal/x86_64/native/campaign.ts"
+import { compareEncodings } from "../tests/hal/x86_64/native/encodings.ts"
 import { nameOfHost } from "../tests/hal/x86_64/native/host.ts"
 import { nameOf } from "../tests/hal/x86_64/native/kinds.ts"
 import { type Entry, Ledger } from "../tests/hal/x86_64/native/ledger.ts"
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "Infinity" },
     "plain-every": { type: "string", default: "10" },
     summary: { type: "string" },
+    encodings: { type: "string" },
     help: { type: "boolean", default: false }
   }
 })
@@ -38,6 +40,7 @@ if (values.help) {
   --only PATTERN   lines whose name matches this regular expression
   --minutes N      begins no cases after so long; 0 only reports what the ledger says
   --plain-every N  runs one case in so many plainly as well (10)
+  --encodings N    instead, so many encodings that were changed by chance: what is no instruction, and what prefixes do
   --summary FILE   writes what has been compared as a page of Markdown`)
   process.exit(0)
 }
@@ -53,6 +56,21 @@ const numberOf = (name: "seed" | "minutes" | "plain-every", least: number): numb
 const cases = values.cases.split(",").map(Number)
 if (!cases.every((each) => Number.isInteger(each) && each > 0)) fail(`--cases are numbers, not ${values.cases}`)
 if (!isNative) fail("there is no x86-64 processor with Linux here to compare with")
+
+if (values.encodings !== undefined) {
+  const atOnce = 20_000
+  const [wanted, found] = [Number(values.encodings), { tried: 0, invalid: 0, differing: 0 }]
+  if (!(wanted > 0)) fail(`--encodings is a number greater than 0, not ${values.encodings}`)
+  for (let seed = Number(values.seed); found.tried < wanted; seed += 1_000_003) {
+    const { tried, invalid, different } = compareEncodings(seed, Math.min(atOnce, wanted - found.tried))
+    found.tried += tried
+    found.invalid += invalid
+    found.differing += different.length
+    for (const each of different) console.log(`- ${each}`)
+    console.log(`${found.tried} encodings, ${found.invalid} of them no instruction, ${found.differing} different`)
+  }
+  process.exit(found.differing === 0 ? 0 : 1)
+}
 
 const commit = (): string => {
   try {

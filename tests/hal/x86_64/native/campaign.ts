@@ -12,11 +12,11 @@ import type { Case } from "./cases.ts"
 import { missingFor } from "./host.ts"
 import { type Line, leftOf, linesOf, usesX87 } from "./kinds.ts"
 import type { Entry, Ledger } from "./ledger.ts"
-import { liberties } from "./liberties.ts"
+import { differing } from "./liberties.ts"
 import { MachineRunner } from "./machine.ts"
 import { meaningOf } from "./meaningOf.ts"
 import { changesAt, type NativeBytes, type Round, runNative, runNativeBytes } from "./native.ts"
-import { type Difference, differences, type Outcome, show } from "./outcome.ts"
+import { type Outcome, show } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { changesOf, FlatRunner, type Runner } from "./read.ts"
 import { caseAt, caseIn, outcomeAt, outcomeIn, putCase, putFpuRest } from "./states.ts"
@@ -225,9 +225,11 @@ const compareCase = (
   if (!usesX87(kind)) outcome.set(theirs.subarray(compared), compared)
   const own = outcomeIn(new DataView(outcome.slice().buffer), 0, changesOf(runner, data))
   const test = caseIn(view, n * caseAt.bytes, like)
-  const found = leftOver(count.covered, test, outcomeFrom(native, start), own)
+  const found = differing(test, outcomeFrom(native, start), own, ({ reason }) => {
+    count.covered[reason] = (count.covered[reason] ?? 0) + 1
+  })
   // What a reading takes for INT3 may be how the real processor comes back: it runs once more, to INT3.
-  const left = found.length === 0 ? [] : leftOver({}, test, runNative([test], data, true).outcomes[0]!, own)
+  const left = found.length === 0 ? [] : differing(test, runNative([test], data, true).outcomes[0]!, own)
   if (left.length === 0) return
   count.differing++
   if (count.different.length >= most) return
@@ -247,18 +249,3 @@ const isSameMemory = (native: NativeBytes, start: number, data: Uint8Array, { me
   for (const [offset, byte] of changesAt(native.outcomes, start)) expected[offset] = byte
   return Buffer.compare(memory, expected) === 0
 }
-
-/** What differs and is covered by no liberty; what is, is counted. */
-const leftOver = (
-  covered: Record<string, number>,
-  test: Case,
-  theirs: Outcome,
-  ours: Outcome
-): ReadonlyArray<Difference> =>
-  differences(test, theirs, ours).filter((difference) => {
-    const liberty = liberties.find(
-      ({ of, covers }) => of.test(difference.name) && covers(test, theirs, ours, difference)
-    )
-    if (liberty !== undefined) covered[liberty.reason] = (covered[liberty.reason] ?? 0) + 1
-    return liberty === undefined
-  })

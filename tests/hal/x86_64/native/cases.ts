@@ -34,7 +34,7 @@ export interface Case extends VectorState {
   readonly x87: Uint8Array
 }
 
-const aim = { start: place.start, data: (random: Random) => place.data + random.below(place.readable) }
+export const aim = { start: place.start, data: (random: Random) => place.data + random.below(place.readable) }
 
 /** What an instruction touches: asked once for each. */
 const touched = new WeakMap<Instruction, Effects>()
@@ -104,7 +104,10 @@ const withIndices = ({ form, operands }: Instruction, vectors: Array<bigint>, ra
 }
 
 /** An operating system may make what is locked and lies in two cache lines very slow, or refuse it: "split locks". */
-const isSplitLock = ({ form, operands, lock, length }: Instruction, registers: ReadonlyArray<bigint>): boolean => {
+export const isSplitLock = (
+  { form, operands, lock, length }: Instruction,
+  registers: ReadonlyArray<bigint>
+): boolean => {
   const memory = operands.find(({ kind }) => kind === "mem")
   if (memory?.kind !== "mem" || !(lock || form.name === "xchg")) return false
   const bytes = form.name === "cmpxchg16b" ? 16 : memory.width / 8

@@ -2,11 +2,11 @@
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { type Case, comparableForms, initialData, makeCase } from "./cases.ts"
-import { liberties } from "./liberties.ts"
+import { differing } from "./liberties.ts"
 import { MachineRunner } from "./machine.ts"
 import { type Native, runNative } from "./native.ts"
 import { makeOperationCase, operationForms, withFrames } from "./operations.ts"
-import { differences, type Outcome, show } from "./outcome.ts"
+import { type Outcome, show } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { FlatRunner, readerOf } from "./read.ts"
 import { makeX87Case, withAreas, withNumbers, x87Forms } from "./x87Cases.ts"
@@ -77,10 +77,7 @@ const casesOf = (
 const compare = (cases: ReadonlyArray<Case>, { outcomes }: Native, read: (test: Case) => Outcome): Comparison => {
   const different = cases.flatMap((test, i) => {
     const [theirs, ours] = [outcomes[i]!, read(test)]
-    const found = differences(test, theirs, ours).filter(
-      (difference) =>
-        !liberties.some(({ of, covers }) => of.test(difference.name) && covers(test, theirs, ours, difference))
-    )
+    const found = differing(test, theirs, ours)
     return found.length === 0 ? [] : [`${describe(test)}: ${found.map(show).join(", ")}`]
   })
   const exceptions = outcomes.filter(({ exception }) => exception !== undefined).length

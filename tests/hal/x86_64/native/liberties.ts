@@ -3,7 +3,7 @@
  * differ in the comparison.
  */
 import type { Case } from "./cases.ts"
-import type { Difference, Outcome } from "./outcome.ts"
+import { type Difference, differences, type Outcome } from "./outcome.ts"
 import { stops } from "./x87.ts"
 
 /** Some differences of a case that are no mistake. */
@@ -131,6 +131,21 @@ const areNumbersAlike = (one: bigint, other: bigint, width: 32n | 64n): boolean 
     const infinity = width === 32n ? 0x7f80_0000n : 0x7ff0_0000_0000_0000n
     const isNan = (lane: bigint) => BigInt.asUintN(Number(width) - 1, lane) > infinity
     return a === b || (isNan(a) && isNan(b))
+  })
+
+/** Where two outcomes differ in what the manual defines, beyond the liberties; `took` hears of each of those that was taken. */
+export const differing = (
+  test: Case,
+  native: Outcome,
+  ours: Outcome,
+  took: (liberty: Liberty) => void = () => {}
+): ReadonlyArray<Difference> =>
+  differences(test, native, ours).filter((difference) => {
+    const liberty = liberties.find(
+      ({ of, covers }) => of.test(difference.name) && covers(test, native, ours, difference)
+    )
+    if (liberty !== undefined) took(liberty)
+    return liberty === undefined
   })
 
 /** Flags of a status word and of MXCSR. */

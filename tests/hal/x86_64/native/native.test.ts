@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest"
 import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
 import { type Comparison, compareNatively, compareOperations, compareX87 } from "./compare.ts"
+import { compareEncodings } from "./encodings.ts"
 import { isNative } from "./native.ts"
 
 const casesOfEach = Number(process.env.NATIVE_CASES ?? 6)
@@ -35,6 +36,13 @@ describe.runIf(isNative)("what the processor of this machine does", { timeout: 3
 
   it("the x87 FPU's operations do", () => {
     agree(compareX87(seed, 10 * casesOfEach))
+  })
+
+  it("what is no instruction is #UD, and prefixes change what they change", () => {
+    const { tried, invalid, different } = compareEncodings(seed, 250 * casesOfEach)
+    expect(different).toEqual([])
+    expect(invalid).toBeGreaterThan(tried / 4)
+    expect(invalid).toBeLessThan(tried / 2)
   })
 
   it("the machine's system operations do, as far as user mode may try them", () => {
