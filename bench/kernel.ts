@@ -5,9 +5,13 @@ import {
   AddressSpace_Map,
   BootInfo,
   Cap_Delete,
+  Cap_Mint,
   consume,
   create,
+  Fault_Receive,
+  Fault_Reply,
   Frame_Unmap,
+  Memory_Read,
   type RootServices,
   Signal,
   spawn,
@@ -29,6 +33,8 @@ const compiled = {
   fault: "fault, its handler, and on",
   guest: "run a guest until it calls its monitor (VMEnter)"
 } as const
+
+const nowhere = 0x1000_0000
 
 type Program = Effect.Effect<unknown, unknown, RootServices>
 const repeat = <E, R>(times: number, operation: Effect.Effect<unknown, E, R>): Effect.Effect<void, E, R> =>
@@ -66,6 +72,23 @@ const typescript: Readonly<Record<string, (times: number) => Program>> = {
         yield* Cap_Delete(endpoint)
       })
     ),
+
+  "fault, its handler, and on": (times) =>
+    Effect.gen(function* () {
+      const faults = yield* create("Endpoint")
+      const answering = yield* create("Reply")
+      const faultHandler = yield* Cap_Mint(faults, ["write", "grant"], { badge: 7n })
+      yield* spawn({ name: "stumbler", gives: {}, faultHandler }, () => Memory_Read(nowhere, 8))
+      // Nothing is mapped there meanwhile: it tries again, and is refused again.
+      let received = yield* Fault_Receive(faults, answering)
+      yield* repeat(
+        times,
+        Effect.gen(function* () {
+          yield* Fault_Reply(answering, received)
+          received = yield* Fault_Receive(faults, answering)
+        })
+      )
+    }),
 
   "map a page and unmap it": (times) =>
     Effect.gen(function* () {

@@ -4,6 +4,8 @@
  *     npm run bench
  *     npm run bench -- ipc
  */
+import "../src/cli/asyncContext.ts"
+
 import { prepareEngine } from "../src/cli/engine.ts"
 import type { Benchmark } from "./Benchmark.ts"
 import * as boot from "./boot.ts"

@@ -1,4 +1,6 @@
 /** The command line. What a command needs is loaded when it is run, so that the rest answers at once. */
+import "./asyncContext.ts"
+
 import { readFileSync } from "node:fs"
 import { type Command, type Given, help, type Option, overview, parse, type UsageError, usageError } from "./Command.ts"
 import { exitCodes, exportSystem, getLinux, inspect, machine, run, vm } from "./commands.ts"

@@ -13,7 +13,7 @@ import type { Core } from "./system/Core.ts"
 import { readControl, readDebug, writeControl, writeDebug } from "./system/control.ts"
 import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
 import { fxrstor, fxsave } from "./system/fxsave.ts"
-import { readMsr, tscOf, writeMsr } from "./system/msr.ts"
+import { placeOfMsr, readMsr, tscOf, writeMsr } from "./system/msr.ts"
 import { system, vector } from "./system/registers.ts"
 import { writeXcr0 } from "./system/xsave.ts"
 
@@ -81,12 +81,41 @@ const msr = (number: number): Access => ({
   read: (core) => readMsr(core, number),
   write: (core, lo, hi) => writeMsr(core, number, lo, hi)
 })
-const access = (register: number): Access => registers.get(register) ?? msr(register)
+const msrs = new Map<number, Access>()
+const msrOf = (number: number): Access => {
+  const known = msrs.get(number)
+  if (known !== undefined) return known
+  const made = msr(number)
+  msrs.set(number, made)
+  return made
+}
+const access = (register: number): Access => registers.get(register) ?? msrOf(register)
+
+const inState = new Map<number, number>([
+  [SystemRegister.CR0, at.cr0],
+  [SystemRegister.CR2, at.cr2],
+  [SystemRegister.CR4, at.cr4]
+])
+const nowhere = -1
+/** Where in the state block a register is that reads as it is there, or `nowhere`. */
+const placeOf = (register: number): number => {
+  const known = inState.get(register)
+  if (known !== undefined) return known
+  const place = registers.has(register) ? nowhere : (placeOfMsr(register) ?? nowhere)
+  inState.set(register, place)
+  return place
+}
 
 export const privilegedRegisters = (core: Core): ProcessorService => ({
   registers: core.i32.subarray(at.general >> 2, (at.general >> 2) + words * 2),
-  systemLow: (register) => access(register).read(core)[0],
-  systemHigh: (register) => access(register).read(core)[1],
+  systemLow: (register) => {
+    const place = placeOf(register)
+    return place === nowhere ? access(register).read(core)[0] : core.low(place)
+  },
+  systemHigh: (register) => {
+    const place = placeOf(register)
+    return place === nowhere ? access(register).read(core)[1] : core.high(place)
+  },
   // What every change of address space writes, without looking for it.
   setSystem: (register, low, high) =>
     register === SystemRegister.CR3 ? writeControl(core, 3, low, high) : access(register).write(core, low, high),

@@ -231,6 +231,12 @@ export const setMemoryTypes = (core: Core): void => {
   core.set(msrAt.IA32_MTRR_DEF_TYPE, defType.E | defType.FE | WB, 0)
 }
 
+/** Where in the state block a register is that reads as it is there; undefined if it is none of those. */
+export const placeOfMsr = (number: number): number | undefined => {
+  const row = byNumber.get(number)
+  return row === undefined || specials.has(number) ? undefined : placeOf(row)
+}
+
 /** @throws `raised` #GP(0) if there is no such register. */
 export const readMsr = (core: Core, number: number): readonly [lo: number, hi: number] => {
   const special = specials.get(number)
