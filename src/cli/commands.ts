@@ -136,6 +136,10 @@ export const vm: Command = {
       value: "KIND",
       is: "what the console is to guests: 'serial' is ttyS0, 'virtio' is hvc0 (default: serial)"
     },
+    virtio: {
+      value: "KIND",
+      is: "where virtio devices are: 'pci', or 'mmio', in memory without a bus (default: pci)"
+    },
     cpus: { value: "N", short: "c", is: "so many processors in each guest, at most 8 (default: 1)" },
     "no-reboot": { is: "end a guest where it asks for a reset, in place of starting it again" },
     "triple-fault": {

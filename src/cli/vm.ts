@@ -51,6 +51,7 @@ interface Asked {
   readonly network: "switch" | "user" | undefined
   readonly forwarded: ReadonlyArray<Forwarded>
   readonly console: "serial" | "virtio"
+  readonly virtio: "pci" | "mmio"
   /** Of each guest. */
   readonly processors: number
   readonly onReset: "restart" | "end"
@@ -165,6 +166,9 @@ const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageErro
   const { console = "serial" } = options
   if (console !== "serial" && console !== "virtio")
     return usageError(`there is no console '${console}': there are serial, virtio`)
+  const { virtio = "pci" } = options
+  if (virtio !== "pci" && virtio !== "mmio")
+    return usageError(`virtio devices are on no '${virtio}': there are pci, mmio`)
   const budgets = budgetsFor(options.weights, count)
   if (budgets !== undefined && "_tag" in budgets) return budgets
   const processors = processorsOf(options.cpus, mostProcessors)
@@ -176,7 +180,7 @@ const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageErro
   if (payload._tag === "BadFile" || payload._tag === "UsageError") return payload
   const disks = disksOf(lists.disk ?? [], count)
   if ("_tag" in disks) return disks
-  const each = { memoryBytes, payload, console, processors, onReset, onTripleFault } as const
+  const each = { memoryBytes, payload, console, virtio, processors, onReset, onTripleFault } as const
   return { count, ...each, disks, network, forwarded, budgets }
 }
 
@@ -227,10 +231,11 @@ const disksOf = (
 }
 
 const guestsOf = (asked: Asked): ReadonlyArray<Wanted> => {
-  const { count, memoryBytes, payload, disks, network, console, budgets, processors, onReset, onTripleFault } = asked
+  const { count, memoryBytes, payload, disks, network, console, virtio, budgets, processors, onReset, onTripleFault } =
+    asked
   return Array.from({ length: count }, (_, n) => ({
     name: count === 1 ? "guest" : `guest${n + 1}`,
-    ...{ memoryBytes, payload, console, processors, onReset, onTripleFault },
+    ...{ memoryBytes, payload, console, virtio, processors, onReset, onTripleFault },
     seed: n + 1,
     exits: new Exits(),
     ...(network !== undefined && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x35, n + 1) }),

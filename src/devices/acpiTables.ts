@@ -5,7 +5,7 @@
  * Table", for MCFG the PCI Firmware Specification. A table is a list of its fields: name, bytes, value.
  */
 import { pmBase, softOff } from "./acpiPm.ts"
-import { irq, memoryMap, pciLine, pciPins, pitPin, portMap } from "./addresses.ts"
+import { irq, memoryMap, pciLine, pciPins, pitPin, portMap, virtioMmio } from "./addresses.ts"
 import {
   type Aml,
   busNumbers,
@@ -13,6 +13,7 @@ import {
   eisaId,
   integer,
   interrupt,
+  levelInterrupt,
   memory,
   memoryWindow,
   name,
@@ -20,7 +21,8 @@ import {
   ports,
   portWindow,
   resources,
-  scope
+  scope,
+  string
 } from "./aml.ts"
 
 /** A text fills its bytes with zeros; a number is little-endian. */
@@ -309,7 +311,22 @@ const fixed = (path: string, id: string, ...descriptors: readonly Aml[]): Aml =>
 
 const { com1, keyboard, keyboardControl, rtc, acpiPm } = portMap
 
-const dsdt = (hasHpet: boolean): Uint8Array =>
+/** A driver finds such a device by this name. */
+const virtioDevice = (n: number): Aml =>
+  device(
+    `VIO${n}`,
+    name("_HID", string("LNRO0005")),
+    name("_UID", integer(n)),
+    name(
+      "_CRS",
+      resources(
+        memory(memoryMap.virtio.base + n * virtioMmio.bytes, virtioMmio.bytes),
+        levelInterrupt(virtioMmio.pin + n)
+      )
+    )
+  )
+
+const dsdt = (hasHpet: boolean, virtioDevices: number): Uint8Array =>
   describe("DSDT", 2, [
     ...name("\\_S5", packageOf(integer(softOff), integer(softOff), integer(0), integer(0))),
     ...scope(
@@ -320,7 +337,8 @@ const dsdt = (hasHpet: boolean): Uint8Array =>
       fixed("COM1", "PNP0501", ports(com1.base, com1.count), interrupt(irq.com1)),
       fixed("KBD", "PNP0303", ports(keyboard.base, 1), ports(keyboardControl.base, 1), interrupt(irq.keyboard)),
       fixed("RTC", "PNP0B00", ports(rtc.base, rtc.count), interrupt(irq.rtc)),
-      ...(hasHpet ? [fixed("HPET", "PNP0103", memory(memoryMap.hpet.base, memoryMap.hpet.bytes))] : [])
+      ...(hasHpet ? [fixed("HPET", "PNP0103", memory(memoryMap.hpet.base, memoryMap.hpet.bytes))] : []),
+      ...Array.from({ length: virtioDevices }, (_, n) => virtioDevice(n))
     )
   ])
 
@@ -331,6 +349,8 @@ export interface AcpiOptions {
   readonly processors: number
   /** Software is told of the HPET. It is, if not said. */
   readonly hasHpet?: boolean
+  /** How many virtio devices there are without a bus: none, if not said. */
+  readonly virtioDevices?: number
   /** Whole tables, headers and checksums included, that others contribute. */
   readonly more?: readonly Uint8Array[]
 }
@@ -343,7 +363,10 @@ export interface AcpiTables {
 }
 
 /** Tables as they are in memory from `start`, a multiple of 64. */
-export const acpiTables = (start: number, { processors, hasHpet = true, more = [] }: AcpiOptions): AcpiTables => {
+export const acpiTables = (
+  start: number,
+  { processors, hasHpet = true, virtioDevices = 0, more = [] }: AcpiOptions
+): AcpiTables => {
   const parts: { readonly at: number; readonly bytes: Uint8Array }[] = []
   let end = start
   const place = (bytes: Uint8Array): number => {
@@ -355,7 +378,7 @@ export const acpiTables = (start: number, { processors, hasHpet = true, more = [
   // The RSDP comes first, and is made last: it knows where the others are.
   const pointer = place(new Uint8Array(36))
   const described = [
-    fadt(place(facs()), place(dsdt(hasHpet))),
+    fadt(place(facs()), place(dsdt(hasHpet, virtioDevices))),
     madt(processors),
     ...(hasHpet ? [hpet()] : []),
     mcfg(),

@@ -9,6 +9,8 @@ export const memoryMap = {
   pciHigh:   { base: 0xf000_0000, bytes: 0x0ec0_0000 },
   ioApic:    { base: 0xfec0_0000, bytes: 0x1000 },
   hpet:      { base: 0xfed0_0000, bytes: 0x400 },
+  /** Virtio devices without a bus, `virtioMmio.bytes` for each. */
+  virtio:    { base: 0xfed1_0000, bytes: 0x1000 },
   localApic: { base: 0xfee0_0000, bytes: 0x1000 }
 } as const
 
@@ -35,6 +37,9 @@ export const portMap = {
 // biome-ignore format: a table
 export const irq = { pit: 0, keyboard: 1, com1: 4, rtc: 8, sci: 9 } as const
 export const pitPin = 2
+
+/** Virtio devices without a bus: how many there can be, the memory of each, and their IOAPIC pins, from here on. */
+export const virtioMmio = { most: 4, bytes: 0x400, pin: 20 } as const
 
 /** PCI's INTA# to INTD#, wired from device to device one further: to IOAPIC pins from here, low active, and in PIC mode to these IRQs. */
 export const pciPins = { first: 16, count: 4 } as const

@@ -69,6 +69,8 @@ export const eisaId = (id: string): Aml => {
   return [0x0c, ...bytesOf(word, 4).toReversed()]
 }
 
+export const string = (value: string): Aml => [0x0d, ...characters(value), 0]
+
 // ---- "Resource Data Types for ACPI"
 
 /** A resource template: resources and an end tag. */
@@ -79,6 +81,9 @@ export const ports = (base: number, count: number): Aml => [0x47, 1, ...bytesOf(
 
 /** "IRQ Descriptor": edge-triggered, high active, not shared. */
 export const interrupt = (irq: number): Aml => [0x22, ...bytesOf(1 << irq, 2)]
+
+/** "Extended Interrupt Descriptor" of a consumer: level-triggered, high active, not shared. */
+export const levelInterrupt = (line: number): Aml => [0x89, 6, 0, 1, 1, ...bytesOf(line, 4)]
 
 /** "32-bit Fixed Memory Range Descriptor", writable. */
 export const memory = (base: number, bytes: number): Aml => [0x86, 9, 0, 1, ...bytesOf(base, 4), ...bytesOf(bytes, 4)]

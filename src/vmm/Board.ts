@@ -3,7 +3,7 @@
  *
  * Time is the machine's, memory is the guest's, and each processor's local APIC tells the thread that runs it.
  */
-import { irq, portMap } from "../devices/addresses.ts"
+import { irq, memoryMap, portMap, virtioMmio } from "../devices/addresses.ts"
 import { Bus } from "../devices/Bus.ts"
 import type { LocalApic, Surroundings } from "../devices/localApic.ts"
 import { Pc } from "../devices/Pc.ts"
@@ -11,7 +11,9 @@ import { slot } from "../devices/pciBus.ts"
 import { debugConsole, debugExit, helperPorts } from "../devices/qemuPorts.ts"
 import type { DateTime } from "../devices/rtc.ts"
 import { Uart16550 } from "../devices/uart16550.ts"
-import { type VirtioDevice, VirtioPci } from "../devices/virtio/VirtioPci.ts"
+import type { VirtioDevice } from "../devices/virtio/VirtioDevice.ts"
+import { VirtioMmio } from "../devices/virtio/VirtioMmio.ts"
+import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Target } from "../devices/Wires.ts"
 import type { GuestRam } from "./GuestRam.ts"
 import type { VirtualTimers } from "./VirtualTimers.ts"
@@ -25,6 +27,9 @@ export type Ending =
   /** It can do nothing any more: why. */
   | { readonly _tag: "Stopped"; readonly why: string }
 
+/** How a driver reaches virtio devices. */
+export type VirtioTransportName = "pci" | "mmio"
+
 export interface Outside {
   readonly ram: GuestRam
   readonly timers: VirtualTimers
@@ -33,8 +38,9 @@ export interface Outside {
   /** What each processor is to its local APIC. */
   readonly processors: ReadonlyArray<Surroundings>
   readonly console: { readonly write: (byte: number) => void; readonly read: () => number | undefined }
-  /** Virtio devices, in the order of their PCI slots, from 1 on. */
+  /** Virtio devices, and how they are reached: in the order of their PCI slots, from 1 on, or of their places in memory. */
   readonly devices: ReadonlyArray<VirtioDevice>
+  readonly transport: VirtioTransportName
   readonly ended: (ending: Ending) => void
   /** It asks to be reset. */
   readonly reset: () => void
@@ -44,9 +50,10 @@ export class Board {
   readonly bus = new Bus()
   readonly pc: Pc
   private readonly com1: Uart16550
+  private readonly inMemory: ReadonlyArray<VirtioMmio>
   private running: LocalApic
 
-  constructor({ ram, timers, date, processors, console, devices, ended, reset }: Outside) {
+  constructor({ ram, timers, date, processors, console, devices, transport, ended, reset }: Outside) {
     this.pc = new Pc({
       timers,
       ramBytes: ram.ramBytes,
@@ -66,7 +73,9 @@ export class Board {
       receive: console.read,
       interrupt: (level) => this.pc.setIrq(irq.com1, level)
     })
-    for (const [n, device] of devices.entries()) this.pc.pci.attach(slot(n + 1), new VirtioPci(device).fn)
+    this.inMemory = transport === "pci" ? [] : devices.map((device, n) => this.withoutBus(device, n, ram))
+    if (transport === "pci")
+      for (const [n, device] of devices.entries()) this.pc.pci.attach(slot(n + 1), new VirtioPci(device).fn)
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
     this.bus.addMemory(this.pc.localApicMapping(() => this.running))
@@ -74,6 +83,13 @@ export class Board {
     const exit = debugExit((status) => ended({ _tag: "Exit", status }))
     this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
     for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
+  }
+
+  private withoutBus(device: VirtioDevice, n: number, ram: GuestRam): VirtioMmio {
+    const { bytes, pin } = virtioMmio
+    const target = new VirtioMmio(device, ram, (level) => this.pc.setLine(pin + n, level))
+    this.bus.addMemory({ name: "virtio", start: memoryMap.virtio.base + n * bytes, bytes, target })
+    return target
   }
 
   private addPorts(name: string, start: number, bytes: number, target: Target, widest: 8 | 32 = 32): void {
@@ -89,6 +105,7 @@ export class Board {
   powerUp(): void {
     this.pc.reset()
     this.com1.reset()
+    for (const device of this.inMemory) device.powerUp()
     this.pc.leaveFirmwareState()
   }
 

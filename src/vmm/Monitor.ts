@@ -8,6 +8,7 @@
  */
 import { Effect } from "effect"
 
+import type { AcpiOptions } from "../devices/acpiTables.ts"
 import { describe } from "../devices/boot/BootError.ts"
 import { loadKernel } from "../devices/boot/kernel.ts"
 import type { Payload as KernelPayload } from "../devices/boot/Payload.ts"
@@ -26,7 +27,7 @@ import { Shared_Address } from "../user/Shared.ts"
 import { beginThread } from "../user/TaskThreads.ts"
 import { setAlarm } from "../user/TimerServer.ts"
 import { type NotRun, Stopped, VCPU_Run, VCPU_Signal } from "../user/VirtualProcessor.ts"
-import { Board, type Ending } from "./Board.ts"
+import { Board, type Ending, type VirtioTransportName } from "./Board.ts"
 import { cpuidOf, learn } from "./Cpuid.ts"
 import { consolePage, cable as rings, signal } from "./channels.ts"
 import { FrameRing } from "./FrameRing.ts"
@@ -60,6 +61,8 @@ export interface Guest {
   readonly onTripleFault?: "stop" | "reset"
   /** What its console is: a serial port, ttyS0, or a virtio device, hvc0. "serial", if not said. */
   readonly console?: "serial" | "virtio"
+  /** How it reaches its virtio devices: on the PCI bus, or in memory without a bus. "pci", if not said. */
+  readonly virtio?: VirtioTransportName
   /** What its entropy device begins with: the same in every run. */
   readonly seed?: number
   /** The Ethernet address of its network card, if it has one: 6 bytes. */
@@ -177,6 +180,10 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       if (byte === lineFeed || said.length >= most) flush()
     }
     const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
+    const devices = [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
+      (device) => device !== undefined
+    )
+    const transport = guest.virtio ?? "pci"
     const board = new Board({
       ram,
       timers,
@@ -195,9 +202,8 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         write,
         read: () => (terminal === undefined ? input.take(1)[0] : undefined)
       },
-      devices: [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
-        (device) => device !== undefined
-      ),
+      devices,
+      transport,
       ended,
       reset
     })
@@ -308,7 +314,12 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       first.atWork()
       fate.isRestarting = false
       board.powerUp()
-      const why = begin(first, ram, guest.payload, count)
+      const why = begin(first, ram, guest.payload, {
+        processors: count,
+        // Linux would take it for its clock until it has the time stamp counter: an exit at each look.
+        hasHpet: false,
+        virtioDevices: transport === "mmio" ? devices.length : 0
+      })
       if (why !== undefined) return yield* Effect.fail<NotLoaded>({ _tag: "NotLoaded", why })
       yield* run(held.vcpu, held.wake, first)
       for (const block of fate.isRestarting ? given : []) {
@@ -372,15 +383,14 @@ export const controls = [
 ] as const
 
 /** The guest's files in its memory, and its processor at the entry. @returns what is wrong with the files. */
-// Linux would take the HPET for its clock until it has the time stamp counter: an exit at each look.
-const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, processors: number): string | undefined => {
+const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, board: AcpiOptions): string | undefined => {
   if (payload._tag === "Flat") {
     if (flatStart + payload.bytes.length > ram.ramBytes || !ram.write(flatStart, payload.bytes))
       return `its ${payload.bytes.length} bytes do not fit its memory`
     cpu.begin(protectedMode, flatStart)
     return undefined
   }
-  const loaded = ram.load((memory) => loadKernel(memory, payload, { processors, hasHpet: false }))
+  const loaded = ram.load((memory) => loadKernel(memory, payload, board))
   if (loaded === false) return "its memory cannot be written"
   if ("_tag" in loaded) return describe(loaded)
   if (loaded.mode === "64-bit") {

@@ -95,7 +95,7 @@ ${then}
 
 /** Drivers by what the devices say that they are: first those of buses, then of what they have found behind them. */
 const drivers = `
-for bus in pci virtio; do
+for bus in pci acpi virtio; do
   cat /sys/bus/$bus/devices/*/modalias 2>/dev/null | sort -u | xargs -r modprobe -a 2>/dev/null
 done
 for word in $(cat /proc/cmdline); do

@@ -1,56 +1,13 @@
 /**
  * VirtioPci: how a driver finds a virtio device on the PCI bus and talks to it.
  *
- * Virtual I/O Device (VIRTIO) 1.2, "Virtio Over PCI Bus", and of "Basic Facilities of a Virtio Device" the device status field and
- * feature bits. The transitional interface is not offered.
+ * Virtual I/O Device (VIRTIO) 1.2, "Virtio Over PCI Bus". The transitional interface is not offered.
  */
 import { PciFunction } from "../pciFunction.ts"
 import { RegisterFile, ro, rw, type Table } from "../registers.ts"
 import { ones, type Target } from "../Wires.ts"
-import { type Chain, noVector, Virtqueue } from "./Virtqueue.ts"
-
-/** "Device Status Field". */
-// biome-ignore format: a table
-export const status = {
-  ACKNOWLEDGE: 1, DRIVER: 2, DRIVER_OK: 4, FEATURES_OK: 8, DEVICE_NEEDS_RESET: 0x40, FAILED: 0x80
-} as const
-
-/** "Reserved Feature Bits": those of every device. */
-// biome-ignore format: a table
-export const feature = {
-  INDIRECT_DESC: 28, EVENT_IDX: 29, VERSION_1: 32, ACCESS_PLATFORM: 33
-} as const
-
-/** What a device is, apart from how it is reached. */
-export interface VirtioDevice {
-  /** "Device Types". */
-  readonly type: number
-  readonly classCode: number
-  /** The bits of its own features that it offers. */
-  readonly features: readonly number[]
-  readonly queues: number
-  /** Its configuration: as many bytes as it has. */
-  readonly configuration: Uint8Array
-  /** The driver has written configuration bytes; those that it may not are as they were. */
-  readonly writeConfiguration?: (offset: number, width: number, value: number) => void
-  readonly connect: (transport: Transport) => void
-  /** The driver has made buffers available. */
-  readonly notified: (queue: number) => void
-  readonly reset: () => void
-}
-
-/** What the transport is to a device. */
-export interface Transport {
-  readonly has: (feature: number) => boolean
-  /** The next buffer, if there is one, and the driver is ready. */
-  readonly take: (queue: number) => Chain | undefined
-  /** The buffer goes back, with as many bytes written; `flush` then tells the driver. */
-  readonly give: (queue: number, chain: Chain, written: number) => void
-  readonly flush: (queue: number) => void
-  readonly configurationChanged: () => void
-  /** The driver has broken a rule: nothing more is done until it resets the device. */
-  readonly fail: () => void
-}
+import { type Cause, readBytes, type VirtioDevice, VirtioTransport, withHalf } from "./VirtioDevice.ts"
+import { noVector, type Virtqueue } from "./Virtqueue.ts"
 
 /** "Common configuration structure layout": struct virtio_pci_common_cfg. */
 // biome-ignore format: a register, a line
@@ -118,22 +75,15 @@ const identityOf = ({ type, classCode }: VirtioDevice) => ({
   interruptPin: 1
 })
 
-export class VirtioPci implements Transport {
+export class VirtioPci extends VirtioTransport {
   readonly fn: PciFunction
-  private readonly device: VirtioDevice
-  private readonly queues: readonly Virtqueue[]
   private readonly registers = new RegisterFile(common)
-  /** Two words of feature bits. */
-  private readonly offered: readonly [number, number]
-  private readonly accepted: [number, number] = [0, 0]
   private isr = 0
-  private generation = 0
 
   constructor(device: VirtioDevice) {
-    this.device = device
-    this.fn = new PciFunction(identityOf(device), () => this.reset())
-    this.queues = Array.from({ length: device.queues }, () => new Virtqueue(this.fn.dma))
-    this.offered = wordsOf([...device.features, ...Object.values(feature)])
+    const fn = new PciFunction(identityOf(device), () => this.reset())
+    super(device, fn.dma)
+    this.fn = fn
     this.addStructures()
     this.reset()
     device.connect(this)
@@ -154,66 +104,19 @@ export class VirtioPci implements Transport {
     this.fn.addWindow(at + 16, this.windowAt(at))
   }
 
-  private reset(): void {
+  protected forget(): void {
     this.registers.reset()
     this.registers.put("config_msix_vector", noVector)
-    this.accepted.fill(0)
     this.isr = 0
     this.fn.setInterrupt(false)
-    for (const queue of this.queues) queue.reset()
-    this.device.reset()
   }
 
-  // ---- Transport
-
-  has = (bit: number): boolean => (((this.accepted[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1
-
-  take = (n: number): Chain | undefined => {
-    const queue = this.queues[n]!
-    if (!this.isRunning() || !queue.isEnabled) return undefined
-    const chain = queue.take()
-    if (chain === "broken") this.fail()
-    else if (chain !== "empty") return chain
-    else if (!queue.awaitNotification()) this.fail()
-    return undefined
-  }
-
-  give = (n: number, chain: Chain, written: number): void => {
-    if (this.isRunning() && !this.queues[n]!.give(chain, written)) this.fail()
-  }
-
-  flush = (n: number): void => {
-    if (!this.isRunning()) return
-    const wants = this.queues[n]!.wantsInterrupt()
-    if (wants === "broken") this.fail()
-    else if (wants) this.interrupt(this.queues[n]!.vector, ISR.queue)
-  }
-
-  configurationChanged = (): void => {
-    this.generation = (this.generation + 1) & 0xff
-    if (this.statusOf() & status.DRIVER_OK)
-      this.interrupt(this.registers.value("config_msix_vector"), ISR.configuration)
-  }
-
-  /** "Device Requirements: Device Status Field": DEVICE_NEEDS_RESET, and a configuration change notification if the driver is running. */
-  fail = (): void => {
-    this.registers.put("device_status", this.statusOf() | status.DEVICE_NEEDS_RESET)
-    this.configurationChanged()
-  }
-
-  private statusOf(): number {
-    return this.registers.value("device_status")
-  }
-
-  private isRunning(): boolean {
-    return (this.statusOf() & (status.DRIVER_OK | status.DEVICE_NEEDS_RESET)) === status.DRIVER_OK
-  }
-
-  private interrupt(vector: number, cause: number): void {
+  protected interrupt(cause: Cause, queue?: Virtqueue): void {
     if (this.fn.hasMessages()) {
+      const vector = queue === undefined ? this.registers.value("config_msix_vector") : queue.vector
       if (vector !== noVector) this.fn.signal(vector)
     } else {
-      this.isr |= cause
+      this.isr |= ISR[cause]
       this.fn.setInterrupt(true)
     }
   }
@@ -242,10 +145,6 @@ export class VirtioPci implements Transport {
     }
   }
 
-  private notify(n: number): void {
-    if (n < this.queues.length && this.isRunning() && this.queues[n]!.isEnabled) this.device.notified(n)
-  }
-
   /** Reading it resets it to 0, and the interrupt pin with it. */
   private readIsr(): number {
     const value = this.isr
@@ -260,6 +159,7 @@ export class VirtioPci implements Transport {
     registers.put("device_feature", this.offered[registers.value("device_feature_select")] ?? 0)
     registers.put("driver_feature", this.accepted[registers.value("driver_feature_select")] ?? 0)
     registers.put("num_queues", this.queues.length)
+    registers.put("device_status", this.status)
     registers.put("config_generation", this.generation)
     // 0: there is no such queue.
     registers.put("queue_size", queue?.size ?? 0)
@@ -317,34 +217,9 @@ export class VirtioPci implements Transport {
     }
   }
 
-  private enable(queue: Virtqueue): void {
-    if (!queue.isValid()) {
-      this.fail()
-      return
-    }
-    queue.usesEvents = this.has(feature.EVENT_IDX)
-    queue.allowsIndirect = this.has(feature.INDIRECT_DESC)
-    queue.isEnabled = true
-  }
-
   /** A vector that is not there reads as NO_VECTOR. */
   private validVector(vector: number): number {
     return vector <= this.queues.length ? vector : noVector
-  }
-
-  private acceptFeatures(word: number, bits: number): void {
-    if (word < 2 && (this.statusOf() & status.FEATURES_OK) === 0) this.accepted[word] = bits
-  }
-
-  private setStatus(value: number): void {
-    if (value === 0) {
-      this.reset()
-      return
-    }
-    // FEATURES_OK stays only if all features that were accepted were offered, and VERSION_1 is one of them.
-    const isAcceptable =
-      this.accepted.every((word, n) => (word & ~this.offered[n]!) === 0) && this.has(feature.VERSION_1)
-    if (value & status.FEATURES_OK && !isAcceptable) this.registers.put("device_status", value & ~status.FEATURES_OK)
   }
 
   // ---- "PCI configuration access capability"
@@ -368,23 +243,6 @@ export class VirtioPci implements Transport {
       }
     }
   }
-}
-
-const wordsOf = (bits: readonly number[]): readonly [number, number] => {
-  const words: [number, number] = [0, 0]
-  for (const bit of bits) words[bit >>> 5 === 0 ? 0 : 1] += 2 ** (bit & 31)
-  return words
-}
-
-const readBytes = (bytes: Uint8Array, offset: number, width: number): number => {
-  let value = 0
-  for (let n = 0; n < width / 8; n++) value += (bytes[offset + n] ?? 0) * 2 ** (8 * n)
-  return value
-}
-
-const withHalf = (address: number, isHigh: boolean, value: number): number => {
-  const [low, high] = [address % 2 ** 32, Math.floor(address / 2 ** 32)]
-  return isHigh ? value * 2 ** 32 + low : high * 2 ** 32 + value
 }
 
 type AddressName = "queue_desc" | "queue_driver" | "queue_device"

@@ -1,6 +1,6 @@
 /** Block: a disk. VIRTIO 1.2, "Block Device". */
 
-import type { Transport, VirtioDevice } from "./VirtioPci.ts"
+import type { Transport, VirtioDevice } from "./VirtioDevice.ts"
 import type { Chain, Cursor } from "./Virtqueue.ts"
 
 export const sectorBytes = 512

@@ -1,6 +1,6 @@
 /** Console: characters in and out. VIRTIO 1.2, "Console Device", with one port. */
 
-import type { Transport, VirtioDevice } from "./VirtioPci.ts"
+import type { Transport, VirtioDevice } from "./VirtioDevice.ts"
 
 /** "Feature bits". */
 const F = { SIZE: 0, EMERG_WRITE: 2 } as const

@@ -1,6 +1,6 @@
 /** Entropy: random bytes, from a seed, so that a run repeats. VIRTIO 1.2, "Entropy Device". */
 
-import type { Transport, VirtioDevice } from "./VirtioPci.ts"
+import type { Transport, VirtioDevice } from "./VirtioDevice.ts"
 
 /** xoshiro128** of Blackman and Vigna; its state is filled by a splitmix of the seed. */
 export class Generator {

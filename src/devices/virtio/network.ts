@@ -1,6 +1,6 @@
 /** Network: Ethernet frames in and out. VIRTIO 1.2, "Network Device", without offloads: every frame is whole and has its checksums. */
 
-import type { Transport, VirtioDevice } from "./VirtioPci.ts"
+import type { Transport, VirtioDevice } from "./VirtioDevice.ts"
 
 /** "Feature bits". */
 const F = { MAC: 5, STATUS: 16 } as const

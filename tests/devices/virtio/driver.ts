@@ -1,7 +1,8 @@
 /** A driver for virtio devices under test: memory, a PCI bus, and queues that it lays out and fills by hand. */
 
 import { PciBus, slot } from "../../../src/devices/pciBus.ts"
-import { type VirtioDevice, VirtioPci } from "../../../src/devices/virtio/VirtioPci.ts"
+import type { VirtioDevice } from "../../../src/devices/virtio/VirtioDevice.ts"
+import { VirtioPci } from "../../../src/devices/virtio/VirtioPci.ts"
 
 export const range = 0xf000_0000
 const msixRange = 0xf001_0000
