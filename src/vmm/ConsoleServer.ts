@@ -114,13 +114,14 @@ const serveConsoles = <P, I, B, R, F, W>(
     for (;;) {
       const badge = yield* Wait(bell)
       if (badge & interruptBadge) {
+        // What arrives from here on interrupts again: an edge that nobody waits for would be the last.
+        yield* IRQHandler_Ack(interrupt)
         for (const byte of yield* Com1_Receive(port)) {
           const key = typed(byte)
           if (key === undefined) continue
           key.screen.input.put(Uint8Array.of(key.byte))
           yield* Signal(key.screen.wake)
         }
-        yield* IRQHandler_Ack(interrupt)
       }
       for (const screen of screens) {
         const bytes = screen.output.take()

@@ -67,6 +67,36 @@ describe("the block device", () => {
     assert.deepStrictEqual([disk[1023], disk[1024], disk[1535], disk[1536]], [1, 0x77, 0x77, 3])
   })
 
+  it("waits for a store that answers later, in parts, with what comes meanwhile behind; and not after a reset", () => {
+    const waiting: Array<(isDone: boolean) => void> = []
+    const later = (_sector: number, bytes: Uint8Array, done: (isDone: boolean) => void) => {
+      waiting.push((isDone) => {
+        bytes.fill(0x5a)
+        done(isDone)
+      })
+      return "later" as const
+    }
+    const { ask, memory, queue, notify, start } = aDisk({ sectors: 1024, read: later })
+    assert.strictEqual(ask(0, 0, { into: 0x1_2000 }), 0xee)
+    notify(0)
+    assert.strictEqual(waiting.length, 1)
+    waiting.shift()!(true)
+    assert.strictEqual(memory[0x9000], 0xee)
+    waiting.shift()!(true)
+    assert.strictEqual(memory[0x9000], blockStatus.OK)
+    assert.deepStrictEqual([memory[0xa000], memory[0x1_bfff]], [0x5a, 0x5a])
+    assert.strictEqual(queue.taken().length, 1)
+
+    assert.strictEqual(ask(0, 0, { into: 512 }), 0xee)
+    waiting.shift()!(false)
+    assert.strictEqual(memory[0x9000], blockStatus.IOERR)
+
+    assert.strictEqual(ask(0, 0, { into: 512 }), 0xee)
+    start()
+    waiting.shift()!(true)
+    assert.strictEqual(memory[0x9000], 0xee)
+  })
+
   it("flushes, and says its name", () => {
     const { ask, memory, flushed } = aDisk()
     assert.strictEqual(ask(4, 0, {}), blockStatus.OK)
