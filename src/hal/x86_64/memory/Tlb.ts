@@ -260,11 +260,18 @@ export class Tlb {
       if (this.writes(writer, page)) this.i32[writer >> 2]! |= entry.code
       return
     }
-    for (let n = 0; n < translation.contexts; n++) {
-      const start = this.contextAt(n) + table.write * tableBytes
-      for (let at = start; at < start + tableBytes; at += entry.bytes) {
-        if (this.writes(at, page)) this.i32[at >> 2]! |= entry.code
-      }
+    for (let n = 0; n < translation.contexts; n++) this.markIn(n, page)
+  }
+
+  private markIn(n: number, page: number): void {
+    const notes = this.notesAt(n) >> 2
+    const filled = this.i32[notes + note.filled / 4]!
+    const isComplete = filled <= logLength
+    const start = this.contextAt(n) + table.write * tableBytes
+    for (let i = 0; i < (isComplete ? filled : translation.entries); i++) {
+      const at = isComplete ? this.i32[notes + note.log / 4 + i]! : start + i * entry.bytes
+      const isForWrites = at >= start && at < start + tableBytes
+      if (isForWrites && this.writes(at, page)) this.i32[at >> 2]! |= entry.code
     }
   }
 
