@@ -134,7 +134,7 @@ export class Mmu implements Access {
     this.space.root = root
     this.pcid = pcid
     this.tlb.use(this.owner, pcid)
-    this.i32[walking.root >> 2] = root
+    this.i32[walking.root >>> 2] = root
     // Where the tables began before, it may be that no walk was for the walker.
     if (root >= this.memory.ramBytes || this.rights[mode.supervisor] === 0) this.tellWalker()
     this.setMode(this.inForce)
@@ -215,11 +215,11 @@ export class Mmu implements Access {
   setMode(to: AccessMode): void {
     this.inForce = to
     const context = this.tlb.context(to)
-    this.i32[at.readTable >> 2] = context
-    this.i32[at.writeTable >> 2] = context + table.write * tableBytes
-    this.i32[at.executeTable >> 2] = context + table.fetch * tableBytes
-    this.i32[walking.notes >> 2] = this.tlb.notes(context)
-    this.i32[walking.rights >> 2] = this.rights[to]!
+    this.i32[at.readTable >>> 2] = context
+    this.i32[at.writeTable >>> 2] = context + table.write * tableBytes
+    this.i32[at.executeTable >>> 2] = context + table.fetch * tableBytes
+    this.i32[walking.notes >>> 2] = this.tlb.notes(context)
+    this.i32[walking.rights >>> 2] = this.rights[to]!
   }
 
   watch(watchpoints: readonly Watchpoint[]): void {
@@ -249,15 +249,15 @@ export class Mmu implements Access {
       this.watchpoints.length === 0 &&
       this.onStale === undefined
     for (const from of Object.values(mode)) rights[from] = isOurs && from !== mode.aligned ? rightsOf(rules, from) : 0
-    i32[walking.rights >> 2] = rights[this.inForce]!
-    i32[walking.format >> 2] = number
-    i32[walking.root >> 2] = root
+    i32[walking.rights >>> 2] = rights[this.inForce]!
+    i32[walking.format >>> 2] = number
+    i32[walking.root >>> 2] = root
     // Where RAM may be, an address has 32 bits.
-    i32[walking.reserved >> 2] = reservedHighOf(format, rules) | addressHigh
-    i32[walking.guarded >> 2] = this.guarded
-    i32[walking.ramBytes >> 2] = memory.ramBytes
-    i32[walking.decoded >> 2] = decodedAt(memory.ramBytes)
-    i32[walking.writers >> 2] = this.room.writers
+    i32[walking.reserved >>> 2] = reservedHighOf(format, rules) | addressHigh
+    i32[walking.guarded >>> 2] = this.guarded
+    i32[walking.ramBytes >>> 2] = memory.ramBytes
+    i32[walking.decoded >>> 2] = decodedAt(memory.ramBytes)
+    i32[walking.writers >>> 2] = this.room.writers
   }
 
   // ---- accesses of programs
@@ -293,7 +293,7 @@ export class Mmu implements Access {
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
     if (bytes <= room) {
-      const flags = this.i32[first >> 2]!
+      const flags = this.i32[first >>> 2]!
       if (flags & entry.checked && !this.check(from, table.write, lo, hi, bytes)) return fault
       if (flags & entry.slow && this.isGuarded(first)) return this.writeGuarded(lo & 0xfff, bytes)
       this.put(first, lo, bytes, at.bounce)
@@ -314,7 +314,7 @@ export class Mmu implements Access {
    */
   cached(from: AccessMode, which: Table, lo: number, hi: number, bytes: number): number {
     const found = this.tlb.find(this.tlb.context(from), which, lo, hi)
-    return found === -1 || (lo & 0xfff) + bytes > pageSize || this.i32[found >> 2]! & 0xfff
+    return found === -1 || (lo & 0xfff) + bytes > pageSize || this.i32[found >>> 2]! & 0xfff
       ? fault
       : this.host(found, lo)
   }
@@ -324,7 +324,7 @@ export class Mmu implements Access {
   readBytes(from: AccessMode, lo: number, hi: number, into: Uint8Array): boolean {
     const found = this.translate(from, table.read, lo, hi, 0)
     if (found === fault) return false
-    if (this.i32[found >> 2]! & entry.slow) {
+    if (this.i32[found >>> 2]! & entry.slow) {
       for (let n = 0; n < into.length; ) {
         const bytes = Math.min(8 - ((lo + n) & 7), into.length - n)
         this.take(found, lo + n, bytes, at.bounce)
@@ -340,7 +340,7 @@ export class Mmu implements Access {
   writeBytes(from: AccessMode, lo: number, hi: number, bytes: Uint8Array): boolean {
     const found = this.translate(from, table.write, lo, hi, 0)
     if (found === fault) return false
-    if (this.i32[found >> 2]! & entry.slow) {
+    if (this.i32[found >>> 2]! & entry.slow) {
       for (let n = 0; n < bytes.length; ) {
         const count = Math.min(8 - ((lo + n) & 7), bytes.length - n)
         this.u8.set(bytes.subarray(n, n + count), at.bounce)
@@ -372,7 +372,7 @@ export class Mmu implements Access {
     if (first === fault) return fault
     const room = pageSize - (lo & 0xfff)
     if (bytes <= room) {
-      const flags = this.i32[first >> 2]!
+      const flags = this.i32[first >>> 2]!
       if (flags & entry.checked && !this.check(from, which, lo, hi, bytes)) return fault
       if (!(flags & apart)) return this.host(first, lo)
       if (flags & entry.slow && this.isGuarded(first)) return this.readGuarded(which, lo & 0xfff, bytes)
@@ -389,7 +389,7 @@ export class Mmu implements Access {
   }
 
   private isGuarded(found: number): boolean {
-    return (this.i32[(found + entry.info) >> 2]! & entry.page) === this.guarded
+    return (this.i32[(found + entry.info) >>> 2]! & entry.page) === this.guarded
   }
 
   /** What is at this offset, in `at.bounce`; for an instruction that will write it as well, if it may. */
@@ -415,7 +415,7 @@ export class Mmu implements Access {
   private refuseGuarded(offset: number, which: Table): number {
     this.guardRefusal.offset = offset
     this.guardRefusal.which = which
-    this.i32[at.vector >> 2] = vmExit.apicAccess
+    this.i32[at.vector >>> 2] = vmExit.apicAccess
     return fault
   }
 
@@ -428,7 +428,7 @@ export class Mmu implements Access {
     for (const point of this.watchpoints) {
       if ((which === table.write || point.reads) && overlaps(point, lo, hi, bytes)) {
         this.touched |= 1 << point.number
-        this.i32[at.attention >> 2] = 1
+        this.i32[at.attention >>> 2] = 1
       }
     }
     return true
@@ -438,7 +438,7 @@ export class Mmu implements Access {
   private second(from: AccessMode, which: Table, lo: number, hi: number, width: number): number {
     const next = ((lo & ~0xfff) + pageSize) | 0
     // Outside of 64-bit mode, the byte after the last of 4 GiB is the first.
-    const carries = next === 0 && isLong(this.i32[at.mode >> 2]!)
+    const carries = next === 0 && isLong(this.i32[at.mode >>> 2]!)
     return this.translate(from, which, next, carries ? (hi + 1) | 0 : hi, width & inStack)
   }
 
@@ -463,7 +463,7 @@ export class Mmu implements Access {
     if (this.space.second !== undefined) return
     const { again } = this
     const isThere = walk(this.memory, this.space, lo, hi, kindFor(from, which), from === mode.open, again, false)
-    const page = this.i32[(cached + entry.info) >> 2]! & entry.page
+    const page = this.i32[(cached + entry.info) >>> 2]! & entry.page
     const flags = which === table.write ? bit.A | bit.D : bit.A
     if (isThere && again.page === page && (again.flags & flags) === flags) return
     report({ which, lo, hi, page, now: isThere ? { page: again.page, flags: again.flags } : again.errorCode })
@@ -525,15 +525,15 @@ export class Mmu implements Access {
     refusal.linearLow = lo
     refusal.linearHigh = hi
     refusal.isOfPage = isOfPage
-    this.i32[at.vector >> 2] = vmExit.guestPhysical
+    this.i32[at.vector >>> 2] = vmExit.guestPhysical
     return fault
   }
 
   private raise(vector: number, errorCode: number, lo: number, hi: number): number {
-    this.i32[at.vector >> 2] = vector
-    this.i32[at.errorCode >> 2] = errorCode
-    this.i32[at.faultAddress >> 2] = lo
-    this.i32[(at.faultAddress + 4) >> 2] = hi
+    this.i32[at.vector >>> 2] = vector
+    this.i32[at.errorCode >>> 2] = errorCode
+    this.i32[at.faultAddress >>> 2] = lo
+    this.i32[(at.faultAddress + 4) >>> 2] = hi
     return fault
   }
 
@@ -556,8 +556,8 @@ export class Mmu implements Access {
   /** The page is not RAM. One that was guarded may be. */
   private isOutside(found: number): boolean {
     return (
-      (this.i32[found >> 2]! & entry.slow) !== 0 &&
-      !this.memory.isRam(this.i32[(found + entry.info) >> 2]! & entry.page)
+      (this.i32[found >>> 2]! & entry.slow) !== 0 &&
+      !this.memory.isRam(this.i32[(found + entry.info) >>> 2]! & entry.page)
     )
   }
 
@@ -571,18 +571,18 @@ export class Mmu implements Access {
 
   /** Whoever decoded something from the page of this entry hears of it. */
   beforeWrite(found: number): void {
-    if (!(this.i32[found >> 2]! & entry.code)) return
-    this.code.changes(this.i32[(found + entry.info) >> 2]! & entry.page)
+    if (!(this.i32[found >>> 2]! & entry.code)) return
+    this.code.changes(this.i32[(found + entry.info) >>> 2]! & entry.page)
     this.tlb.clearCode(found)
   }
 
   /** Where a byte is, by its offset in the page that the entry translates. */
   host(found: number, lo: number): number {
-    return ((this.i32[found >> 2]! & ~0xfff) + this.i32[(found + entry.addend) >> 2]! + (lo & 0xfff)) >>> 0
+    return ((this.i32[found >>> 2]! & ~0xfff) + this.i32[(found + entry.addend) >>> 2]! + (lo & 0xfff)) >>> 0
   }
 
   physical(found: number, lo: number): number {
-    return (this.i32[(found + entry.info) >> 2]! & entry.page) * pageSize + (lo & 0xfff)
+    return (this.i32[(found + entry.info) >>> 2]! & entry.page) * pageSize + (lo & 0xfff)
   }
 }
 

@@ -119,7 +119,7 @@ export class Tlb {
     this.u8 = memory.u8
     this.watcher = watcher
     this.pool = translations
-    this.writers = memory.i32.subarray(writers >> 2, (writers >> 2) + (memory.ramBytes >>> pageBits))
+    this.writers = memory.i32.subarray(writers >>> 2, (writers >>> 2) + (memory.ramBytes >>> pageBits))
     this.u8.fill(0xff, translations, translations + translation.contexts * contextBytes)
   }
 
@@ -180,14 +180,14 @@ export class Tlb {
   /** The entry of a page in a context, or -1 if it is not there. */
   find(context: number, which: Table, lo: number, hi: number): number {
     const at = entryAt(context, which, lo)
-    const word = at >> 2
+    const word = at >>> 2
     return (this.i32[word]! & ~flags) === (lo & ~0xfff) && this.i32[word + 1] === hi ? at : -1
   }
 
   /** Put a translation in its place: the one that was there is gone. */
   fill(context: number, which: Table, lo: number, hi: number, flags: number, host: number, info: number): number {
     const at = entryAt(context, which, lo)
-    const word = at >> 2
+    const word = at >>> 2
     const n = this.contextNumber(context)
     if (!(this.i32[word]! & entry.empty)) {
       if (which === table.fetch) this.watcher.codeMapChanged()
@@ -223,11 +223,11 @@ export class Tlb {
 
   /** Nothing is where the entry of this address has its place. */
   isVacant(context: number, which: Table, lo: number): boolean {
-    return (this.i32[entryAt(context, which, lo) >> 2]! & entry.empty) !== 0
+    return (this.i32[entryAt(context, which, lo) >>> 2]! & entry.empty) !== 0
   }
 
   private log(n: number, at: number): void {
-    const notes = this.notesAt(n) >> 2
+    const notes = this.notesAt(n) >>> 2
     const count = this.i32[notes + note.filled / 4]!
     if (count < logLength) this.i32[notes + note.log / 4 + count] = at
     if (count <= logLength) this.i32[notes + note.filled / 4] = count + 1
@@ -243,12 +243,12 @@ export class Tlb {
 
   private noteWriter(page: number, at: number): void {
     const before = this.writers[page]!
-    const lives = before > 0 && before !== at && this.writes(before, page)
+    const lives = before !== 0 && before >>> 0 !== at && this.writes(before, page)
     this.writers[page] = before === severalWriters || lives ? severalWriters : at
   }
 
   private writes(at: number, page: number): boolean {
-    const word = at >> 2
+    const word = at >>> 2
     return !(this.i32[word]! & entry.empty) && (this.i32[word + 3]! & entry.page) === page
   }
 
@@ -257,27 +257,27 @@ export class Tlb {
     const writer = this.writers[page]!
     if (writer === 0) return
     if (writer !== severalWriters) {
-      if (this.writes(writer, page)) this.i32[writer >> 2]! |= entry.code
+      if (this.writes(writer, page)) this.i32[writer >>> 2]! |= entry.code
       return
     }
     for (let n = 0; n < translation.contexts; n++) this.markIn(n, page)
   }
 
   private markIn(n: number, page: number): void {
-    const notes = this.notesAt(n) >> 2
+    const notes = this.notesAt(n) >>> 2
     const filled = this.i32[notes + note.filled / 4]!
     const isComplete = filled <= logLength
     const start = this.contextAt(n) + table.write * tableBytes
     for (let i = 0; i < (isComplete ? filled : translation.entries); i++) {
-      const at = isComplete ? this.i32[notes + note.log / 4 + i]! : start + i * entry.bytes
+      const at = isComplete ? this.i32[notes + note.log / 4 + i]! >>> 0 : start + i * entry.bytes
       const isForWrites = at >= start && at < start + tableBytes
-      if (isForWrites && this.writes(at, page)) this.i32[at >> 2]! |= entry.code
+      if (isForWrites && this.writes(at, page)) this.i32[at >>> 2]! |= entry.code
     }
   }
 
   /** This entry may write inline again. */
   clearCode(at: number): void {
-    this.i32[at >> 2]! &= ~entry.code
+    this.i32[at >>> 2]! &= ~entry.code
   }
 
   /** It holds translations of this VPID: linear and combined ones, whatever the EPT. SDM vol. 3C, "Operations that Invalidate Cached Mappings". */
@@ -296,7 +296,7 @@ export class Tlb {
       const everything = pcidOf(this.keys[n]!) === pcid
       for (const which of [table.read, table.write, table.fetch]) {
         const at = this.find(this.contextAt(n), which, lo, hi)
-        if (at !== -1 && (everything || this.i32[(at + entry.info) >> 2]! & entry.global)) this.drop(at, which)
+        if (at !== -1 && (everything || this.i32[(at + entry.info) >>> 2]! & entry.global)) this.drop(at, which)
       }
       this.invalidateLarge(n, lo, hi, everything)
     }
@@ -319,7 +319,7 @@ export class Tlb {
   }
 
   private isPart(at: number, info: number, large: number, everything: boolean): boolean {
-    const word = at >> 2
+    const word = at >>> 2
     return (
       (info & anyLarge) !== 0 &&
       largeKey(info, this.i32[word]! & ~0xfff, this.i32[word + 1]!) === large &&
@@ -362,7 +362,7 @@ export class Tlb {
 
   /** Drop what `goes` says of the info at an entry, and keep the log of the rest. */
   private dropWhere(n: number, goes: (info: number, at: number) => boolean): void {
-    const notes = this.notesAt(n) >> 2
+    const notes = this.notesAt(n) >>> 2
     const filled = this.i32[notes + note.filled / 4]!
     const logs = notes + note.log / 4
     const whole = filled > logLength
@@ -370,8 +370,8 @@ export class Tlb {
     const count = whole ? contextBytes / entry.bytes : filled
     let kept = 0
     for (let i = 0; i < count; i++) {
-      const at = whole ? first + i * entry.bytes : this.i32[logs + i]!
-      const word = at >> 2
+      const at = whole ? first + i * entry.bytes : this.i32[logs + i]! >>> 0
+      const word = at >>> 2
       if (this.i32[word]! & entry.empty) continue
       if (goes(this.i32[word + 3]!, at)) this.drop(at, Math.floor((at - first) / tableBytes) as Table)
       else if (kept++ < logLength) this.i32[logs + kept - 1] = at
@@ -380,7 +380,7 @@ export class Tlb {
   }
 
   private drop(at: number, which: Table): void {
-    this.i32.fill(-1, at >> 2, (at >> 2) + entry.bytes / 4)
+    this.i32.fill(-1, at >>> 2, (at >>> 2) + entry.bytes / 4)
     if (which === table.fetch) this.isCodeDropped = true
   }
 
@@ -393,12 +393,12 @@ export class Tlb {
 
   private empty(n: number): void {
     const notes = this.notesAt(n)
-    const count = this.i32[(notes + note.filled) >> 2]!
+    const count = this.i32[(notes + note.filled) >>> 2]!
     if (count > logLength) {
       this.u8.fill(0xff, this.contextAt(n), this.contextAt(n) + contextBytes)
     } else {
       for (let i = 0; i < count; i++) {
-        const word = this.i32[((notes + note.log) >> 2) + i]! >> 2
+        const word = this.i32[((notes + note.log) >>> 2) + i]! >>> 2
         this.i32.fill(-1, word, word + entry.bytes / 4)
       }
     }

@@ -126,7 +126,7 @@ export class Window implements MemoryService {
   private inPlace(address: number, which: Table): number | undefined {
     if (this.may(address, which === table.read ? may.read : may.write)) return layout.ram + address
     const found = this.translate(address, which)
-    return this.i32[found >> 2]! & entry.slow ? undefined : this.mmu.host(found, low(address))
+    return this.i32[found >>> 2]! & entry.slow ? undefined : this.mmu.host(found, low(address))
   }
 
   private slowRead(address: number, width: number): number {

@@ -168,3 +168,29 @@ describe("the walker", () => {
     }
   )
 })
+
+describe("translation caches behind 2 GiB of RAM", () => {
+  it.each(["walked fast", "walked slowly"])("keep what was found, and forget it: %s", (how) => {
+    const big = 0xa000_0000
+    const physical = new PhysicalMemory(makeMemory(big, 2), big, { read: () => 0, write: () => {} }, [])
+    const code = new DecodedPages(physical, { codeWritten: () => {}, codeDecoded: () => {} })
+    const mmu = new Mmu(physical, code, { codeMapChanged: () => {}, globalsDropped: () => {} }, processorRoom(big, 1))
+    if (how === "walked slowly") mmu.walkSlowly()
+    const leadTo = (page: number) => physical.store32(0x4028, page | bit.P | bit.RW)
+    for (const table of [0x1000, 0x2000, 0x3000]) physical.store32(table, (table + 0x1000) | bit.P | bit.RW)
+    leadTo(0x8000)
+    mmu.setRoot(0x1000, 0)
+    const places = [mmu.read(0x5010, 0, 64)]
+    leadTo(0x9000_0000)
+    places.push(mmu.read(0x5010, 0, 64))
+    mmu.tlb.invalidate(0, 0x5000, 0)
+    places.push(mmu.read(0x5010, 0, 64))
+    leadTo(0x8000)
+    mmu.tlb.flushAll()
+    places.push(mmu.read(0x5010, 0, 64))
+    assert.deepStrictEqual(
+      places.map((host) => host - layout.ram),
+      [0x8010, 0x8010, 0x9000_0010, 0x8010]
+    )
+  })
+})
