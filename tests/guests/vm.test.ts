@@ -13,6 +13,7 @@ describe("Debian's unmodified cloud kernel as a guest", () => {
           {
             memoryBytes: 256 * 2 ** 20,
             processors: 2,
+            virtio: "mmio",
             payload: {
               _tag: "Kernel",
               kernel: { name: "vmlinuz", bytes: kernel() },
@@ -25,6 +26,7 @@ describe("Debian's unmodified cloud kernel as a guest", () => {
           ["/ # ", "uname -srm"],
           ["/ # ", "echo $(nproc) processors; taskset 2 true && echo the second runs"],
           ["/ # ", "grep -c 'flags.* hypervisor' /proc/cpuinfo; grep -c -w 'avx\\|vmx\\|xsave' /proc/cpuinfo"],
+          ["/ # ", "modprobe -a virtio_mmio virtio_rng; head -c 8 /dev/hwrng | wc -c; ls /sys/bus/virtio/devices"],
           ["/ # ", "dd if=/dev/zero bs=64k count=16 | md5sum"],
           ["/ # ", "sleep 1; echo slept"],
           ["slept\r", "poweroff -f"]
@@ -35,6 +37,7 @@ describe("Debian's unmodified cloud kernel as a guest", () => {
       assert.match(seen, /\nLinux 6\.\d+\.\S*cloud-amd64 x86_64\r/)
       assert.include(seen, "\n2 processors\r")
       assert.match(seen, /\n2\r\n0\r\n/)
+      assert.match(seen, /\n8\r\nvirtio0\r/)
       assert.include(seen, "b6d81b360a5672d80c27430f39153e2c  -")
       assert.deepStrictEqual(
         reports.map(({ ending }) => ending),
