@@ -9,7 +9,7 @@ import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
-import { none, sequel } from "./sequel.ts"
+import { another, none, sequel } from "./sequel.ts"
 import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
@@ -191,33 +191,40 @@ export class Processor {
   /** Run, and deal with why the reading stopped. True if it was the countdown. */
   private goOn(single: boolean): boolean {
     const { core } = this
-    const stepped = core.low(at.rflags) & RFLAGS.TF ? BS : 0
-    const breaks = hasInstructionBreakpoints(core)
-    if (breaks && this.break()) return false
-    core.mmu.touched = 0
-    if (single || stepped || breaks) this.reading.step()
-    else this.runOn()
-    if (core.vmx.isGuest) noteTrapFlag(core)
-    switch (core.low(at.cause)) {
-      case cause.fault:
-        this.go(core.low(at.vector), core.low(at.errorCode), "fault")
-        return false
-      case cause.system:
-        if (!this.operate()) return false
-        this.trap(stepped)
-        if (this.followsOn && !single && !stepped && !breaks) this.follow()
-        return false
-      default:
-        this.trap(stepped)
-        return core.low(at.attention) === 0
+    for (;;) {
+      const stepped = core.low(at.rflags) & RFLAGS.TF ? BS : 0
+      const breaks = hasInstructionBreakpoints(core)
+      if (breaks && this.break()) return false
+      core.mmu.touched = 0
+      if (single || stepped || breaks) this.reading.step()
+      else this.runOn()
+      if (core.vmx.isGuest) noteTrapFlag(core)
+      switch (core.low(at.cause)) {
+        case cause.fault:
+          this.go(core.low(at.vector), core.low(at.errorCode), "fault")
+          return false
+        case cause.system:
+          if (!this.operate()) return false
+          this.trap(stepped)
+          if (!this.followsOn || single || stepped || breaks || !this.follow()) return false
+          // What is left of the countdown is the reading's again: whoever has shortened it needs no more attention.
+          core.i32[at.attention >> 2] = 0
+          break
+        default:
+          this.trap(stepped)
+          return core.low(at.attention) === 0
+      }
     }
   }
 
-  private follow(): void {
+  /** Do the operations that follow one another. True if what comes next is a reading's business, and nobody else's. */
+  private follow(): boolean {
     const { core } = this
     for (;;) {
       core.mmu.touched = 0
-      if (sequel(core) === none || !this.operate()) return
+      const next = sequel(core)
+      if (next === none || next === another) return next === another
+      if (!this.operate()) return false
       this.trap(0)
     }
   }

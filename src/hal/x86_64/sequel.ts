@@ -23,6 +23,8 @@ const [gate, syscall, sysret] = (["gate", "syscall", "sysret"] as const).map((na
 
 /** There is none: the loop goes on. */
 export const none = -1
+/** Another instruction comes next, and nothing has to be looked after before it. */
+export const another = -2
 
 /** Nothing has to be looked after before the next instruction: no event, no interrupt, no step. */
 const goesOn = ({ i32, apic, vmx }: Core): boolean =>
@@ -37,8 +39,8 @@ const goesOn = ({ i32, apic, vmx }: Core): boolean =>
 const lastByte = 0xffd
 
 /**
- * The number of the operation that comes next, with its inputs, the instruction counted and RIP behind it; or `none`,
- * and nothing has happened but for jumps between such instructions.
+ * The number of the operation that comes next, with its inputs, the instruction counted and RIP behind it; or `none` or
+ * `another`, and nothing has happened but for jumps between such instructions.
  */
 export const sequel = (core: Core): number => {
   const { i32, mmu } = core
@@ -53,15 +55,17 @@ export const sequel = (core: Core): number => {
     switch (u8[code]) {
       case 0x0f:
         if (u8[code + 1] === 0x04) return take(core, gate, 3, u8[code + 2]!)
-        return u8[code + 1] === 0x05 ? take(core, syscall, 2, 0) : none
+        return u8[code + 1] === 0x05 ? take(core, syscall, 2, 0) : another
       case 0x48:
-        return mode === kernelMode && u8[code + 1] === 0x0f && u8[code + 2] === 0x07 ? take(core, sysret, 3, 64) : none
+        return mode === kernelMode && u8[code + 1] === 0x0f && u8[code + 2] === 0x07
+          ? take(core, sysret, 3, 64)
+          : another
       // JMP rel8.
       case 0xeb:
         advance(core, 2 + ((u8[code + 1]! << 24) >> 24))
         break
       default:
-        return none
+        return another
     }
   }
   return none
