@@ -184,6 +184,9 @@ const matchesModrm = ({ form, rm }: Line, value: number): number => {
   return value === selectorOfModrm(modrm.byte) ? worth.wholeByte : 0
 }
 
-/** An opcode that is register 0 of a line with +r as well means its own line without REX.B: 90 is NOP, 41 90 is XCHG. */
-const matchesRexB = ({ form }: Line, rexB: number): number =>
-  form.encoding.plusRegister ? worth.opcode : rexB === 0 ? worth.wholeByte : 0
+/**
+ * An opcode that is register 0 of a line with +r as well means its own line without REX.B: 90 is NOP, 41 90 is XCHG. With a prefix of its own it
+ * is its own line with REX.B as well: F3 41 90 is PAUSE.
+ */
+const matchesRexB = ({ form: { encoding } }: Line, rexB: number): number =>
+  encoding.plusRegister ? worth.opcode : rexB === 0 || encoding.prefix === "F3" ? worth.wholeByte : 0

@@ -19,7 +19,7 @@ import { show } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { changesOf, FlatRunner, type Runner } from "./read.ts"
 import { caseAt, caseIn, outcomeAt, outcomeIn, putCase } from "./states.ts"
-import { initialX87 } from "./x87.ts"
+import { initialX87, isDefinedFor, viewOf } from "./x87.ts"
 import { interestingImage } from "./x87Cases.ts"
 
 export interface Encodings {
@@ -94,6 +94,7 @@ export const compareEncodings = (seed: number, count: number): Encodings => {
     const isKnown = typeof found !== "string"
     if (isKnown) code.fill(0xcc, found.length)
     if (isKnown && (isLeftOut(found, lines) || isSplitLock(found, test.registers))) continue
+    if (isKnown && !isDefinedFor(found.form.name, viewOf(test.x87))) continue
     if (isKnown || (found !== "incomplete" && isNobodys(code))) tries.push({ test, found })
   }
   return compare(tries, lines, data)
@@ -132,7 +133,7 @@ const compare = (tries: ReadonlyArray<Try>, lines: ReadonlyMap<unknown, Line>, d
     if (typeof found === "string") {
       const { vector } = theirs.exception ?? { vector: "none" }
       // Of what is no instruction and too long for one, processors say one or the other.
-      const isLong = found === "tooLong" || test.code.subarray(0, 10).every((byte) => prefixes.includes(byte))
+      const isLong = found === "tooLong" || test.code.subarray(0, 10).every((byte) => (byte & 0xf0) === 0x40 || prefixes.includes(byte))
       return vector === UD || (isLong && vector === GP) ? [] : [`${code}: ${found} here, exception ${vector} there`]
     }
     const { kind } = lines.get(found.form)!

@@ -79,6 +79,7 @@ describe("an instruction", () => {
   })
   it("is told apart by REX.B where the manual has a line of its own for register 0", () => {
     expect(["90", "f3 90", "41 90", "48 90"].map(text)).toEqual(["nop", "pause", "xchg eax, r8d", "nop"])
+    expect(["f3 41 90", "f3 49 90", "f2 41 90"].map(text)).toEqual(["pause", "pause", "xchg eax, r8d"])
   })
   it("that pops to memory at RSP addresses it from where RSP is after that", () => {
     expect(decoded("8f 44 24 08")).toMatchObject({ operands: [{ disp: 16 }] })
