@@ -133,7 +133,9 @@ const compare = (tries: ReadonlyArray<Try>, lines: ReadonlyMap<unknown, Line>, d
     if (typeof found === "string") {
       const { vector } = theirs.exception ?? { vector: "none" }
       // Of what is no instruction and too long for one, processors say one or the other.
-      const isLong = found === "tooLong" || test.code.subarray(0, 10).every((byte) => (byte & 0xf0) === 0x40 || prefixes.includes(byte))
+      const isLong =
+        found === "tooLong" ||
+        test.code.subarray(0, 10).every((byte) => (byte & 0xf0) === 0x40 || prefixes.includes(byte))
       return vector === UD || (isLong && vector === GP) ? [] : [`${code}: ${found} here, exception ${vector} there`]
     }
     const { kind } = lines.get(found.form)!
