@@ -5,7 +5,7 @@
  *
  * Each round is a machine of its own, with two tasks that make random calls with a virtual processor, two guests of random code under the
  * usual monitor, and a guest that measures. The kernel's invariants are checked as they go on. A round that finds something is made again
- * with `--seed N --rounds 1 --every 1`, which stops at the entry that did it.
+ * with `--seed N --rounds 1 --every 1` and the same budget, which stops at the entry that did it.
  */
 import { parseArgs } from "node:util"
 import { ExitReason } from "../src/types/x86_64/ExitReason.ts"
@@ -16,6 +16,7 @@ const options = {
   rounds: { type: "string" },
   minutes: { type: "string" },
   every: { type: "string", default: "500" },
+  budget: { type: "string", default: "5000" },
   help: { type: "boolean", short: "h" }
 } as const
 
@@ -25,6 +26,7 @@ const usage = `Usage: npm run campaign:guests -- [options]
   --rounds N    so many rounds (default: 10, or as many as the minutes allow)
   --minutes N   begin no round after so long
   --every N     check the kernel's invariants after one entry into it of so many (default: 500)
+  --budget N    microseconds that each hostile monitor has of 5000: fewer make a round shorter (default: 5000)
 
 Exit codes: 0 nothing was found, 1 something was, 2 what was typed is no campaign.`
 
@@ -45,7 +47,7 @@ if (values.help) {
   console.log(usage)
   process.exit(0)
 }
-const numberOf = (name: "seed" | "rounds" | "minutes" | "every"): number | undefined => {
+const numberOf = (name: "seed" | "rounds" | "minutes" | "every" | "budget"): number | undefined => {
   const text = values[name]
   if (text === undefined) return undefined
   const number = Number(text)
@@ -54,7 +56,12 @@ const numberOf = (name: "seed" | "rounds" | "minutes" | "every"): number | undef
     : fail(`--${name} is a number from 1 on, not '${text}'`)
 }
 
-const [seed, every, minutes] = [numberOf("seed")!, numberOf("every")!, numberOf("minutes")]
+const [seed, every, minutes, budget] = [
+  numberOf("seed")!,
+  numberOf("every")!,
+  numberOf("minutes"),
+  Math.min(5000, numberOf("budget")!)
+]
 const rounds = numberOf("rounds") ?? (minutes === undefined ? 10 : Number.POSITIVE_INFINITY)
 const names = new Map<number, string>(Object.entries(ExitReason).map(([name, number]) => [number, name]))
 const refusedEntry = 0xffff
@@ -82,7 +89,7 @@ const count = ({ entries, instructions, counts, ends: ended }: Found): void => {
 }
 
 for (let n = 0; n < rounds && (minutes === undefined || since() < minutes); n++) {
-  const found = round({ seed: seed + n, every })
+  const found = round({ seed: seed + n, every, budget })
   count(found)
   const wrong = [...found.wrong, ...noticed(alone, found.seen)]
   if (wrong.length > 0) {
