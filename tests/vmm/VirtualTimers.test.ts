@@ -35,6 +35,24 @@ describe("a guest's time", () => {
     assert.strictEqual(timers.next(), Number.POSITIVE_INFINITY)
   })
 
+  it("tells processors apart: each waits for its own events, and is told of an earlier one; whoever looks has all happen", () => {
+    const clock = { now: 0 }
+    const [told, happened] = [[] as number[], [] as string[]]
+    const timers = new VirtualTimers(
+      () => clock.now,
+      (owner) => told.push(owner)
+    )
+    timers.schedule("chip", 30, () => happened.push("chip"))
+    timers.of(1).schedule("own", 10, () => happened.push("own"))
+    timers.of(1).schedule("late", 40, () => happened.push("late"))
+    assert.deepStrictEqual([timers.next(), timers.next(1), timers.next(2)], [30, 10, Number.POSITIVE_INFINITY])
+    assert.deepStrictEqual(told, [0, 1])
+    clock.now = 35
+    timers.runDue()
+    assert.deepStrictEqual(happened, ["own", "chip"])
+    assert.deepStrictEqual([timers.next(), timers.next(1)], [Number.POSITIVE_INFINITY, 40])
+  })
+
   it("lets something happen again at once that is due again at once, and then what else is due", () => {
     const { clock, timers, schedule } = aClock()
     let times = 0
