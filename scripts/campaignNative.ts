@@ -157,7 +157,7 @@ What \`npm run campaign:native\` has compared: each line of the instruction tabl
 prefixes and registers, run by a processor and by every reading: registers, memory, flags and exceptions.
 
 - Processor: ${unique(entries.map(({ processor }) => processor))}
-- Seed ${seed}, between ${unique(entries.map(({ date }) => date))}, at ${new Set(entries.map(({ commit }) => commit)).size} commits
+- Seed ${seed}, on ${unique(entries.map(({ date }) => date))}
 - ${total(entries, ({ plain }) => plain)} cases also by plain execution; ${total(entries, ({ exceptions }) => exceptions)} ended in an exception
 
 ${table.join("\n")}
