@@ -88,7 +88,7 @@ export const hasMonitor = (core: Core): boolean => (core.low(msrAt.IA32_MISC_ENA
 const isDefType = (lo: number, hi: number): boolean => hi === 0 && (lo & ~0xcff) === 0 && isMtrrType(lo & 0xff)
 const isRangeBase = (lo: number, hi: number): boolean =>
   (hi & ~physicalHigh) === 0 && (lo & 0xf00) === 0 && isMtrrType(lo & 0xff)
-const isFixedRange = (lo: number, hi: number): boolean => bytesOf(lo, hi).every(isMtrrType)
+const isFixedRange = (lo: number, hi: number): boolean => everyByte(lo, isMtrrType) && everyByte(hi, isMtrrType)
 /** IA32_MTRR_FIX64K_00000, FIX16K_80000 and A0000, FIX4K_C0000 to F8000. */
 const fixedNumbers = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f] as const
 
@@ -199,9 +199,10 @@ const specials: ReadonlyMap<number, Special> = new Map([
 /** SDM vol. 3D, "VMX Capability Reporting Facility": read-only. */
 const capabilities = capabilityMsrs(writableCr4)
 
-export const isPat = (half: number): boolean => bytesOf(half).every(isPatType)
-const bytesOf = (...halves: readonly number[]): readonly number[] =>
-  halves.flatMap((half) => [0, 8, 16, 24].map((shift) => (half >>> shift) & 255))
+export const isPat = (half: number): boolean => everyByte(half, isPatType)
+
+const everyByte = (half: number, holds: (byte: number) => boolean): boolean =>
+  holds(half & 255) && holds((half >>> 8) & 255) && holds((half >>> 16) & 255) && holds(half >>> 24)
 
 /** What says which type memory has. */
 export const memoryTypeRegisters = (core: Core): MemoryTypeRegisters => {
