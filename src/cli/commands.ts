@@ -161,9 +161,10 @@ hears; Control-A twice is one for the guest. Time passes for somebody at a termi
 
 With --stats, of each guest: how often it was left for its monitor, by VT-x's basic exit reasons, and the ports and pages that were accessed.
 Of each thread, a monitor's being named as its guest's place, guest1 to guest9: the time on its scheduling context, the guest's included, as
-the kernel said it when a guest last ended, and its part of the time at which the machine worked (the rest is the kernel's, from entry to
-exit where no thread pays, and the first task's); the system calls that it made: Call is a message, to
-another task or to an object of the kernel, ReplyRecv an answer, Send a signal, Wait the waiting for one, VMEnter an entry of the guest. Of the machine: instructions retired, the host's time, its time at rest, a hash of its memory.
+the kernel said it when a guest last ended, and its part of the time at which the machine worked (the rest is the first task's, and the
+kernel's where no thread pays); the system calls that it made: Call is a message, to another task or to an object of the kernel, ReplyRecv
+an answer, Send a signal, Wait the waiting for one, VMEnter an entry of the guest. Of the machine: instructions retired, the host's time, its
+time at rest, a hash of its memory.
 
 Exit codes:
   0  every guest was turned off, or with --no-reboot asked for a reset
