@@ -350,6 +350,11 @@ const fromIntegers: Special = (graph, _, b) => ({
   result: graph.vectorOf("f64x2.convert_low_i32x4_s", [b]),
   counts: ones(graph)
 })
+/** Of 64 bits, if 32 of them say it: most are counts. */
+const fromLongInteger: Special = (graph, a, b, inexact, c) => ({
+  ...fromInteger(graph, a, b, inexact, c),
+  counts: firstLane(graph, "f64x2", graph.lanes("i64x2.eq", graph.lanes("i64x2.extend_low_i32x4_s", b), b))
+})
 const ones = (graph: VectorGraph): Vector => graph.vectorConstant((1n << 128n) - 1n)
 
 /** "Truncated" to 32 bits, with zeros above: within the range. */
@@ -403,6 +408,7 @@ const specials: Readonly<Partial<Record<VectorFunction, Special>>> = {
   "f32.ucomi": order("f32x4"),
   "f64.ucomi": order("f64x2"),
   "f64.from_i32": fromInteger,
+  "f64.from_i64": fromLongInteger,
   "f64x2.from_i32x2": fromIntegers,
   "i32.truncated_f64": truncated,
   "f64.from_f32": widened(true),
