@@ -7,18 +7,9 @@
  * usual monitor, and a guest that measures. The kernel's invariants are checked as they go on. A round that finds something is made again
  * with `--seed N --rounds 1 --every 1` and the same budget, which stops at the entry that did it.
  */
-import { parseArgs } from "node:util"
 import { ExitReason } from "../src/types/x86_64/ExitReason.ts"
 import { type Found, noticed, round } from "../tests/vmm/campaign.ts"
-
-const options = {
-  seed: { type: "string", default: "1" },
-  rounds: { type: "string" },
-  minutes: { type: "string" },
-  every: { type: "string", default: "500" },
-  budget: { type: "string", default: "5000" },
-  help: { type: "boolean", short: "h" }
-} as const
+import { numberOf, typed } from "./typed.ts"
 
 const usage = `Usage: npm run campaign:guests -- [options]
 
@@ -30,39 +21,23 @@ const usage = `Usage: npm run campaign:guests -- [options]
 
 Exit codes: 0 nothing was found, 1 something was, 2 what was typed is no campaign.`
 
-const fail = (why: string): never => {
-  console.error(`${why}\n\n${usage}`)
-  process.exit(2)
-}
-
-const typed = () => {
-  try {
-    return parseArgs({ options }).values
-  } catch (cause) {
-    return fail(cause instanceof Error ? cause.message : String(cause))
-  }
-}
-const values = typed()
-if (values.help) {
-  console.log(usage)
-  process.exit(0)
-}
-const numberOf = (name: "seed" | "rounds" | "minutes" | "every" | "budget"): number | undefined => {
-  const text = values[name]
-  if (text === undefined) return undefined
-  const number = Number(text)
-  return number >= 1 && (name === "minutes" || Number.isInteger(number))
-    ? number
-    : fail(`--${name} is a number from 1 on, not '${text}'`)
-}
-
-const [seed, every, minutes, budget] = [
-  numberOf("seed")!,
-  numberOf("every")!,
-  numberOf("minutes"),
-  Math.min(5000, numberOf("budget")!)
-]
-const rounds = numberOf("rounds") ?? (minutes === undefined ? 10 : Number.POSITIVE_INFINITY)
+const values = typed(usage, {
+  seed: { type: "string", default: "1" },
+  rounds: { type: "string" },
+  minutes: { type: "string" },
+  every: { type: "string", default: "500" },
+  budget: { type: "string", default: "5000" }
+})
+const seed = numberOf(usage, "seed", values.seed)
+const every = numberOf(usage, "every", values.every)
+const budget = Math.min(5000, numberOf(usage, "budget", values.budget))
+const minutes = values.minutes === undefined ? undefined : numberOf(usage, "minutes", values.minutes, 0, false)
+const rounds =
+  values.rounds === undefined
+    ? minutes === undefined
+      ? 10
+      : Number.POSITIVE_INFINITY
+    : numberOf(usage, "rounds", values.rounds)
 const names = new Map<number, string>(Object.entries(ExitReason).map(([name, number]) => [number, name]))
 const refusedEntry = 0xffff
 

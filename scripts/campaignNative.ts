@@ -9,60 +9,46 @@
  */
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { parseArgs } from "node:util"
 import { campaign, type Report } from "../tests/hal/x86_64/native/campaign.ts"
 import { compareEncodings } from "../tests/hal/x86_64/native/encodings.ts"
 import { nameOfHost } from "../tests/hal/x86_64/native/host.ts"
 import { nameOf } from "../tests/hal/x86_64/native/kinds.ts"
 import { type Entry, Ledger } from "../tests/hal/x86_64/native/ledger.ts"
 import { isNative } from "../tests/hal/x86_64/native/native.ts"
+import { numberOf, refuse, typed } from "./typed.ts"
 
-const { values } = parseArgs({
-  options: {
-    cases: { type: "string", default: "1000,10000,100000" },
-    ledger: { type: "string" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string" },
-    minutes: { type: "string", default: "Infinity" },
-    "plain-every": { type: "string", default: "10" },
-    summary: { type: "string" },
-    encodings: { type: "string" },
-    help: { type: "boolean", default: false }
-  }
-})
+const usage = `Usage: npm run campaign:native -- [options]
 
-if (values.help) {
-  console.log(`npm run campaign:native -- [options]
-
-  --cases N,N      cases of each line of the instruction tables: so many of all lines, then so many, ... (1000,10000,100000)
+  --cases N,N      cases of each line of the instruction tables: so many of all lines, then so many, ... (default: 1000,10000,100000)
   --ledger FILE    goes on where the runs ended that are noted there, and notes what this one does
-  --seed N         others (1)
+  --seed N         others (default: 1)
   --only PATTERN   lines whose name matches this regular expression
   --minutes N      begins no cases after so long; 0 only reports what the ledger says
-  --plain-every N  runs one case in so many plainly as well (10)
+  --plain-every N  runs one case in so many plainly as well (default: 10)
   --encodings N    instead, so many encodings that were changed by chance: what is no instruction, and what prefixes do
-  --summary FILE   writes what has been compared as a page of Markdown`)
-  process.exit(0)
-}
+  --summary FILE   writes what has been compared as a page of Markdown
 
-const fail = (what: string): never => {
-  console.error(what)
-  process.exit(2)
-}
-const numberOf = (name: "seed" | "minutes" | "plain-every", least: number): number => {
-  const value = Number(values[name])
-  return value >= least ? value : fail(`--${name} is a number from ${least} on, not ${values[name]}`)
-}
-const cases = values.cases.split(",").map(Number)
-if (!cases.every((each) => Number.isInteger(each) && each > 0)) fail(`--cases are numbers, not ${values.cases}`)
-if (!isNative) fail("there is no x86-64 processor with Linux here to compare with")
+Exit codes: 0 nothing differs, 1 something does, 2 what was typed is no campaign.`
+const values = typed(usage, {
+  cases: { type: "string", default: "1000,10000,100000" },
+  ledger: { type: "string" },
+  seed: { type: "string", default: "1" },
+  only: { type: "string" },
+  minutes: { type: "string", default: "Infinity" },
+  "plain-every": { type: "string", default: "10" },
+  summary: { type: "string" },
+  encodings: { type: "string" }
+})
+const seed = numberOf(usage, "seed", values.seed, 0)
+const minutes = numberOf(usage, "minutes", values.minutes, 0, false)
+const cases = values.cases.split(",").map((each) => numberOf(usage, "cases", each))
+if (!isNative) refuse(usage, "there is no x86-64 processor with Linux here to compare with")
 
 if (values.encodings !== undefined) {
   const atOnce = 20_000
-  const [wanted, found] = [Number(values.encodings), { tried: 0, invalid: 0, differing: 0 }]
-  if (!(wanted > 0)) fail(`--encodings is a number greater than 0, not ${values.encodings}`)
-  for (let seed = Number(values.seed); found.tried < wanted; seed += 1_000_003) {
-    const { tried, invalid, different } = compareEncodings(seed, Math.min(atOnce, wanted - found.tried))
+  const [wanted, found] = [numberOf(usage, "encodings", values.encodings), { tried: 0, invalid: 0, differing: 0 }]
+  for (let from = seed; found.tried < wanted; from += 1_000_003) {
+    const { tried, invalid, different } = compareEncodings(from, Math.min(atOnce, wanted - found.tried))
     found.tried += tried
     found.invalid += invalid
     found.differing += different.length
@@ -82,12 +68,11 @@ const commit = (): string => {
 
 const began = performance.now()
 const seconds = () => (performance.now() - began) / 1000
-const [seed, minutes] = [numberOf("seed", 0), numberOf("minutes", 0)]
 let [told, ran, differing] = [-10, 0, 0]
 const report = campaign({
   seed,
   cases,
-  plainEvery: numberOf("plain-every", 1),
+  plainEvery: numberOf(usage, "plain-every", values["plain-every"]),
   ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
   ledger: new Ledger(values.ledger),
   about: { commit: commit(), date: new Date().toISOString().slice(0, 10), processor: nameOfHost() },

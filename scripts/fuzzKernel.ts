@@ -6,22 +6,27 @@
  * The same seed is the same campaign: one that finds something is made again with `--every 1`, and stops at the call
  * that did it.
  */
-import { parseArgs } from "node:util"
 import { run } from "../tests/kernel/fuzz/campaign.ts"
+import { numberOf, typed } from "./typed.ts"
 
-const { values } = parseArgs({
-  options: {
-    calls: { type: "string", default: "1000000" },
-    seed: { type: "string", default: "1" },
-    every: { type: "string", default: "50" }
-  }
+const usage = `Usage: npm run fuzz:kernel -- [options]
+
+  --calls N  so many system calls (default: 1000000)
+  --seed N   others (default: 1)
+  --every N  check the kernel's invariants after one call of so many (default: 50)
+
+Exit codes: 0 nothing was found, 1 something was, 2 what was typed is no campaign.`
+const values = typed(usage, {
+  calls: { type: "string", default: "1000000" },
+  seed: { type: "string", default: "1" },
+  every: { type: "string", default: "50" }
 })
 const step = 100_000
 let told = 0
 const found = run({
-  calls: Number(values.calls),
-  seed: BigInt(values.seed),
-  every: Number(values.every),
+  calls: numberOf(usage, "calls", values.calls),
+  seed: BigInt(numberOf(usage, "seed", values.seed, 0)),
+  every: numberOf(usage, "every", values.every),
   progress: (calls) => {
     if (calls - told < step) return
     told = calls

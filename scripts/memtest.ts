@@ -6,23 +6,34 @@
  * Nearly all of the time is test 10: it waits, with RDTSC and PAUSE, twice for 80 seconds of the machine's, which are instructions here. All
  * before it is over after 7 G instructions.
  */
-import { parseArgs } from "node:util"
 import { Machine } from "../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
 import { memtest } from "../tests/guests/debian.ts"
+import { numberOf, refuse, typed } from "./typed.ts"
 
-const { values } = parseArgs({
-  options: { memory: { type: "string", default: "8" }, reading: { type: "string", default: "translate" } }
+const readings = { interpret: makeInterpreter, translate: makeTranslator }
+const usage = `Usage: npm run campaign:memtest -- [options]
+
+  --memory N     MiB of RAM: the test itself needs some four of them (default: 8)
+  --reading NAME how instructions are run: ${Object.keys(readings).join(", ")} (default: translate)
+
+Exit codes: 0 a pass without errors, 1 errors were found, 2 what was typed is no campaign.`
+const values = typed(usage, {
+  memory: { type: "string", default: "8" },
+  reading: { type: "string", default: "translate" }
 })
+const reading =
+  Object.entries(readings).find(([name]) => name === values.reading)?.[1] ??
+  refuse(usage, `--reading is one of ${Object.keys(readings).join(", ")}, not '${values.reading}'`)
 const command = "console=ttyS0 nosmp nobench nosm nopause nobigstatus"
 /** Instructions between two looks at what it prints. */
 const piece = 100_000_000
 
 let seen = ""
 const machine = new Machine({
-  memoryBytes: Number(values.memory) * 2 ** 20,
-  reading: values.reading === "translate" ? makeTranslator : makeInterpreter,
+  memoryBytes: numberOf(usage, "memory", values.memory, 4) * 2 ** 20,
+  reading,
   console: {
     write: (byte) => {
       seen += String.fromCharCode(byte)

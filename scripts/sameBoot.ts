@@ -6,22 +6,27 @@
  *
  * All run side by side, and are compared every so often: what differs is found near where it begins. Debian's packages are fetched by name.
  */
-import { parseArgs } from "node:util"
 import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { makePlain } from "../src/hal/x86_64/processor/plain.ts"
 import type { MakeReading } from "../src/hal/x86_64/processor/Reading.ts"
 import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
 import { Boot } from "../tests/guests/boot.ts"
+import { numberOf, typed } from "./typed.ts"
 
-const { values } = parseArgs({
-  options: {
-    instructions: { type: "string", default: "200_000_000" },
-    cpus: { type: "string", default: "1" },
-    every: { type: "string", default: "5_000_000" }
-  }
+const usage = `Usage: npm run campaign:boot -- [options]
+
+  --instructions N  how far the plain run goes: some half a million a second (default: 200_000_000)
+  --cpus N          of so many processors (default: 1)
+  --every N         compare after so many instructions each time (default: 5_000_000)
+
+Exit codes: 0 all came to the same, 1 something differs, 2 what was typed is no campaign.`
+const values = typed(usage, {
+  instructions: { type: "string", default: "200_000_000" },
+  cpus: { type: "string", default: "1" },
+  every: { type: "string", default: "5_000_000" }
 })
-const count = (text: string): number => Number(text.replaceAll("_", ""))
-const [instructions, cpus, every] = [count(values.instructions), count(values.cpus), count(values.every)]
+const count = (name: keyof typeof values): number => numberOf(usage, name, values[name])
+const [instructions, cpus, every] = [count("instructions"), count("cpus"), count("every")]
 /** A kernel that is not there by then does not start. */
 const most = 4_000_000_000
 

@@ -7,11 +7,11 @@
  * Minutes for each run. Debian's packages are fetched by name.
  */
 import { createHash } from "node:crypto"
-import { parseArgs } from "node:util"
 import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../src/hal/x86_64/processor/Reading.ts"
 import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
 import { twoLinuxes } from "../tests/guests/twoLinuxes.ts"
+import { refuse, typed } from "./typed.ts"
 
 const makers: Readonly<Record<string, MakeReading>> = { interpret: makeInterpreter, translate: makeTranslator }
 const usage = `Usage: npm run campaign:same -- [--readings A,B]
@@ -20,18 +20,9 @@ const usage = `Usage: npm run campaign:same -- [--readings A,B]
 
 Exit codes: 0 the runs are the same, 1 they are not, 2 what was typed is no campaign.`
 
-const { values } = parseArgs({
-  options: { readings: { type: "string", default: "interpret,interpret" }, help: { type: "boolean", short: "h" } }
-})
-if (values.help) {
-  console.log(usage)
-  process.exit(0)
-}
-const readings = values.readings.split(",")
-if (readings.length < 2 || readings.some((name) => makers[name] === undefined)) {
-  console.error(usage)
-  process.exit(2)
-}
+const readings = typed(usage, { readings: { type: "string", default: "interpret,interpret" } }).readings.split(",")
+if (readings.length < 2 || readings.some((name) => makers[name] === undefined))
+  refuse(usage, `--readings are two or more of ${Object.keys(makers).join(", ")}, not '${readings.join()}'`)
 
 const started = performance.now()
 const tell = (what: string): void => console.log(`${((performance.now() - started) / 1000).toFixed(0)} s: ${what}`)
