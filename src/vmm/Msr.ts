@@ -4,6 +4,7 @@
  * SDM vol. 4, "Architectural MSRs". A number that is in no table is #GP.
  */
 import type { Halves, LocalApic } from "../devices/localApic.ts"
+import { archCapabilities } from "../types/x86_64/ArchCapabilities.ts"
 
 /** Where an MSR is read and written. Undefined and false: #GP. */
 export interface Msr {
@@ -19,24 +20,6 @@ const joined = ([lo, hi]: Halves): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(
 const fixed = (value: bigint): Msr => ({ read: () => value, write: () => true })
 const readOnly = (value: bigint): Msr => ({ read: () => value, write: () => false })
 
-/** "IA32_ARCH_CAPABILITIES": none of the flaws that it can tell is in this processor. */
-const sound = {
-  RDCL_NO: 0,
-  IBRS_ALL: 1,
-  SKIP_L1DFL_VMENTRY: 3,
-  SSB_NO: 4,
-  MDS_NO: 5,
-  TAA_NO: 8,
-  PSDP_NO: 15,
-  FB_CLEAR: 17,
-  SBDR_SSDP_NO: 13,
-  FBSDP_NO: 14,
-  BHI_NO: 20,
-  GDS_NO: 26,
-  RFDS_NO: 27
-} as const
-const architecture = Object.values(sound).reduce((bits, bit) => bits | (1n << BigInt(bit)), 0n)
-
 /** Addresses beyond those that the guest's CPUID says are reserved in IA32_APIC_BASE. */
 const maxAddress = 2 ** 39
 
@@ -48,7 +31,7 @@ const registers: ReadonlyMap<number, Msr> = new Map<number, Msr>([
   /* IA32_FEATURE_CONTROL */    [0x3a,  readOnly(1n)],
   /* IA32_BIOS_UPDT_TRIG */     [0x79,  fixed(0n)],
   /* IA32_BIOS_SIGN_ID */       [0x8b,  fixed(0n)],
-  /* IA32_ARCH_CAPABILITIES */  [0x10a, readOnly(architecture)],
+  /* IA32_ARCH_CAPABILITIES */  [0x10a, readOnly(archCapabilities)],
   /* IA32_MISC_ENABLE */        [0x1a0, fixed(1n)],
   /* IA32_TSC_DEADLINE */       [0x6e0, {
     read: (apic) => joined(apic.readDeadline()),

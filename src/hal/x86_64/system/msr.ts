@@ -1,6 +1,7 @@
 /**
  * Model-specific registers. SDM vol. 4, "Architectural MSRs". A number that is in no table is #GP.
  */
+import { archCapabilities } from "../../../types/x86_64/ArchCapabilities.ts"
 import { isCanonical, widest } from "../memory/Access.ts"
 import {
   defType,
@@ -62,16 +63,8 @@ const writeFeatureControl = (core: Core, lo: number, hi: number): void => {
 /** The TSC runs at 1 GHz: 10 times the bus clock of 100 MHz. */
 const ratio = 10
 const machineCheckBanks = 4
+const immunities = [Number(archCapabilities >> 32n), Number(BigInt.asIntN(32, archCapabilities))] as const
 const physicalHigh = 2 ** (physicalBits - 32) - 1
-
-/**
- * IA32_ARCH_CAPABILITIES: what this processor is not prone to, as it does nothing ahead of time: RDCL_NO, IBRS_ALL,
- * SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO; ITS_NO.
- */
-const immunities = [
-  1 << (62 - 32),
-  [0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27].reduce((bits, n) => bits | (1 << n), 0)
-] as const
 
 /** Fast strings, and MONITOR; fixed: no branch trace, no precise events. */
 const miscEnable = { writable: (1 << 0) | (1 << 18), fixed: (1 << 11) | (1 << 12), reset: 0x4_1801 } as const
