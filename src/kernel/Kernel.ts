@@ -42,8 +42,10 @@ export interface KernelService {
 
 export class Kernel extends Context.Service<Kernel, KernelService>()("skyscope/kernel/Kernel") {}
 
-/** `paths`: whether what is usual may take the fast path. Nothing but the host's time depends on it. */
-export const make = (state: State, paths: "fast and slow" | "slow" = "fast and slow"): KernelService => {
+/** Whether what is usual may take a fast path. Nothing but the host's time depends on it. */
+export type Paths = "fast and slow" | "slow"
+
+export const make = (state: State, paths: Paths = "fast and slow"): KernelService => {
   const fast = paths === "slow" ? () => false : FastPath.make(state)
 
   const enter = (): void => {

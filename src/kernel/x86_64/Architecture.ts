@@ -10,6 +10,7 @@ import { syscall, type UserRegister, userContext } from "../../types/x86_64/Regi
 import type { Architecture, FaultRegisters } from "../Architecture.ts"
 import * as Capability from "../Capability.ts"
 import { type Invocation, kindOf } from "../Invocation.ts"
+import type { Paths } from "../Kernel.ts"
 import type { Decoded, State, View } from "../State.ts"
 import { architectureAt, slotOf, Tcb, tcbSlot } from "../Tcb.ts"
 import * as AddressSpace from "./AddressSpace.ts"
@@ -56,7 +57,8 @@ const copyRegister = ({ memory }: State, thread: number, from: number, to: numbe
 
 const messageRegisters = numbers(syscall.message)
 
-export const make = (machine: Machine): Architecture => ({
+/** `paths`: as `Kernel.make` has them; the fast one switches threads in place. */
+export const make = (machine: Machine, paths: Paths): Architecture => ({
   convention: {
     capability: Register[syscall.capability],
     info: Register[syscall.info],
@@ -95,7 +97,10 @@ export const make = (machine: Machine): Architecture => ({
     setRegister(state, thread, Register.rflags, initialFlags, 0)
     Fpu.initialise(state, thread)
   },
-  switchTo: (state, thread) => Switch.to(state, machine, thread),
+  switchTo:
+    paths === "slow"
+      ? (state, thread) => Switch.atLength(state, machine, thread)
+      : (state, thread) => Switch.to(state, machine, thread),
   idle: (state) => {
     ArchData.running.store(state.memory, machine.archData, 0)
     Switch.toNobody(state, machine)

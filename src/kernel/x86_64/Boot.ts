@@ -6,7 +6,7 @@
  *
  * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it
  * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate. `fastpath=off`
- * says that no system call takes the fast path.
+ * says that no system call takes the fast path, and no switch of threads the short one.
  */
 import { Effect, Option } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"
@@ -113,18 +113,19 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
   }
   ArchData.kernelRoot.store(memory, machine.archData, kernelRoot)
   ArchData.root.store(memory, machine.archData, kernelRoot)
+  const paths = optionOf(boot, "fastpath") === "off" ? "slow" : "fast and slow"
   const state: State = {
     memory,
     time,
     charge: time.charge,
     debug,
     data: image.start + Offset.kernelData,
-    architecture: Architecture.make(machine)
+    architecture: Architecture.make(machine, paths)
   }
   initialise(state)
   create({ state, machine, free, boot }, root)
 
-  const kernel = Kernel.make(state, optionOf(boot, "fastpath") === "off" ? "slow" : "fast and slow")
+  const kernel = Kernel.make(state, paths)
   const contexts = ThreadContext.make(memory, processor, image.start)
   kernel.start()
   const enter = makeEntries({ memory, time, contexts, kernel, machine })

@@ -19,7 +19,11 @@ import { activate, keepTranslations } from "./Translation.ts"
 
 /** When the kernel is left, the processor runs this thread. */
 export const to = (state: State, machine: Machine, thread: number): void => {
-  if (inPlace(state, machine, thread)) return
+  if (!inPlace(state, machine, thread)) atLength(state, machine, thread)
+}
+
+/** The same, by the way that looks at everything. */
+export const atLength = (state: State, machine: Machine, thread: number): void => {
   ArchData.running.store(state.memory, machine.archData, thread)
   Fpu.switchTo(state, machine, thread)
   const vspace = slotOf(thread, tcbSlot.addressSpace)

@@ -2,9 +2,11 @@
  * The rules of the interface that a kernel gets wrong most easily, a test each. Programs in C, which are the first task,
  * judge the kernel from ring 3: each says by number which rule it checks, and what it found below.
  */
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import pingpong from "../../../examples/pingpong.ts"
 import * as CNode from "../../../src/types/methods/CNode.ts"
-import { type Ran, runElf } from "../../examples/system.ts"
+import { type Ran, runElf, runRootTask } from "../../examples/system.ts"
 import { depth, World } from "../fixture.ts"
 import { build } from "../programs/programs.ts"
 
@@ -97,20 +99,22 @@ describe("the rules that a clone gets wrong", () => {
   it(
     "23. the fast path cannot be told from the slow one: not by a program, nor by what is left in memory, nor by time",
     () => {
+      const elf = build("operations", {
+        folder: `${folder}/../../../bench/kernel`,
+        defines: ["OPERATION=call", "TIMES=300"]
+      })
+      const programs = [elf, build("messages", { folder })]
       const figures = (fastPath?: "off") => {
-        const elf = build("operations", {
-          folder: `${folder}/../../../bench/kernel`,
-          defines: ["OPERATION=call", "TIMES=300"]
-        })
-        const programs = [elf, build("messages", { folder })]
-        return programs.map((bytes) => {
-          const { output, system } = runElf(bytes, {
-            memoryBytes: 32 * 2 ** 20,
-            limit: 1e9,
-            ...(fastPath && { fastPath })
-          })
-          return { output, instructions: system.machine.instructions, memory: system.machine.memoryHash() }
-        })
+        const options = { memoryBytes: 32 * 2 ** 20, limit: 1e9, ...(fastPath && { fastPath }) }
+        return [
+          ...programs.map((bytes) => runElf(bytes, options)),
+          // Tasks in address spaces of their own.
+          runRootTask(pingpong, join(folder, "../../../examples/pingpong.ts"), options)
+        ].map(({ output, system: { machine } }) => ({
+          output,
+          instructions: machine.instructions,
+          memory: machine.memoryHash()
+        }))
       }
       assert.deepStrictEqual(figures(), figures("off"))
     },

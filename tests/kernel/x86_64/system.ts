@@ -86,7 +86,7 @@ export const boot = (
     time,
     charge: time.charge,
     data: image.start + Offset.kernelData,
-    architecture: makeArchitecture(machine),
+    architecture: makeArchitecture(machine, "fast and slow"),
     debug: { putChar: () => {}, print: () => {}, snapshot: () => {} }
   }
   const free = makeBootMemory(memory, ram, [image, loader, ...modules.map(({ at }) => at)])
