@@ -2,19 +2,6 @@
 #include "root.h"
 #include "guest.h"
 
-static void set_code(struct guest *guest, const char *bytes, word length) {
-  for (word n = 0; n < length; n++) guest->code[n] = (byte)bytes[n];
-}
-#define code(guest, bytes) set_code(guest, bytes, sizeof bytes - 1)
-
-/* The result of the system call: 0 for a notification, 1 for an exit. Its words are in the IPC buffer. */
-static struct message vm_enter(word rip, word primary, word event) {
-  my_buffer->words[0] = rip;
-  my_buffer->words[1] = primary;
-  my_buffer->words[2] = event;
-  return system_call(syscall_VMEnter, 0, (struct message){0}, 0, 0);
-}
-
 static word exit_reason(word rip) {
   check_is(vm_enter(rip, hlt_exiting, 0).length, 1);
   return answer(vm_exit_reason);
@@ -233,13 +220,7 @@ static void two_guests(void) {
     thread[n] = new_thread(200, 0, hold, n);
     ok(SchedControl_ConfigureFlags(boot_info->sched_control_start, 100, 500, 0, 0, 0, thread[n]->context));
     guest[n] = new_guest(thread[n]->tcb);
-    word page = make(object_Page4K), seen = copy(page, all_rights);
-    count[n] = (unsigned short *)map_page(seen);
-    ok(X86_Page_MapEPT(page, 0x1000, all_rights, write_back, guest[n].root));
-    write_field(&guest[n], vmcs_GUEST_CR4, 0x200);
-    /* mov eax, 5555555nH; movd xmm1, eax; again: inc word [1000H]; movd ebx, xmm1; cmp ebx, eax; je again; vmcall */
-    code(&guest[n], "\x66\xb8\x50\x55\x55\x55\x66\x0f\x6e\xc8\xff\x06\x00\x10\x66\x0f\x7e\xcb\x66\x39\xc3\x74\xf3\x0f\x01\xc1");
-    guest[n].code[2] += (byte)n;
+    count[n] = count_in(&guest[n], (byte)n);
     ok(TCB_Resume(thread[n]->tcb));
   }
   set_priority(100);

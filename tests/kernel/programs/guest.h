@@ -55,3 +55,27 @@ static struct guest new_guest(word tcb) {
   real_mode(&guest);
   return guest;
 }
+
+static void set_code(struct guest *guest, const char *bytes, word length) {
+  for (word n = 0; n < length; n++) guest->code[n] = (byte)bytes[n];
+}
+#define code(guest, bytes) set_code(guest, bytes, sizeof bytes - 1)
+
+/* Of the answer, the length is 0 for a notification, 1 for an exit; its words are in the IPC buffer. */
+static struct message vm_enter(word rip, word primary, word event) {
+  my_buffer->words[0] = rip;
+  my_buffer->words[1] = primary;
+  my_buffer->words[2] = event;
+  return system_call(syscall_VMEnter, 0, (struct message){0}, 0, 0);
+}
+
+/* It counts, for as long as a number is in XMM1 that no other guest has there. @returns where it counts */
+static volatile unsigned short *count_in(struct guest *guest, byte number) {
+  word page = make(object_Page4K), shown = copy(page, all_rights);
+  ok(X86_Page_MapEPT(page, 0x1000, all_rights, write_back, guest->root));
+  write_field(guest, vmcs_GUEST_CR4, 0x200);
+  /* mov eax, 5555555nH; movd xmm1, eax; again: inc word [1000H]; movd ebx, xmm1; cmp ebx, eax; je again; vmcall */
+  code(guest, "\x66\xb8\x50\x55\x55\x55\x66\x0f\x6e\xc8\xff\x06\x00\x10\x66\x0f\x7e\xcb\x66\x39\xc3\x74\xf3\x0f\x01\xc1");
+  guest->code[2] += number;
+  return (unsigned short *)map_page(shown);
+}

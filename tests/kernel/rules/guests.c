@@ -2,19 +2,6 @@
 #include "rules.h"
 #include "../programs/guest.h"
 
-static void set_code(struct guest *guest, const char *bytes, word length) {
-  for (word n = 0; n < length; n++) guest->code[n] = (byte)bytes[n];
-}
-#define code(guest, bytes) set_code(guest, bytes, sizeof bytes - 1)
-
-/* The result of the system call: 0 for a notification, 1 for an exit. Its words are in the IPC buffer. */
-static word vm_enter(word rip, word primary, word event) {
-  my_buffer->words[0] = rip;
-  my_buffer->words[1] = primary;
-  my_buffer->words[2] = event;
-  return system_call(syscall_VMEnter, 0, (struct message){0}, 0, 0).length;
-}
-
 static struct guest mine;
 
 static void exits(void) {
@@ -26,7 +13,7 @@ static void exits(void) {
   code(&mine, "\x90\xa1\x78\x56\xf4");
   write_field(&mine, vmcs_GUEST_CR3, 0x3000);
   for (word n = 0; n < 25; n++) my_buffer->words[n] = ~0ul;
-  check_is(vm_enter(0, hlt_exiting, 0), 1);
+  check_is(vm_enter(0, hlt_exiting, 0).length, 1);
   check_is(answer(vm_exit_rip), 1);
   check_is(answer(vm_exit_primary_controls) & hlt_exiting, hlt_exiting);
   check_is(answer(vm_exit_event), 0);
@@ -40,7 +27,7 @@ static void exits(void) {
   for (word n = 0; n < 15; n++) check_is(answer(vm_exit_rax + n), registers[n]);
   /* mov dx, 3ffH; out dx, al */
   code(&mine, "\xba\xff\x03\xee");
-  check_is(vm_enter(0, hlt_exiting, 0), 1);
+  check_is(vm_enter(0, hlt_exiting, 0).length, 1);
   check_is(answer(vm_exit_reason), exit_IO_INSTRUCTION);
   check_is(answer(vm_exit_instruction_length), 1);
   check_is(answer(vm_exit_rdx) & 0xffff, 0x3ff);
@@ -118,23 +105,23 @@ static void malformed(void) {
       X86_VCPU_WriteVMCS(mine.vcpu, fields[random() % (sizeof fields / sizeof *fields)], value);
     }
     /* The call comes back, whatever that made of the guest. */
-    check_is(vm_enter(random() % 5 == 0 ? random() : 0, hlt_exiting, random() % 5 == 0 ? random() : 0), 1);
+    check_is(vm_enter(random() % 5 == 0 ? random() : 0, hlt_exiting, random() % 5 == 0 ? random() : 0).length, 1);
     failed_entries += answer(vm_exit_reason) >> 31 & 1;
   }
   check_between(failed_entries, 50, 300);
   /* And each kind of failure by itself: of controls, of the guest's state, of the event. */
   well_formed();
   write_field(&mine, vmcs_CR3_TARGET_COUNT, 5);
-  check_is(vm_enter(0, hlt_exiting, 0), 1);
+  check_is(vm_enter(0, hlt_exiting, 0).length, 1);
   check_is(answer(vm_exit_reason), vm_refused);
   check_is(read_field(&mine, vmcs_VM_INSTRUCTION_ERROR), 7);
   write_field(&mine, vmcs_CR3_TARGET_COUNT, 0);
   write_field(&mine, vmcs_GUEST_RFLAGS, 0);
-  check_is(vm_enter(0, hlt_exiting, 0), 1);
+  check_is(vm_enter(0, hlt_exiting, 0).length, 1);
   check_is(answer(vm_exit_reason), 0x80000000u | exit_INVALID_GUEST_STATE);
   write_field(&mine, vmcs_GUEST_RFLAGS, 2);
   /* After all that, it runs as before. */
-  check_is(vm_enter(0, hlt_exiting, 0), 1);
+  check_is(vm_enter(0, hlt_exiting, 0).length, 1);
   check_is(answer(vm_exit_reason), exit_HLT);
 }
 
@@ -144,7 +131,7 @@ enum { guests = 4 };
 
 static void hold(word number) {
   for (;;) {
-    if (vm_enter(0, hlt_exiting, 0) != 0) seen[number]++;
+    if (vm_enter(0, hlt_exiting, 0).length != 0) seen[number]++;
     TCB_Suspend(threads[my_buffer->user_data].tcb);
   }
 }
@@ -159,13 +146,7 @@ static void several(void) {
     thread[n] = new_thread(200, 0, hold, n);
     ok(SchedControl_ConfigureFlags(boot_info->sched_control_start, 100, 100, 0, 0, 0, thread[n]->context));
     guest[n] = new_guest(thread[n]->tcb);
-    word page = make(object_Page4K), shown = copy(page, all_rights);
-    count[n] = (unsigned short *)map_page(shown);
-    ok(X86_Page_MapEPT(page, 0x1000, all_rights, write_back, guest[n].root));
-    write_field(&guest[n], vmcs_GUEST_CR4, 0x200);
-    /* mov eax, 5555555nH; movd xmm1, eax; again: inc word [1000H]; movd ebx, xmm1; cmp ebx, eax; je again; vmcall */
-    code(&guest[n], "\x66\xb8\x50\x55\x55\x55\x66\x0f\x6e\xc8\xff\x06\x00\x10\x66\x0f\x7e\xcb\x66\x39\xc3\x74\xf3\x0f\x01\xc1");
-    guest[n].code[2] += (byte)n;
+    count[n] = count_in(&guest[n], (byte)n);
     ok(TCB_Resume(thread[n]->tcb));
   }
   enum { period = 3000 };
