@@ -38,8 +38,8 @@ export const portMap = {
 export const irq = { pit: 0, keyboard: 1, com1: 4, rtc: 8, sci: 9 } as const
 export const pitPin = 2
 
-/** Virtio devices without a bus: how many there can be, the memory of each, and their IOAPIC pins, from here on. */
-export const virtioMmio = { most: 4, bytes: 0x400, pin: 20 } as const
+/** Virtio devices without a bus: the memory of each, and their IOAPIC pins, from here on. */
+export const virtioMmio = { bytes: 0x400, pin: 20 } as const
 
 /** PCI's INTA# to INTD#, wired from device to device one further: to IOAPIC pins from here, low active, and in PIC mode to these IRQs. */
 export const pciPins = { first: 16, count: 4 } as const

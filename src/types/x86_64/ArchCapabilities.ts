@@ -2,7 +2,7 @@
  * IA32_ARCH_CAPABILITIES: what this processor is not prone to, as it does nothing ahead of time. The machine says so, and a monitor to
  * its guests. SDM vol. 4, "Architectural MSRs"; a kernel that reads it leaves out what guards against the flaws.
  */
-export const immunities = {
+const immunities = {
   RDCL_NO: 0,
   IBRS_ALL: 1,
   SKIP_L1DFL_VMENTRY: 3,

@@ -122,9 +122,6 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   target: Jump | undefined = undefined
   operation: SystemOperation | undefined = undefined
 
-  /** The meaning has to do with vectors. */
-  usesVectors = false
-
   protected begin() {
     this.steps = []
     this.stores = []
@@ -252,27 +249,23 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   }
 
   vector(operand: Operand): Vector {
-    this.usesVectors = true
     const decoded = operand as Decoded
     if (decoded.kind === "reg") return this.vectorRegister(decoded)
     return this.loadStep(decoded, 128, this.boundVector())
   }
 
   setVector(operand: Operand, value: Vector) {
-    this.usesVectors = true
     const decoded = operand as Decoded
     if (decoded.kind === "reg") this.writes.push({ register: decoded, value, when: undefined })
     else this.storeStep(decoded, value, 128)
   }
 
   vectors(memory: Operand): readonly [Vector, Vector] {
-    this.usesVectors = true
     const upper = this.boundVector()
     return [this.loadStep(memory, 256, this.boundVector(), undefined, upper), upper]
   }
 
   setVectors(memory: Operand, lower: Vector, upper: Vector) {
-    this.usesVectors = true
     this.storeStep(memory, lower, 256, undefined, upper)
   }
 
@@ -281,7 +274,6 @@ export abstract class Lowering extends VectorGraph implements Machine<Value, Tru
   }
 
   compute(name: VectorFunction, parts: ReadonlyArray<ReadonlyArray<Vector>>): ReadonlyArray<Vector> {
-    this.usesVectors = true
     const step = {
       kind: "compute",
       name,

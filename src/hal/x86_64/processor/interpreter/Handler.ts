@@ -77,7 +77,6 @@ export class Handler extends Lowering {
 
   run(meaning: Meaning) {
     this.begin()
-    this.usesVectors = this.operands.some((operand) => operand.kind === "reg" && operand.offset >= at.vectors)
     this.usesUnit = this.operands.some((operand) => operand.kind === "reg" && operand.offset >= at.x87)
     meaning<Value, Truth, Vector>(this, ...this.operands)
   }
