@@ -14,8 +14,8 @@ import {
   addressHigh,
   bit,
   type Format,
-  fiveLevel,
   fourLevel,
+  linearBitsOf,
   newWalk,
   noRules,
   permits,
@@ -114,7 +114,7 @@ export class Mmu implements Access {
   private readonly room: Omit<ProcessorRoom, "state">
   private isSlow = false
   /** For each access mode, `walking.rights`. */
-  private readonly rights = new Int32Array(Object.keys(mode).length)
+  private readonly rights = new Int32Array(modes.length)
 
   constructor(memory: PhysicalMemory, code: DecodedPages, watcher: Watcher, room: Omit<ProcessorRoom, "state">) {
     this.memory = memory
@@ -239,7 +239,7 @@ export class Mmu implements Access {
   tellWalker(): void {
     const { i32, space, memory, rights } = this
     const { format, root, rules } = space
-    const number = walkable.findIndex((each) => each.format === format)
+    const number = walkable.indexOf(format)
     const isOurs =
       !this.isSlow &&
       number !== -1 &&
@@ -248,7 +248,8 @@ export class Mmu implements Access {
       !(rules.PKE || rules.PKS) &&
       this.watchpoints.length === 0 &&
       this.onStale === undefined
-    for (const from of Object.values(mode)) rights[from] = isOurs && from !== mode.aligned ? rightsOf(rules, from) : 0
+    const allowed = isOurs ? rightsOf(rules) : nothing
+    for (let from = 0; from < rights.length; from++) rights[from] = allowed[from]!
     i32[walking.rights >>> 2] = rights[this.inForce]!
     i32[walking.format >>> 2] = number
     i32[walking.root >>> 2] = root
@@ -471,8 +472,7 @@ export class Mmu implements Access {
 
   private fill(context: number, from: AccessMode, which: Table, lo: number, hi: number, stack: number): number {
     const { found } = this
-    const linearBits = this.space.format === fiveLevel ? 57 : 48
-    if (!isCanonical(hi, linearBits)) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
+    if (!isCanonical(hi, linearBitsOf(this.space.format))) return this.raise(stack ? vector.SS : vector.GP, 0, lo, hi)
     if (from === this.inForce && this.findAs(context, which, lo, hi)) return this.tlb.find(context, which, lo, hi)
     const kind = kindFor(from, which)
     if (!walk(this.memory, this.space, lo, hi, kind, from === mode.open, found)) {
@@ -586,8 +586,22 @@ export class Mmu implements Access {
   }
 }
 
-/** `walking.rights`: what `permits` says of each kind of page. */
-const rightsOf = (rules: Rules, from: AccessMode): number => {
+const modes = Object.values(mode)
+const nothing: readonly number[] = modes.map(() => 0)
+
+/** For each access mode `walking.rights`, by the rules that they depend on: those change with every entry of a guest, and exit. */
+const rightsByRules = new Map<number, readonly number[]>()
+const rightsOf = (rules: Rules): readonly number[] => {
+  const number = (rules.WP ? 1 : 0) | (rules.SMEP ? 2 : 0) | (rules.SMAP ? 4 : 0)
+  const known = rightsByRules.get(number)
+  if (known !== undefined) return known
+  const rights = modes.map((from) => (from === mode.aligned ? 0 : rightsIn(rules, from)))
+  rightsByRules.set(number, rights)
+  return rights
+}
+
+/** What `permits` says of each kind of page. */
+const rightsIn = (rules: Rules, from: AccessMode): number => {
   let rights = 0
   for (const which of Object.values(table))
     for (const { allowed, isExecutable, number } of kindsOfPages)

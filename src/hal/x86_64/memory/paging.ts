@@ -51,6 +51,9 @@ export interface Format {
   readonly hasKeys?: true
 }
 
+/** How many bits of an address are translated; of formats outside of IA-32e mode fewer are looked at. */
+export const linearBitsOf = (format: Format): 48 | 57 => (format === fiveLevel ? 57 : 48)
+
 /** Bits 51:32 of an entry are an address's. */
 export const addressHigh = 0xf_ffff
 /** Bits 62:59 of an entry that maps a page are its protection key. */

@@ -11,7 +11,17 @@ import type { ValueType } from "../wasm/instructions.ts"
 import { Module } from "../wasm/Module.ts"
 import { fault } from "./Access.ts"
 import { largeBits, layout, logLength, note, pageBits, pageSize, tableBytes, translation } from "./layout.ts"
-import { bit, type Format, fiveLevel, fourLevel, keyMask, keyShift, type Level, reservedInLarge } from "./paging.ts"
+import {
+  bit,
+  type Format,
+  fiveLevel,
+  fourLevel,
+  keyMask,
+  keyShift,
+  type Level,
+  linearBitsOf,
+  reservedInLarge
+} from "./paging.ts"
 import { entry, largeShift, severalWriters, table } from "./Tlb.ts"
 
 /** What it goes by, in the state block: i32 each. */
@@ -34,11 +44,8 @@ export const walking = {
   writers:  at.walking + 0x20
 } as const
 
-/** Formats that it walks, and how many bits of an address they translate. */
-export const walkable: ReadonlyArray<{ readonly format: Format; readonly linearBits: number }> = [
-  { format: fourLevel, linearBits: 48 },
-  { format: fiveLevel, linearBits: 57 }
-]
+/** Formats that it walks. */
+export const walkable: ReadonlyArray<Format> = [fourLevel, fiveLevel]
 
 /** Of the number of a kind of pages: no XD. */
 const executable = 4
@@ -79,7 +86,7 @@ const local = {
 } as const
 /** Host addresses of the paging-structure entries on the way; 0 where the way is not that long. */
 const path = 16
-const depth = Math.max(...walkable.map(({ format }) => format.levels.length))
+const depth = Math.max(...walkable.map(({ levels }) => levels.length))
 const locals: ReadonlyArray<ValueType> = [
   ...new Array<"i32">(local.address - local.at).fill("i32"),
   "i64",
@@ -106,9 +113,9 @@ const findCode = (): Code => {
   code.i32(-1).set(local.allowed)
   // A block for each format, and one to leave when the page is found.
   code.block()
-  for (const [number, { format, linearBits }] of walkable.entries()) {
+  for (const [number, format] of walkable.entries()) {
     word(code, walking.format).i32(number).numeric("i32.eq").if()
-    canonical(code, linearBits)
+    canonical(code, linearBitsOf(format))
     walkCode(code, format)
     code.end()
   }
