@@ -10,7 +10,7 @@ import type { Interrupt, TaskSpec, Thing } from "../types/System.ts"
 import { distribution, type Entry } from "./Distribution.ts"
 import { addressOfSlot } from "./Shared.ts"
 import { cnodeBits, turn } from "./Spawn.ts"
-import { isProtocol, type System } from "./System.ts"
+import { isSpoken, type System } from "./System.ts"
 
 /** The system as capDL. What the tasks' common starter keeps is no part of it. */
 export const toCapdl = (system: System): string => {
@@ -59,7 +59,7 @@ const objectNames: { readonly [T in ObjectType]?: (size: number) => string } = {
 }
 
 const objectOf = (thing: Thing): string => {
-  if (isProtocol(thing) || (typeof thing === "object" && "starter" in thing)) return "ep"
+  if (isSpoken(thing)) return "ep"
   if (typeof thing === "object" && "ports" in thing) return `io_ports (ports: [${thing.ports.join("..")}])`
   if (typeof thing === "object" && "device" in thing)
     return `${named(thing.device, 0).slice(0, -1)}, paddr: ${hex(thing.address)})`
@@ -164,7 +164,7 @@ const pagesOf = (
 ]
 
 const frameBits = (thing: Thing): number => {
-  const type = !isProtocol(thing) && typeof thing === "object" && "device" in thing ? thing.device : thing
+  const type = typeof thing === "object" && "device" in thing ? thing.device : thing
   const row = typeof type === "string" ? objectTypes[type] : undefined
   if (row === undefined || row.makes !== "Frame" || !("bits" in row)) throw new Error("only a frame is mapped")
   return row.bits

@@ -5,7 +5,7 @@ import { badgeOf } from "../types/Protocol.ts"
 import * as Rights from "../types/Rights.ts"
 import type { Thing } from "../types/System.ts"
 import { turn } from "./Spawn.ts"
-import { firstSlot, grantsOf, isProtocol, protocolAt, type System } from "./System.ts"
+import { firstSlot, grantsOf, isSpoken, protocolAt, type System } from "./System.ts"
 
 /** One capability of one task. */
 export interface Entry {
@@ -41,20 +41,17 @@ export const distribution = ({ spec }: System): ReadonlyArray<Entry> =>
     ]
   })
 
-const marked = (object: Thing, badge: bigint | string | undefined): Pick<Entry, "badge" | "client"> => {
-  const spoken = protocolAt(object)
-  return typeof badge === "string" && spoken !== undefined
-    ? { badge: badgeOf(spoken.protocol, badge), client: badge }
+const marked = (object: Thing, badge: bigint | string | undefined): Pick<Entry, "badge" | "client"> =>
+  typeof badge === "string" && isSpoken(object)
+    ? { badge: badgeOf(protocolAt(object).protocol, badge), client: badge }
     : { badge: typeof badge === "bigint" ? badge : undefined, client: undefined }
-}
 
 const inOrder = <K extends Kind>(kind: K, rights: ReadonlyArray<string>): ReadonlyArray<string> =>
   Rights.toNames(kind, Rights.fromNames(kind, rights as ReadonlyArray<RightOf<K>>))
 
 const kindOfObject = (object: Thing): Kind => {
-  if (isProtocol(object)) return "Endpoint"
+  if (isSpoken(object)) return "Endpoint"
   if (typeof object === "string") return objectTypes[object].makes
-  if ("starter" in object) return "Endpoint"
   if ("device" in object) return "Frame"
   if ("interrupt" in object) return "IRQHandler"
   return "ports" in object ? "IOPort" : objectTypes[object[0]].makes

@@ -202,28 +202,45 @@ const childAllocator = Effect.fnUntraced(function* ({ cnode }: Started, first: n
   return Allocator.make({ ...slots, start: first + 2 }, [region])
 })
 
-const mapBuffer = Effect.fnUntraced(function* (addressSpace: Full<"AddressSpace">, address: number) {
+/** An IPC buffer, at an address of an address space. */
+export const mapBuffer = Effect.fnUntraced(function* (addressSpace: Full<"AddressSpace">, address: number) {
   const frame = yield* create("Page4K")
   yield* AddressSpace_Map(addressSpace, address, frame, ["read", "write"])
   return { frame, address }
+})
+
+interface Buffer {
+  readonly frame: Full<"Frame">
+  readonly address: number
+}
+
+/** A thread of a task has what the task has, but no time yet. */
+export const configureThread = Effect.fnUntraced(function* (
+  { addressSpace, cnode }: Started,
+  tcb: Full<"TCB">,
+  ipcBuffer: Buffer,
+  priority: number
+) {
+  const { authority } = yield* Spawner
+  yield* TCB_Configure(tcb, {
+    vspaceRoot: addressSpace,
+    cspaceRoot: cnode,
+    cspaceBits: cnodeBits,
+    ipcBuffer,
+    priority,
+    authority
+  })
 })
 
 /** Let it run. */
 const start = Effect.fnUntraced(function* (
   { priority, time }: Options<Caps>,
   task: Started,
-  ipcBuffer: { readonly frame: Full<"Frame">; readonly address: number },
+  ipcBuffer: Buffer,
   registers: Partial<Registers>
 ) {
-  const { authority, schedControl } = yield* Spawner
-  yield* TCB_Configure(task.tcb, {
-    vspaceRoot: task.addressSpace,
-    cspaceRoot: task.cnode,
-    cspaceBits: cnodeBits,
-    ipcBuffer,
-    priority: priority ?? 100,
-    authority
-  })
+  const { schedControl } = yield* Spawner
+  yield* configureThread(task, task.tcb, ipcBuffer, priority ?? 100)
   yield* TCB_WriteRegisters(task.tcb, { rflags: interruptsOn, ...registers })
   yield* SchedControl_Configure(schedControl, task.schedContext, task.tcb, time ?? turn)
   yield* TCB_Resume(task.tcb)

@@ -28,6 +28,7 @@ import type {
   ServerUses,
   Slots,
   Spec,
+  Starter,
   Task,
   TaskSpec,
   Thing
@@ -168,13 +169,12 @@ export interface Made<S extends Spec> {
 type Of<O> = [ProtocolAt<O>] extends [never] ? Full<KindOfObject<O>> : Endpoint<ProtocolAt<O>, RightOf<"Endpoint">>
 
 const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
-  if (isProtocol(object)) return Endpoint_Create(object)
+  if (isSpoken(object)) return Endpoint_Create(protocolAt(object))
   if (typeof object === "string") {
     return objectTypes[object].makes === "AddressSpace"
       ? Effect.flatMap(Spawner, ({ asidPool }) => AddressSpace_Create(asidPool))
       : create(object)
   }
-  if ("starter" in object) return Endpoint_Create(object.starter)
   if ("device" in object) return Frame_Create(object.address, object.device)
   if ("interrupt" in object) {
     const { interrupt } = object
@@ -190,12 +190,13 @@ const make = (object: Thing): Effect.Effect<AnyCap, NotMade, Needed> => {
   return create(type, size)
 }
 
-/** Whether it is an endpoint where a protocol is spoken. */
-export const isProtocol = (object: Thing): object is ProtocolClass<Protocol> => typeof object === "function"
+/** Whether it is an endpoint where a protocol is spoken, whoever answers. */
+export const isSpoken = (object: Thing): object is ProtocolClass<Protocol> | Starter =>
+  typeof object === "function" || (typeof object === "object" && "starter" in object)
 
-/** The protocol that is spoken at an object, if one is. */
-export const protocolAt = (object: Thing): ProtocolClass<Protocol> | undefined =>
-  isProtocol(object) ? object : typeof object === "object" && "starter" in object ? object.starter : undefined
+/** The protocol that is spoken there. */
+export const protocolAt = (object: ProtocolClass<Protocol> | Starter): ProtocolClass<Protocol> =>
+  "starter" in object ? object.starter : object
 
 const startTask = Effect.fnUntraced(function* (
   name: string,

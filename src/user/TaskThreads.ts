@@ -8,11 +8,12 @@ import { Effect } from "effect"
 import { gateRom } from "../types/Architecture.ts"
 import { type Cap, cptrOf } from "../types/Capability.ts"
 import type { Full } from "./BootInfo.ts"
-import { AddressSpace_Map, create } from "./Memory.ts"
+import { create } from "./Memory.ts"
 import {
   bufferAddress,
-  cnodeBits,
+  configureThread,
   interruptsOn,
+  mapBuffer,
   Spawner,
   type Started,
   schedContextBits,
@@ -25,7 +26,6 @@ import {
   Debug_NameThread,
   SchedControl_Configure,
   type SchedulingParameters,
-  TCB_Configure,
   TCB_Resume,
   TCB_WriteRegisters
 } from "./Threads.ts"
@@ -47,20 +47,10 @@ export const prepareThread = Effect.fnUntraced(function* (
   tcb: Full<"TCB">,
   { name, number, priority, time }: Options
 ) {
-  const { authority, schedControl } = yield* Spawner
-  const frame = yield* create("Page4K")
-  const address = bufferAddress(number)
-  yield* AddressSpace_Map(task.addressSpace, address, frame, ["read", "write"])
-  const { addressSpace, cnode } = task
+  const { schedControl } = yield* Spawner
+  const ipcBuffer = yield* mapBuffer(task.addressSpace, bufferAddress(number))
   yield* Debug_NameThread(tcb, name)
-  yield* TCB_Configure(tcb, {
-    vspaceRoot: addressSpace,
-    cspaceRoot: cnode,
-    cspaceBits: cnodeBits,
-    ipcBuffer: { frame, address },
-    priority,
-    authority
-  })
+  yield* configureThread(task, tcb, ipcBuffer, priority)
   const schedContext = yield* create("SchedContext", schedContextBits)
   yield* SchedControl_Configure(schedControl, schedContext, tcb, time ?? turn)
   return schedContext
