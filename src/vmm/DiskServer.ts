@@ -14,7 +14,8 @@ import { Syscalls } from "../user/Syscalls.ts"
 import { serverTask } from "../user/System.ts"
 import { type Disk, openDisk } from "./BlockDriver.ts"
 import { diskRequests, diskWindow as window } from "./channels.ts"
-import { queueBytes, registerBytes, words } from "./VirtioDriver.ts"
+import { queueBytes, registerBytes } from "./VirtioDriver.ts"
+import { type Words, words } from "./Words.ts"
 
 /** Where the registers of all its disks are on the bus: a large page. */
 export const diskRegisters = { device: "LargePage", address: 0xc000_0000 } as const
@@ -78,7 +79,7 @@ const serveDisks = <R, Q, B, C, P, W>(
   })
 
 /** Does what a client has asked for, once. @returns whether it has asked for something. */
-const answering = (disk: Disk, at: ReturnType<typeof words>, data: number) => {
+const answering = (disk: Disk, at: Words, data: number) => {
   let last = 0
   return (): boolean => {
     const number = at.get(window.request.number, 4)

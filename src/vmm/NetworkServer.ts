@@ -111,6 +111,7 @@ const wayOut = <C, M, F, I, R>(uplink: Uplink<C, M, F, I, R> | undefined, arrive
   Effect.gen(function* () {
     const { memory } = yield* Syscalls
     const clock = yield* Clock.Clock
+    // Of a system that was left without the card (`without`), the slots are empty.
     if (uplink?.config === undefined) {
       const timers = new VirtualTimers(() => Number(clock.currentTimeNanosUnsafe()))
       const gateway = new Gateway(timers, arrived)

@@ -2,7 +2,7 @@
 import { type BlockStore, type Done, sectorBytes } from "../devices/virtio/block.ts"
 import type { ThreadMemory } from "../types/Gate.ts"
 import { diskRequests, diskWindow as window } from "./channels.ts"
-import { type Words, words } from "./VirtioDriver.ts"
+import { type Words, words } from "./Words.ts"
 
 interface Request {
   readonly kind: (typeof diskRequests)[number]

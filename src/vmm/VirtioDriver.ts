@@ -6,6 +6,7 @@
  */
 import { memoryMap } from "../devices/addresses.ts"
 import type { ThreadMemory } from "../types/Gate.ts"
+import { type Words, words } from "./Words.ts"
 
 /** Where a PCI device's configuration is: a page of it alone. Whoever has that page, and no other, has that device, and no other. */
 export const configurationOf = (device: number) =>
@@ -177,28 +178,6 @@ const queueAt = (memory: ThreadMemory, base: number, physical: number, ring: () 
       const entry = at.used + 4 + 8 * (seen % queueSize)
       seen = (seen + 1) & 0xffff
       return { descriptor: page.get(entry, 4), bytes: page.get(entry + 4, 4) }
-    }
-  }
-}
-
-/** Numbers of 1, 2 or 4 bytes in memory. */
-export interface Words {
-  readonly get: (offset: number, width: 1 | 2 | 4) => number
-  readonly put: (offset: number, width: 1 | 2 | 4, value: number) => void
-}
-
-export const words = (memory: ThreadMemory, base: number): Words => {
-  const bytes = new Uint8Array(4)
-  const view = new DataView(bytes.buffer)
-  return {
-    get: (offset, width) => {
-      view.setUint32(0, 0, true)
-      memory.read(base + offset, bytes.subarray(0, width))
-      return view.getUint32(0, true)
-    },
-    put: (offset, width, value) => {
-      view.setUint32(0, value, true)
-      memory.write(base + offset, bytes.subarray(0, width))
     }
   }
 }

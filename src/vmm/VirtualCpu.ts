@@ -199,8 +199,7 @@ export class VirtualCpu {
     if (this.activity === "waits for startup" && this.startUpVector !== undefined) {
       this.begin(startUp(this.startUpVector), 0)
       this.startUpVector = undefined
-      this.deliver(true)
-      this.arm()
+      this.equip(true)
     }
   }
 
@@ -262,8 +261,7 @@ export class VirtualCpu {
     this.isAsking = false
     this.setRegister("rax", value)
     this.skip()
-    this.deliver(true)
-    this.arm()
+    this.equip(true)
   }
 
   // ---- from exit to entry
@@ -297,14 +295,19 @@ export class VirtualCpu {
     }
     this.connected.timers.runDue()
     if (this.isHeld || step === "leave" || this.activity !== "runs") return "leave"
-    this.deliver(true)
-    this.arm()
+    this.equip(true)
     return step
   }
 
   /** Its guest's instructions are not executed any more, from before the one that left it. */
   private get isHeld(): boolean {
     return this.hasInit || this.connected.isOver()
+  }
+
+  /** It has what it is to be entered with. `isKnown`: as `deliver` has it. */
+  private equip(isKnown: boolean): void {
+    this.deliver(isKnown)
+    this.arm()
   }
 
   /**
@@ -349,8 +352,7 @@ export class VirtualCpu {
   interrupted(): Step {
     this.connected.timers.runDue()
     if (this.isHeld || this.activity !== "runs") return "leave"
-    this.deliver(false)
-    this.arm()
+    this.equip(false)
     return "enter"
   }
 
@@ -360,8 +362,7 @@ export class VirtualCpu {
     this.take()
     if (this.activity === "halted" && this.mayWake()) {
       this.activity = "runs"
-      this.deliver(true)
-      this.arm()
+      this.equip(true)
     }
     return this.activity === "runs"
   }
