@@ -14,11 +14,12 @@ import { type Given, type UsageError, usageError } from "./Command.ts"
 import * as Disk from "./Disk.ts"
 import { type BadFile, badFile } from "./files.ts"
 import * as HostNetwork from "./HostNetwork.ts"
+import { consoles, oneOf } from "./hardware.ts"
 import type { Terminal } from "./Terminal.ts"
 
 /** PCI devices of a board, by slot; 0 is the host bridge. Disks follow one another. */
 const slots = { entropy: 1, network: 2, console: 3, disks: 4 } as const
-export const mostDisks = 12
+const mostDisks = 12
 /** What the entropy device begins with: the same in every run. */
 const seed = 1
 const mac = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56)
@@ -45,16 +46,14 @@ export const devicesOf = ({ options, lists }: Given): Devices | UsageError => {
     else if (value === "on") asked.add(name)
     else return usageError(`a device is on or off, not '${value}'`)
   }
-  const network = networks.find((one) => one === options.net)
-  if (options.net !== undefined && network === undefined)
-    return usageError(`there is no network '${options.net}': there are ${networks.join(", ")}`)
+  const network = oneOf("network", networks, options.net)
+  if (typeof network === "object") return network
   const forwarded = forwardedOf(lists.forward ?? [], network === "user")
   if ("_tag" in forwarded) return forwarded
-  const disks = lists.disk ?? []
-  if (disks.length > mostDisks) return usageError(`a machine has at most ${mostDisks} disks, not ${disks.length}`)
-  const console = options.console ?? "serial"
-  if (console !== "serial" && console !== "virtio")
-    return usageError(`there is no console '${console}': there are serial, virtio`)
+  const disks = disksOf(lists.disk)
+  if ("_tag" in disks) return disks
+  const console = oneOf("console", consoles, options.console)
+  if (typeof console === "object") return console
   return {
     helpers: asked,
     disks,
@@ -64,6 +63,10 @@ export const devicesOf = ({ options, lists }: Given): Devices | UsageError => {
     isConsoleVirtual: console === "virtio"
   }
 }
+
+/** The files of a machine's disks. */
+export const disksOf = (files: ReadonlyArray<string> = []): ReadonlyArray<string> | UsageError =>
+  files.length > mostDisks ? usageError(`a machine has at most ${mostDisks} disks, not ${files.length}`) : files
 
 /** Pairs of ports, for a network that this computer's reaches. */
 export const forwardedOf = (

@@ -57,6 +57,18 @@ const countOf = (text: string | boolean | undefined): number | UsageError => {
   return Number.isSafeInteger(count) && count > 0 ? count : usageError(`'${text}' is no number of instructions`)
 }
 
+/** Which of these names was typed, if one was. `what`: what they are names of. */
+export const oneOf = <const N extends string>(
+  what: string,
+  names: ReadonlyArray<N>,
+  text: string | boolean | undefined
+): N | undefined | UsageError =>
+  text === undefined
+    ? undefined
+    : (names.find((one) => one === text) ?? usageError(`there is no ${what} '${text}': there are ${names.join(", ")}`))
+
+export const consoles = ["serial", "virtio"] as const
+
 /** `--cpus`. */
 export const processorsOf = (text: string | boolean | undefined, most: number): number | UsageError => {
   const count = text === undefined ? 1 : Number(text)

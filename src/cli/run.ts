@@ -7,8 +7,8 @@ import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import { diskSlot } from "../vmm/guests.ts"
-import { mostDisks } from "./board.ts"
-import { type Given, type UsageError, usageError } from "./Command.ts"
+import { disksOf } from "./board.ts"
+import type { Given, UsageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
 import * as Disk from "./Disk.ts"
 import { complain, report, statistics } from "./ending.ts"
@@ -24,7 +24,8 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
   const hardware = hardwareOf(options, "64M")
   if ("_tag" in hardware) return hardware
   const { memoryBytes, limit } = hardware
-  const disks = (lists.disk ?? []).map((disk) => Disk.open(disk))
+  const files = disksOf(lists.disk)
+  if ("_tag" in files) return files
 
   const failures: Array<string> = []
   const ended: Ended = (task, exit) => {
@@ -34,9 +35,12 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
   const first = await read(file!, { ended, logged })
   if (first._tag === "BadFile") return complain(first.why, exitCodes.usage)
 
-  const bad = disks.find((disk) => "_tag" in disk)
-  if (bad !== undefined) return complain(bad.why, exitCodes.usage)
-  if (disks.length > mostDisks) return usageError(`a machine has at most ${mostDisks} disks, not ${disks.length}`)
+  const disks: Array<BlockDevice> = []
+  for (const [n, file] of files.entries()) {
+    const disk = Disk.open(file)
+    if ("_tag" in disk) return complain(disk.why, exitCodes.usage)
+    disks.push(new BlockDevice(disk, `disk${n}`))
+  }
   const output = Output.make(process.stdout)
   const reading = await hardware.reading()
   const note = (line: string, what?: "stopped") => {
@@ -45,9 +49,7 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
   }
   const system = boot({ memoryBytes, reading, first, output: output.byte, note })
   if ("_tag" in system) return complain(describe(system), exitCodes.usage)
-  for (const [n, disk] of disks.entries())
-    if (!("_tag" in disk))
-      system.machine.pc.pci.attach(slot(diskSlot(n)), new VirtioPci(new BlockDevice(disk, `disk${n}`)).fn)
+  for (const [n, disk] of disks.entries()) system.machine.pc.pci.attach(slot(diskSlot(n)), new VirtioPci(disk).fn)
   const started = performance.now()
   const stop = run(system, limit)
   output.flush()

@@ -25,7 +25,7 @@ import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
 import type { BadFile } from "./files.ts"
 import type { Forwarded } from "./HostNetwork.ts"
-import { hardwareOf, processorsOf, tripleFaultOf } from "./hardware.ts"
+import { consoles, hardwareOf, oneOf, processorsOf, tripleFaultOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
 import { boot, type System } from "./System.ts"
@@ -158,14 +158,12 @@ const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageErro
   const count = Number(options.guests ?? 1)
   if (!Number.isInteger(count) || count < 1 || count > mostGuests)
     return usageError(`there are 1 to ${mostGuests} guests, not '${options.guests}'`)
-  const network = networks.find((one) => one === options.net)
-  if (options.net !== undefined && network === undefined)
-    return usageError(`there is no network '${options.net}': there are ${networks.join(", ")}`)
+  const network = oneOf("network", networks, options.net)
+  if (typeof network === "object") return network
   const forwarded = forwardedOf(lists.forward ?? [], network === "user")
   if ("_tag" in forwarded) return forwarded
-  const { console = "serial" } = options
-  if (console !== "serial" && console !== "virtio")
-    return usageError(`there is no console '${console}': there are serial, virtio`)
+  const console = oneOf("console", consoles, options.console) ?? "serial"
+  if (typeof console === "object") return console
   const { virtio = "pci" } = options
   if (virtio !== "pci" && virtio !== "mmio")
     return usageError(`virtio devices are on no '${virtio}': there are pci, mmio`)
