@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
-import { boot } from "../../src/cli/System.ts"
+import { Effect } from "effect"
 import { slot } from "../../src/devices/pciBus.ts"
 import { BlockDevice, type BlockStore, sectorBytes } from "../../src/devices/virtio/block.ts"
 import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
-import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { Signal, Wait } from "../../src/user/Ipc.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
 import { Shared_Address } from "../../src/user/Shared.ts"
@@ -13,7 +11,7 @@ import { defineSystem, startSystem, task } from "../../src/user/System.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
 import { diskObjects, diskSlot, disks } from "../../src/vmm/guests.ts"
 import { SharedDisk } from "../../src/vmm/SharedDisk.ts"
-import { run } from "./machine.ts"
+import { run, started } from "./machine.ts"
 
 /** A disk that counts what is done to it. */
 const aDisk = (sectors: number, isReadOnly = false) => {
@@ -101,26 +99,7 @@ const between = (
       bert: { program: client(1), priority: 100, grants: grants("bert", 2n) }
     }
   })
-  const notes: Array<string> = []
-  const booted = boot({
-    memoryBytes: 32 * 2 ** 20,
-    reading: makeInterpreter,
-    first: {
-      _tag: "Fiber",
-      fiber: rootTask(startSystem(system)).fiber(
-        {
-          name: "root",
-          ended: (name, exit) => {
-            if (Exit.isFailure(exit)) notes.push(`${name} failed: ${exit.cause}`)
-          }
-        },
-        {}
-      )
-    },
-    output: () => undefined,
-    note: (line) => notes.push(line)
-  })
-  if ("_tag" in booted) throw new Error(booted._tag)
+  const { system: booted, notes } = started(rootTask(startSystem(system)), { memoryBytes: 32 * 2 ** 20 })
   for (const [guest, store] of stores.entries())
     booted.machine.pc.pci.attach(slot(diskSlot(guest)), new VirtioPci(new BlockDevice(store, "disk")).fn)
   const stop = booted.run(2e9)

@@ -8,7 +8,7 @@ import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
 import type { Machine } from "../../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
-import { rootTask } from "../../src/user/RootTask.ts"
+import { type RootTask, rootTask } from "../../src/user/RootTask.ts"
 import { cardSlot, diskSlot } from "../../src/vmm/guests.ts"
 import type { Report } from "../../src/vmm/Monitor.ts"
 import { startMany, type Wanted } from "../../src/vmm/manyGuests.ts"
@@ -34,6 +34,35 @@ export interface Options {
 
 const memoryBytes = 16 * MiB
 
+/** A machine with a kernel and a root task, before its first instruction; and, as it goes on, what tasks failed with, and what they log. */
+export const started = (
+  root: RootTask,
+  options: Pick<Parameters<typeof boot>[0], "memoryBytes" | "input"> &
+    Partial<Pick<Parameters<typeof boot>[0], "reading" | "output">>
+) => {
+  const notes: Array<string> = []
+  const logs: Array<string> = []
+  const fiber = root.fiber(
+    {
+      name: "root",
+      logged: (task, line) => logs.push(`${task}: ${line}`),
+      ended: (task, exit) => {
+        if (Exit.isFailure(exit)) notes.push(`${task} failed: ${exit.cause}`)
+      }
+    },
+    {}
+  )
+  const system = boot({
+    reading: makeInterpreter,
+    output: () => undefined,
+    ...options,
+    first: { _tag: "Fiber", fiber },
+    note: (line) => notes.push(line)
+  })
+  if ("_tag" in system) throw new Error(system._tag)
+  return { system, notes, logs }
+}
+
 export const run = ({
   guests,
   reading = makeInterpreter,
@@ -52,35 +81,20 @@ export const run = ({
     (96 + 8 * wanted.length) * MiB
   )
   const reports: Array<Report> = []
-  const notes: Array<string> = []
-  const logs: Array<string> = []
   const root = rootTask(
     startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
-  )
-  const fiber = root.fiber(
-    {
-      name: "root",
-      logged: (task, line) => logs.push(`${task}: ${line}`),
-      ended: (task, exit) => {
-        if (Exit.isFailure(exit)) notes.push(`${task} failed: ${exit.cause}`)
-      }
-    },
-    {}
   )
   let [seen, from] = ["", 0]
   const typed: Array<number> = []
   const rest = [...dialogue]
-  const system = boot({
+  const { system, notes, logs } = started(root, {
     memoryBytes: machineBytes ?? all,
     reading,
-    first: { _tag: "Fiber", fiber },
     output: (byte) => {
       seen += String.fromCharCode(byte)
     },
-    input: () => typed.shift(),
-    note: (line) => notes.push(line)
+    input: () => typed.shift()
   })
-  if ("_tag" in system) throw new Error(system._tag)
   const { machine } = system
   for (const [guest, disk] of Object.entries(disks))
     machine.pc.pci.attach(slot(diskSlot(Number(guest))), new VirtioPci(new BlockDevice(disk, "disk")).fn)

@@ -1,11 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
-import { boot } from "../../src/cli/System.ts"
+import { Effect } from "effect"
 import { Gateway } from "../../src/devices/net/Gateway.ts"
 import { slot } from "../../src/devices/pciBus.ts"
 import { NetworkDevice } from "../../src/devices/virtio/network.ts"
 import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
-import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import { Signal, Wait } from "../../src/user/Ipc.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
 import { Shared_Address } from "../../src/user/Shared.ts"
@@ -14,6 +12,7 @@ import { defineSystem, startSystem, task } from "../../src/user/System.ts"
 import { cable } from "../../src/vmm/channels.ts"
 import { FrameRing } from "../../src/vmm/FrameRing.ts"
 import { cardSlot, networkObjects, uplink, uplinkObjects } from "../../src/vmm/guests.ts"
+import { started } from "./machine.ts"
 
 const own = [0x52, 0x54, 0, 0, 0, 1]
 const everybody = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
@@ -58,26 +57,7 @@ describe("a network with a card of the machine", { timeout: 60_000 }, () => {
         }
       }
     })
-    const notes: Array<string> = []
-    const booted = boot({
-      memoryBytes: 32 * 2 ** 20,
-      reading: makeInterpreter,
-      first: {
-        _tag: "Fiber",
-        fiber: rootTask(startSystem(system)).fiber(
-          {
-            name: "root",
-            ended: (name, exit) => {
-              if (Exit.isFailure(exit)) notes.push(`${name} failed: ${exit.cause}`)
-            }
-          },
-          {}
-        )
-      },
-      output: () => undefined,
-      note: (line) => notes.push(line)
-    })
-    if ("_tag" in booted) throw new Error(booted._tag)
+    const { system: booted, notes } = started(rootTask(startSystem(system)), { memoryBytes: 32 * 2 ** 20 })
     const { pc, timers } = booted.machine
     // What the gateway says is on its way for a while.
     const late: { readonly frames: Array<Uint8Array> } = { frames: [] }
