@@ -47,6 +47,16 @@ export interface Operation {
 }
 export type Operations = Readonly<Record<string, Operation>>
 
+/** What operations have that no operation has, each with a sentence in its place: a field misspelt would be a capability that never goes. */
+type Unknown<O extends Operations> = {
+  readonly [N in keyof O]: {
+    readonly [F in Exclude<
+      keyof O[N],
+      keyof Operation
+    >]: `⛔ '${N & string}': an operation has a request, sends, a reply, returns and an error, but no '${F & string}'`
+  }
+}
+
 export interface Protocol<N extends string = string, O extends Operations = Operations, C extends string = string> {
   readonly name: N
   readonly operations: O
@@ -65,7 +75,7 @@ export interface ProtocolClass<P extends Protocol> {
 
 export const protocol = <const N extends string, const O extends Operations, const C extends string = never>(
   name: N,
-  operations: O,
+  operations: O & Unknown<O>,
   { clients = [] }: { readonly clients?: ReadonlyArray<C> } = {}
 ): ProtocolClass<Protocol<N, O, C>> & (new (_: never) => Protocol<N, O, C>) =>
   class {

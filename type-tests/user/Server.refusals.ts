@@ -12,6 +12,12 @@ class Files extends protocol("files", {
   share: { request: Schema.Void, sends: { buffer: capOf("Frame", ["read"]) }, reply: Schema.Void }
 }) {}
 
+// A field that no operation has.
+protocol("files", { share: { request: Schema.Void, sends: { buffer: capOf("Frame", ["read"]) }, reply: Schema.Void } })
+protocol("files", { share: { request: Schema.Void, caps: { buffer: capOf("Frame", ["read"]) }, reply: Schema.Void } }) //! TS2322 ⛔ 'share': an operation has a request, sends, a reply, returns and an error, but no 'caps'
+protocol("files", { size: { request: Schema.String, reply: Schema.Int, error: NotFound } })
+protocol("files", { size: { request: Schema.String, reply: Schema.Int, errors: NotFound } }) //! TS2322 ⛔ 'size': an operation has a request, sends, a reply, returns and an error, but no 'errors'
+
 declare const files: Endpoint<Files, "read" | "write" | "grant" | "grantReply">
 declare const filesW: Endpoint<Files, "write" | "grantReply">
 declare const answering: Cap<"Reply", "send" | "receive" | "grant">
