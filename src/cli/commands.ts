@@ -67,6 +67,11 @@ export const machine: Command = {
       is: "with --net user: a port of this computer that leads to one of the guest's"
     },
     console: { value: "KIND", is: "what the terminal is: 'serial' is ttyS0, 'virtio' is hvc0 (default: serial)" },
+    serial: {
+      value: "N=FILE",
+      isList: true,
+      is: "what is sent on COM2, COM3 or COM4 (ttyS1 to ttyS3) goes to this file (default: nowhere; COM1 is the terminal)"
+    },
     device: {
       value: "NAME[=off]",
       isList: true,

@@ -10,6 +10,7 @@ import { complain, report, statistics } from "./ending.ts"
 import { hardwareOf, processorsOf, tripleFaultOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
+import { open as openSerial, serialOf } from "./serial.ts"
 import * as Terminal from "./Terminal.ts"
 import * as Trace from "./Trace.ts"
 
@@ -24,6 +25,8 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   if (typeof onTripleFault !== "string") return onTripleFault
   const devices = devicesOf(given)
   if ("_tag" in devices) return devices
+  const serial = serialOf(lists.serial)
+  if ("_tag" in serial) return serial
   const traced = Trace.kindsOf(lists.trace ?? [])
   if ("_tag" in traced) return traced
   const clock = clockOf(options.clock)
@@ -33,6 +36,9 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   if ("_tag" in payload) return complain(payload.why, exitCodes.usage)
   const log = typeof options.log === "string" ? Output.log(options.log) : undefined
   if (log !== undefined && "_tag" in log) return complain(log.why, exitCodes.usage)
+
+  const serialFiles = openSerial(serial)
+  if ("_tag" in serialFiles) return complain(serialFiles.why, exitCodes.usage)
 
   const output = Output.make(process.stdout, log)
   const late: { machine?: Machine } = {}
@@ -48,6 +54,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
       onReset: options["no-reboot"] === true ? "stop" : "start",
       onTripleFault,
       helpers: devices.helpers,
+      serial: serialFiles.lines,
       console: { write: output.byte, ...(!devices.isConsoleVirtual && { read: terminal.read }) }
     })
     late.machine = machine
@@ -77,6 +84,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
     return typeof stop === "number" ? stop : report(machine, stop)
   } finally {
     terminal.close()
+    serialFiles.close()
     log?.close()
   }
 }

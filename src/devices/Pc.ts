@@ -147,7 +147,7 @@ export class Pc {
 
   // ---- where everything is
 
-  /** Ports, for a bus. COM1 is not among them, and neither are the helpers of QEMU's boards. */
+  /** Ports, for a bus. Serial ports are not among them, and neither are the helpers of QEMU's boards. */
   portMappings(): readonly Mapping[] {
     const { pic, pit, rtc, keyboard, pm, configPorts, pci } = this
     const control: Target = {

@@ -5,7 +5,7 @@
  * Table", for MCFG the PCI Firmware Specification. A table is a list of its fields: name, bytes, value.
  */
 import { pmBase, softOff } from "./acpiPm.ts"
-import { irq, memoryMap, pciLine, pciPins, pitPin, portMap, virtioMmio } from "./addresses.ts"
+import { irq, memoryMap, pciLine, pciPins, pitPin, portMap, serialPorts, virtioMmio } from "./addresses.ts"
 import {
   type Aml,
   busNumbers,
@@ -305,11 +305,16 @@ const rootBridge = device(
   name("_PRT", routingTable)
 )
 
-/** A device of a known kind with its resources. */
-const fixed = (path: string, id: string, ...descriptors: readonly Aml[]): Aml =>
-  device(path, name("_HID", eisaId(id)), name("_UID", integer(0)), name("_CRS", resources(...descriptors)))
+/** A device of a known kind with its resources: one of several, and the only one. */
+const numbered = (path: string, id: string, n: number, ...descriptors: readonly Aml[]): Aml =>
+  device(path, name("_HID", eisaId(id)), name("_UID", integer(n)), name("_CRS", resources(...descriptors)))
+const fixed = (path: string, id: string, ...descriptors: readonly Aml[]): Aml => numbered(path, id, 0, ...descriptors)
 
-const { com1, keyboard, keyboardControl, rtc, acpiPm } = portMap
+const { keyboard, keyboardControl, rtc, acpiPm } = portMap
+
+const serial = serialPorts.map(({ name, base, count, irq: line }, n) =>
+  numbered(name, "PNP0501", n, ports(base, count), interrupt(line))
+)
 
 /** A driver finds such a device by this name. */
 const virtioDevice = (n: number): Aml =>
@@ -326,7 +331,7 @@ const virtioDevice = (n: number): Aml =>
     )
   )
 
-const dsdt = (hasHpet: boolean, virtioDevices: number): Uint8Array =>
+const dsdt = (hasHpet: boolean, virtioDevices: number, serialCount: number): Uint8Array =>
   describe("DSDT", 2, [
     ...name("\\_S5", packageOf(integer(softOff), integer(softOff), integer(0), integer(0))),
     ...scope(
@@ -334,7 +339,7 @@ const dsdt = (hasHpet: boolean, virtioDevices: number): Uint8Array =>
       rootBridge,
       // What no other device says it has: the configuration space must be reserved to be used.
       fixed("MBRD", "PNP0C02", memory(memoryMap.ecam.base, memoryMap.ecam.bytes), ports(acpiPm.base, acpiPm.count)),
-      fixed("COM1", "PNP0501", ports(com1.base, com1.count), interrupt(irq.com1)),
+      ...serial.slice(0, serialCount),
       fixed("KBD", "PNP0303", ports(keyboard.base, 1), ports(keyboardControl.base, 1), interrupt(irq.keyboard)),
       fixed("RTC", "PNP0B00", ports(rtc.base, rtc.count), interrupt(irq.rtc)),
       ...(hasHpet ? [fixed("HPET", "PNP0103", memory(memoryMap.hpet.base, memoryMap.hpet.bytes))] : []),
@@ -351,6 +356,8 @@ export interface AcpiOptions {
   readonly hasHpet?: boolean
   /** How many virtio devices there are without a bus: none, if not said. */
   readonly virtioDevices?: number
+  /** How many serial ports there are, COM1 first: one, if not said. */
+  readonly serialPorts?: number
   /** Whole tables, headers and checksums included, that others contribute. */
   readonly more?: readonly Uint8Array[]
 }
@@ -365,7 +372,7 @@ export interface AcpiTables {
 /** Tables as they are in memory from `start`, a multiple of 64. */
 export const acpiTables = (
   start: number,
-  { processors, hasHpet = true, virtioDevices = 0, more = [] }: AcpiOptions
+  { processors, hasHpet = true, virtioDevices = 0, serialPorts: serialCount = 1, more = [] }: AcpiOptions
 ): AcpiTables => {
   const parts: { readonly at: number; readonly bytes: Uint8Array }[] = []
   let end = start
@@ -378,7 +385,7 @@ export const acpiTables = (
   // The RSDP comes first, and is made last: it knows where the others are.
   const pointer = place(new Uint8Array(36))
   const described = [
-    fadt(place(facs()), place(dsdt(hasHpet, virtioDevices))),
+    fadt(place(facs()), place(dsdt(hasHpet, virtioDevices, serialCount))),
     madt(processors),
     ...(hasHpet ? [hpet()] : []),
     mcfg(),

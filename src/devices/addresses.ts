@@ -24,7 +24,6 @@ export const portMap = {
   rtc:          { base: 0x70,  count: 4 },
   slavePic:     { base: 0xa0,  count: 2 },
   edgeLevel:    { base: 0x4d0, count: 2 },
-  com1:         { base: 0x3f8, count: 8 },
   acpiPm:       { base: 0x600, count: 12 },
   pciAddress:   { base: 0xcf8, count: 4 },
   resetControl: { base: 0xcf9, count: 1 },
@@ -35,7 +34,16 @@ export const portMap = {
 
 /** ISA interrupts. The 8254's comes to IOAPIC pin 2, every other one to the pin of its number. */
 // biome-ignore format: a table
-export const irq = { pit: 0, keyboard: 1, com1: 4, rtc: 8, sci: 9 } as const
+export const irq = { pit: 0, keyboard: 1, rtc: 8, sci: 9 } as const
+
+/** The serial ports of every PC, COM1 first. They share two interrupts. */
+// biome-ignore format: a port, a line
+export const serialPorts = [
+  { name: "COM1", base: 0x3f8, count: 8, irq: 4 },
+  { name: "COM2", base: 0x2f8, count: 8, irq: 3 },
+  { name: "COM3", base: 0x3e8, count: 8, irq: 4 },
+  { name: "COM4", base: 0x2e8, count: 8, irq: 3 }
+] as const
 export const pitPin = 2
 
 /** Virtio devices without a bus: the memory of each, and their IOAPIC pins, from here on. */

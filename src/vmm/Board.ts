@@ -3,14 +3,14 @@
  *
  * Time is the machine's, memory is the guest's, and each processor's local APIC tells the thread that runs it.
  */
-import { irq, memoryMap, portMap, virtioMmio } from "../devices/addresses.ts"
+import { memoryMap, virtioMmio } from "../devices/addresses.ts"
 import { Bus } from "../devices/Bus.ts"
 import type { LocalApic, Surroundings } from "../devices/localApic.ts"
 import { Pc } from "../devices/Pc.ts"
 import { slot } from "../devices/pciBus.ts"
 import { debugConsole, debugExit, helperPorts } from "../devices/qemuPorts.ts"
 import type { DateTime } from "../devices/rtc.ts"
-import { Uart16550 } from "../devices/uart16550.ts"
+import { SerialPorts } from "../devices/serial.ts"
 import type { VirtioDevice } from "../devices/virtio/VirtioDevice.ts"
 import { VirtioMmio } from "../devices/virtio/VirtioMmio.ts"
 import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
@@ -49,7 +49,7 @@ export interface Outside {
 export class Board {
   readonly bus = new Bus()
   readonly pc: Pc
-  private readonly com1: Uart16550
+  private readonly serial: SerialPorts
   private readonly inMemory: ReadonlyArray<VirtioMmio>
   private running: LocalApic
 
@@ -68,18 +68,14 @@ export class Board {
       a20: () => undefined
     })
     this.running = this.pc.localApics[0]!
-    this.com1 = new Uart16550({
-      transmit: console.write,
-      receive: console.read,
-      interrupt: (level) => this.pc.setIrq(irq.com1, level)
-    })
+    this.serial = new SerialPorts([console], (irq, level) => this.pc.setIrq(irq, level))
     this.inMemory = transport === "pci" ? [] : devices.map((device, n) => this.withoutBus(device, n, ram))
     if (transport === "pci")
       for (const [n, device] of devices.entries()) this.pc.pci.attach(slot(n + 1), new VirtioPci(device).fn)
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
     this.bus.addMemory(this.pc.localApicMapping(() => this.running))
-    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
+    for (const mapping of this.serial.portMappings()) this.bus.addPorts(mapping)
     const exit = debugExit((status) => ended({ _tag: "Exit", status }))
     this.addPorts("debug exit", helperPorts.debugExit, 4, exit)
     for (const port of helperPorts.debugConsole) this.addPorts("debug console", port, 1, debugConsole(console.write))
@@ -104,13 +100,13 @@ export class Board {
   /** All chips as after power-up, and as firmware leaves them. */
   powerUp(): void {
     this.pc.reset()
-    this.com1.reset()
+    this.serial.reset()
     for (const device of this.inMemory) device.powerUp()
     this.pc.leaveFirmwareState()
   }
 
   /** The console has bytes that it did not have. */
   consoleReady(): void {
-    this.com1.look()
+    this.serial.look()
   }
 }

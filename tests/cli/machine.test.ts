@@ -49,6 +49,16 @@ describe("skyscope machine", () => {
     assert.deepStrictEqual({ status, stdout, stderr }, { status: 41, stdout: "Hello\n", stderr: "" })
   })
 
+  it("writes what is sent on COM2 to a file, and leaves what is sent on COM3 alone", () => {
+    // MOV EDX, port; MOV AL, value; OUT DX, AL
+    const send = (port: number, text: string) =>
+      [...text].flatMap((character) => [0xba, port & 0xff, port >>> 8, 0, 0, 0xb0, character.charCodeAt(0), 0xee])
+    const sends = kernel("sends", [...send(0x2f8, "two\n"), ...send(0x3e8, "three\n"), ...out(0xf4, 0)])
+    const { status, stdout, stderr } = machine("-k", sends, "--serial", "2=com2")
+    assert.deepStrictEqual({ status, stdout, stderr }, { status: 1, stdout: "", stderr: "" })
+    assert.strictEqual(readFileSync(join(folder, "com2"), "utf8"), "two\n")
+  })
+
   it("has no device that is switched off", () => {
     const greets = kernel("quiet", [...say("Hello\n"), ...out(0xf4, 20), ...halt])
     const { status, stdout } = machine("-k", greets, "--device", "isa-debugcon=off", "--device", "isa-debug-exit=off")

@@ -4,7 +4,9 @@
  * The ACPI tables lie below 1 MiB, where software looks for them; the memory map says which RAM is whose. UEFI and BIOS
  * services are not there: nothing that a loader here starts may call them.
  */
+
 import { type AcpiOptions, acpiTables } from "../acpiTables.ts"
+import { serialPorts } from "../addresses.ts"
 import { put32, type Ram, type Region } from "./Ram.ts"
 
 /** A region of the memory map. ACPI Specification, "System Address Map Interfaces": 1 is memory, 2 is reserved. */
@@ -46,14 +48,14 @@ const code = {
   slave:   [0x50, 0xb0, 0x20, 0xe6, 0xa0, 0xe6, 0x20, 0x58, IRET]
 } as const
 
-/** The BIOS data area: the ports of COM1, the segment of the extended BIOS data area, and KiB of conventional memory. */
-const biosData = { com1: 0x400, extended: 0x40e, memory: 0x413 } as const
+/** The BIOS data area: the ports of COM1 to COM4, or 0, the segment of the extended BIOS data area, and KiB of conventional memory. */
+const biosData = { serial: 0x400, extended: 0x40e, memory: 0x413 } as const
 
 /**
  * Interrupt vectors of real mode, whose handlers acknowledge hardware's interrupts and count the timer's, and what the BIOS data area
- * says of serial port and memory.
+ * says of serial ports and memory.
  */
-export const leaveVectors = (memory: Ram): void => {
+export const leaveVectors = (memory: Ram, serialCount: number): void => {
   const low = memory.ram(0, 0x500).fill(0)
   const at = new Map<string, number>()
   let offset: number = handlers.offset
@@ -68,7 +70,8 @@ export const leaveVectors = (memory: Ram): void => {
     const handler = n === timer ? "tick" : isMaster ? "master" : isSlave ? "slave" : "nothing"
     put32(low, n * 4, handlers.segment * 2 ** 16 + at.get(handler)!)
   }
-  low.set([0xf8, 0x03], biosData.com1)
+  for (const [n, { base }] of serialPorts.slice(0, serialCount).entries())
+    low.set([base & 0xff, base >>> 8], biosData.serial + 2 * n)
   low.set([(conventional.end >>> 4) & 0xff, conventional.end >>> 12], biosData.extended)
   low.set([(conventional.end >>> 10) & 0xff, conventional.end >>> 18], biosData.memory)
 }

@@ -16,7 +16,7 @@ export const takesModules = ({ bytes }: Payload["kernel"]): boolean => !isLinux(
 /** A kernel and its files in memory, and firmware's traces around them. @returns where to begin, or what is wrong with the files. */
 export const loadKernel = (memory: Ram, payload: Payload, board: AcpiOptions): Started | BootError => {
   const { name, bytes } = payload.kernel
-  leaveVectors(memory)
+  leaveVectors(memory, board.serialPorts ?? 1)
   if (isLinux(bytes)) return loadLinux(memory, payload, board)
   const rsdp = leaveTables(memory, board)
   const at = multiboot.headerAt(bytes)

@@ -6,7 +6,7 @@
  * processor hands over to the host. `Clock`, `Bus` and the chips are beside this file; `Loader` puts a kernel in memory.
  */
 import { Layer } from "effect"
-import { irq, portMap } from "../../devices/addresses.ts"
+import { serialPorts } from "../../devices/addresses.ts"
 import { Bus } from "../../devices/Bus.ts"
 import type { BootError, ElfError } from "../../devices/boot/BootError.ts"
 import { loadKernel } from "../../devices/boot/kernel.ts"
@@ -18,8 +18,7 @@ import { attachHelper } from "../../devices/helpers.ts"
 import type { Surroundings } from "../../devices/localApic.ts"
 import { type Board, Pc } from "../../devices/Pc.ts"
 import type { DateTime } from "../../devices/rtc.ts"
-import { Uart16550 } from "../../devices/uart16550.ts"
-import type { Target } from "../../devices/Wires.ts"
+import { type SerialLine, SerialPorts } from "../../devices/serial.ts"
 import type { Fiber } from "../../types/Gate.ts"
 import { Boot, type BootService } from "../Boot.ts"
 import { Gates } from "../Gates.ts"
@@ -55,18 +54,14 @@ import { powerUp, reset, resetProtected } from "./system/reset.ts"
 import type { Source } from "./vmx/events.ts"
 import { virtualization } from "./vmx/service.ts"
 
-export interface Console {
-  /** A byte that the machine sends on COM1. */
-  readonly write: (byte: number) => void
-  /** The next byte for it to receive, if there is one. */
-  readonly read?: () => number | undefined
-}
-
 export interface Hardware {
   /** A multiple of 64 KiB, up to 3 GiB. */
   readonly memoryBytes: number
   readonly reading: MakeReading
-  readonly console: Console
+  /** What COM1 leads to. */
+  readonly console: SerialLine
+  /** What COM2, COM3 and COM4 lead to: nowhere, where it is not said. */
+  readonly serial?: readonly (SerialLine | undefined)[]
   /** How many; 1 if it is not said, at most 255. */
   readonly processors?: number
   /** What a reset leads to, by software or as INIT to the first processor: a stop, or the start of what was loaded. A stop if it is not said. */
@@ -103,7 +98,7 @@ export class Machine {
   readonly gate = new Gate()
   readonly pc: Pc
   watch: Watch = {}
-  private readonly com1: Uart16550
+  private readonly serial: SerialPorts
   private readonly fwCfg: FwCfg
   /** The one clock: time is the count of instructions. */
   readonly timers: Clock
@@ -116,6 +111,7 @@ export class Machine {
 
   constructor(hardware: Hardware) {
     const { memoryBytes, reading: makeReading, console, processors: count = 1, seed = 0 } = hardware
+    const { serial: [com2, com3, com4] = [] } = hardware
     const { date = firstDay, helpers: asked = usualHelpers } = hardware
     this.hardware = hardware
     const numbers = Array.from({ length: count }, (_, n) => n)
@@ -184,8 +180,8 @@ export class Machine {
     for (const mapping of this.pc.portMappings()) this.bus.addPorts(mapping)
     for (const mapping of this.pc.memoryMappings()) this.bus.addMemory(mapping)
     this.bus.addMemory(this.pc.localApicMapping(() => this.core.apic))
-    this.com1 = this.uart(console)
-    this.addPorts("COM1", portMap.com1.base, portMap.com1.count, this.com1, 8)
+    this.serial = new SerialPorts([console, com2, com3, com4], (irq, level) => this.pc.setIrq(irq, level))
+    for (const mapping of this.serial.portMappings()) this.bus.addPorts(mapping)
     this.fwCfg = new FwCfg(fwCfgItems(memoryBytes, count), [], {
       read: (address, bytes) => reach.read(0, address, bytes),
       write: (address, bytes) => reach.write(0, address, bytes)
@@ -202,18 +198,6 @@ export class Machine {
     }
     this.processors.powerUp()
     reset(this.core)
-  }
-
-  private addPorts(name: string, start: number, bytes: number, target: Target, widest: 8 | 32 = 32): void {
-    this.bus.addPorts({ name, start, bytes, target, widest })
-  }
-
-  private uart({ write, read }: Console): Uart16550 {
-    return new Uart16550({
-      transmit: write,
-      receive: () => read?.(),
-      interrupt: (level) => this.pc.setIrq(irq.com1, level)
-    })
   }
 
   /** What its local APIC does to a processor; INIT to the first is a reset of the machine. */
@@ -259,7 +243,7 @@ export class Machine {
   private reset(): void {
     this.code.everythingChanges()
     this.pc.reset()
-    this.com1.reset()
+    this.serial.reset()
     this.processors.powerUp()
   }
 
@@ -332,7 +316,7 @@ export class Machine {
   /** Somebody else's kernel and its files in memory, firmware's traces around it, and the processor at its entry; or what is wrong with the files. */
   loadKernel(payload: KernelPayload): BootError | undefined {
     this.loadAgain = () => this.loadKernel(payload)
-    const started = loadKernel(this.memory, payload, { processors: this.all.length })
+    const started = loadKernel(this.memory, payload, { processors: this.all.length, serialPorts: serialPorts.length })
     if ("_tag" in started) return started
     this.fwCfg.provide(fwCfgKey.kernelData, payload.kernel.bytes)
     this.fwCfg.provide(fwCfgKey.initrdData, payload.initrd?.bytes ?? new Uint8Array(0))
@@ -361,9 +345,9 @@ export class Machine {
     return this.processors.isWakeable
   }
 
-  /** The console has bytes for COM1 that it did not have. */
+  /** A serial line has bytes that it did not have. */
   consoleReady(): void {
-    this.com1.look()
+    this.serial.look()
   }
 
   /** 64-bit mode begins at this address, with these page tables. */
