@@ -1,9 +1,10 @@
 /**
  * Functions of vectors that no reading unfolds.
  *
- * All readings call them by number, with inputs and result in the state block, as bigints from 0 to 2^128 - 1. Those of floating-point numbers
- * obey MXCSR, and leave their exceptions there. SDM vol. 1, "MXCSR Control and Status Register", "SIMD Floating-Point Exceptions".
+ * All readings call them by number, with inputs and result in the state block. Those of floating-point numbers have them as bigints from 0 to
+ * 2^128 - 1, obey MXCSR, and leave their exceptions there. SDM vol. 1, "MXCSR Control and Status Register", "SIMD Floating-Point Exceptions".
  */
+import type { ByteFunction } from "./ByteFunction.ts"
 import { type Environment, flag, foundIn, type Rounding } from "./float.ts"
 import { at, exceptions, vectorBytes } from "./State.ts"
 import { cryptoFunctions } from "./vectorCrypto.ts"
@@ -11,11 +12,13 @@ import { type FloatFunction, floatFunctions } from "./vectorFloat.ts"
 import { integerFunctions } from "./vectorInteger.ts"
 import { stringFunctions } from "./vectorStrings.ts"
 
-const functions = { ...integerFunctions, ...floatFunctions, ...stringFunctions, ...cryptoFunctions } as const
+const ofNumbers = { ...integerFunctions, ...floatFunctions } as const
+const ofBytes = { ...stringFunctions, ...cryptoFunctions } as const
 
-export type VectorFunction = keyof typeof functions
-export const vectorFunctionNames = Object.keys(functions) as ReadonlyArray<VectorFunction>
-const byNumber: ReadonlyArray<FloatFunction> = Object.values(functions)
+export type VectorFunction = keyof typeof ofNumbers | keyof typeof ofBytes
+export const vectorFunctionNames = Object.keys({ ...ofBytes, ...ofNumbers }) as ReadonlyArray<VectorFunction>
+const byteFunctions: ReadonlyArray<ByteFunction> = Object.values(ofBytes)
+const numberFunctions: ReadonlyArray<FloatFunction> = Object.values(ofNumbers)
 
 const [DAZ, FZ] = [1 << 6, 1 << 15]
 const [maskShift, roundingShift] = [7, 13]
@@ -28,6 +31,12 @@ export const resultAt = (part: number): number => at.vectorResult + vectorBytes 
 
 /** Calls the function with this number for each part. False: it raises the exception in the state block. */
 export const callVectorFunction = (view: DataView, number: number, parts: number): boolean => {
+  if (number >= byteFunctions.length) return callOnNumbers(view, numberFunctions[number - byteFunctions.length]!, parts)
+  for (let part = 0; part < parts; part++) byteFunctions[number]!(view, inputAt(part, 0), resultAt(part))
+  return true
+}
+
+const callOnNumbers = (view: DataView, f: FloatFunction, parts: number): boolean => {
   const mxcsr = view.getInt32(at.mxcsr, true)
   const unmasked = ~(mxcsr >> maskShift) & allFlags
   const environment: Environment = {
@@ -39,7 +48,7 @@ export const callVectorFunction = (view: DataView, number: number, parts: number
   }
   for (let part = 0; part < parts; part++) {
     const input = (n: number) => vectorAt(view, inputAt(part, n))
-    setVectorAt(view, resultAt(part), byNumber[number]!(environment, input(0), input(1), input(2)))
+    setVectorAt(view, resultAt(part), f(environment, input(0), input(1), input(2)))
   }
   const found = foundIn(environment)
   if (found === 0) return true
