@@ -1,7 +1,7 @@
 /**
  * The long comparison with the processor of this machine: every line of the instruction tables that user mode can run, by every reading.
  *
- *     npm run campaign:native -- [--cases 1000,10000,100000] [--ledger native.jsonl] [--seed 1] [--only 'vadd|paddb'] [--minutes 60] [--summary FILE]
+ *     npm run campaign:native -- [--cases 1000,10000,100000] [--ledger native.jsonl] [--seed 1] [--only 'vadd|paddb'] [--part 1/2] [--minutes 60] [--summary FILE]
  *
  * The same seed is the same campaign, and each line has the same cases whichever others are tried: what is found is made again with `--only`.
  * A ledger keeps what has been compared, so that several runs add up; a line whose meaning has changed, and one that differed, is done again.
@@ -23,6 +23,7 @@ const usage = `Usage: npm run campaign:native -- [options]
   --ledger FILE    goes on where the runs ended that are noted there, and notes what this one does
   --seed N         others (default: 1)
   --only PATTERN   lines whose name matches this regular expression
+  --part K/N       of these lines, every Nth from the Kth on: N processes do a campaign together, with the same ledger
   --minutes N      begins no cases after so long; 0 only reports what the ledger says
   --plain-every N  runs one case in so many plainly as well (default: 10)
   --encodings N    instead, so many encodings that were changed by chance: what is no instruction, and what prefixes do
@@ -34,6 +35,7 @@ const values = typed(usage, {
   ledger: { type: "string" },
   seed: { type: "string", default: "1" },
   only: { type: "string" },
+  part: { type: "string" },
   minutes: { type: "string", default: "Infinity" },
   "plain-every": { type: "string", default: "10" },
   summary: { type: "string" },
@@ -42,6 +44,11 @@ const values = typed(usage, {
 const seed = numberOf(usage, "seed", values.seed, 0)
 const minutes = numberOf(usage, "minutes", values.minutes, 0, false)
 const cases = values.cases.split(",").map((each) => numberOf(usage, "cases", each))
+const partOf = (typed: string): { readonly number: number; readonly of: number } => {
+  const [, number, of_] = /^([1-9]\d*)\/([1-9]\d*)$/.exec(typed) ?? refuse(usage, `--part is as 1/2, not ${typed}`)
+  if (Number(number) > Number(of_)) refuse(usage, `--part ${typed}: there are ${of_} parts`)
+  return { number: Number(number), of: Number(of_) }
+}
 if (!isNative) refuse(usage, "there is no x86-64 processor with Linux here to compare with")
 
 if (values.encodings !== undefined) {
@@ -74,6 +81,7 @@ const report = campaign({
   cases,
   plainEvery: numberOf(usage, "plain-every", values["plain-every"]),
   ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
+  ...(values.part === undefined ? {} : { part: partOf(values.part) }),
   ledger: new Ledger(values.ledger),
   about: { commit: commit(), date: new Date().toISOString().slice(0, 10), processor: nameOfHost() },
   isOver: () => seconds() > 60 * minutes,

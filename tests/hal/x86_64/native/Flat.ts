@@ -1,15 +1,18 @@
 /** Memory without page tables: a few pages at addresses of user programs, for one reading. Nothing is cached, so every access comes here. */
-import { type Access, bytesOf, fault, inStack } from "../../../../src/hal/x86_64/memory/Access.ts"
+import { type Access, bytesOf, fault, inStack, isCanonical } from "../../../../src/hal/x86_64/memory/Access.ts"
 import { contextBytes, layout, makeMemory, tableBytes } from "../../../../src/hal/x86_64/memory/layout.ts"
 import { at, exceptions } from "../../../../src/hal/x86_64/processor/State.ts"
 
-export interface Page {
-  readonly host: number
+export interface Rights {
   readonly writable: boolean
   readonly executable: boolean
 }
+interface Area extends Rights {
+  readonly first: number
+  readonly end: number
+  readonly host: number
+}
 
-const pageBytes = 4096
 const PF = 14
 /** Bits of a page fault's error code. SDM vol. 3A, "Page-Fault Error Code". */
 const errorBit = { present: 1, write: 2, user: 4, fetch: 16 } as const
@@ -18,7 +21,10 @@ type Kind = "read" | "write" | "fetch"
 export class Flat implements Access {
   readonly memory = makeMemory(0x10000)
   readonly view = new DataView(this.memory.buffer)
-  private readonly pages = new Map<number, Page>()
+  /** Something was written since this was made false. */
+  isWritten = false
+  private readonly bytes = new Uint8Array(this.memory.buffer)
+  private readonly areas: Array<Area> = []
   private next: number = layout.ram
 
   constructor() {
@@ -28,61 +34,63 @@ export class Flat implements Access {
       this.view.setInt32(table, layout.translations + i * tableBytes, true)
   }
 
-  /** Fresh pages: the host address of the first. */
-  map(address: number, bytes: number, rights: Omit<Page, "host">): number {
-    const first = this.next
-    for (let offset = 0; offset < bytes; offset += pageBytes) {
-      this.pages.set((address + offset) / pageBytes, { host: this.next, ...rights })
-      this.next += pageBytes
-    }
-    return first
+  /** Fresh pages, from this address below 4 GiB on: the host address of the first. */
+  map(address: number, bytes: number, rights: Rights): number {
+    const host = this.next
+    this.areas.push({ first: address, end: address + bytes, host, ...rights })
+    this.next += bytes
+    return host
   }
 
   read = (lo: number, hi: number, width: number): number => this.gather(lo, hi, width, "read")
   modify = (lo: number, hi: number, width: number): number => this.gather(lo, hi, width, "write")
   write = (lo: number, hi: number, width: number): number => {
-    const places = this.places(lo, hi, width, "write")
-    places?.forEach((host, i) => {
-      this.view.setUint8(host, this.view.getUint8(at.bounce + i))
-    })
-    return places === undefined ? fault : 0
+    const count = bytesOf(width)
+    if (!this.findBytes(lo, hi, width, count, "write")) return fault
+    for (let i = 0; i < count; i++) this.bytes[this.places[i]!] = this.bytes[at.bounce + i]!
+    this.isWritten = true
+    return 0
   }
-  execute = (lo: number, hi: number): number => this.places(lo, hi, 8, "fetch")?.[0] ?? fault
+  execute = (lo: number, hi: number): number => (this.findBytes(lo, hi, 8, 1, "fetch") ? this.places[0]! : fault)
   codeDecoded(): void {}
 
   private gather(lo: number, hi: number, width: number, kind: Kind): number {
-    const places = this.places(lo, hi, width, kind)
-    places?.forEach((host, i) => {
-      this.view.setUint8(at.bounce + i, this.view.getUint8(host))
-    })
-    return places === undefined ? fault : at.bounce
+    const count = bytesOf(width)
+    if (!this.findBytes(lo, hi, width, count, kind)) return fault
+    for (let i = 0; i < count; i++) this.bytes[at.bounce + i] = this.bytes[this.places[i]!]!
+    return at.bounce
   }
 
-  /** Where each byte is; or nothing, and the exception of the first that cannot be accessed is in the state block. */
-  private places(lo: number, hi: number, width: number, kind: Kind): ReadonlyArray<number> | undefined {
-    const address = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
-    const places: Array<number> = []
-    for (let i = 0; i < bytesOf(width); i++) {
-      const byte = BigInt.asUintN(64, address + BigInt(i))
-      if (BigInt.asUintN(64, BigInt.asIntN(48, byte)) !== byte) {
-        this.raise(exceptions[width & inStack ? "#SS(0)" : "#GP(0)"].vector, 0, 0n)
-        return undefined
+  /** Where each byte is, of those that were found last. */
+  private readonly places = new Int32Array(32)
+
+  /** Finds bytes; false: the exception of the first that cannot be accessed is in the state block. */
+  private findBytes(lo: number, hi: number, width: number, count: number, kind: Kind): boolean {
+    for (let i = 0; i < count; i++) {
+      const low = (lo + i) >>> 0
+      const high = low < lo >>> 0 ? hi + 1 : hi
+      if (!isCanonical(high | 0, 48))
+        return this.raise(exceptions[width & inStack ? "#SS(0)" : "#GP(0)"].vector, 0, 0, 0)
+      const area = high === 0 ? this.areaAt(low) : undefined
+      if (area === undefined || !(kind === "read" || (kind === "write" ? area.writable : area.executable))) {
+        const present = area === undefined ? 0 : errorBit.present
+        return this.raise(PF, present | (kind === "read" ? 0 : errorBit[kind]) | errorBit.user, low, high)
       }
-      const page = this.pages.get(Number(byte >> 12n))
-      const allowed = kind === "read" || (kind === "write" ? page?.writable : page?.executable)
-      if (page === undefined || !allowed) {
-        const kindBit = kind === "read" ? 0 : errorBit[kind]
-        this.raise(PF, (page === undefined ? 0 : errorBit.present) | kindBit | errorBit.user, byte)
-        return undefined
-      }
-      places.push(page.host + Number(byte & 4095n))
+      this.places[i] = area.host + low - area.first
     }
-    return places
+    return true
   }
 
-  private raise(vector: number, errorCode: number, address: bigint): void {
+  private areaAt(address: number): Area | undefined {
+    for (const area of this.areas) if (address >= area.first && address < area.end) return area
+    return undefined
+  }
+
+  private raise(vector: number, errorCode: number, lo: number, hi: number): false {
     this.view.setInt32(at.vector, vector, true)
     this.view.setInt32(at.errorCode, errorCode, true)
-    this.view.setBigUint64(at.faultAddress, address, true)
+    this.view.setInt32(at.faultAddress, lo, true)
+    this.view.setInt32(at.faultAddress + 4, hi, true)
+    return false
   }
 }

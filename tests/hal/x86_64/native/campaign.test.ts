@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
@@ -8,6 +8,7 @@ import { linesOf } from "./kinds.ts"
 import { type Entry, Ledger } from "./ledger.ts"
 import { meaningOf } from "./meaningOf.ts"
 import { isNative } from "./native.ts"
+import { operationTexts } from "./operationText.ts"
 import { Random } from "./Random.ts"
 
 const about = { commit: "none", date: "2026-01-01", processor: "some" }
@@ -29,13 +30,13 @@ describe.runIf(isNative)("a campaign against the processor of this machine", { t
   it("runs so many cases of each line that it is asked for, and none differs", () => {
     const told: Array<string> = []
     const report = campaign({ ...few(), only, progress: ({ line }) => told.push(line.name) })
-    const lines = linesOf(new Random(1)).filter(({ name }) => only.test(name))
+    const tried = lines.filter(({ name }) => only.test(name))
     assert.deepEqual(
       [...report.compared.values()].flatMap((entries) => entries.flatMap(({ different }) => different)),
       []
     )
-    assert.equal(report.compared.size + report.missing.size, lines.length)
-    assert.isAbove(lines.length, 10)
+    assert.equal(report.compared.size + report.missing.size, tried.length)
+    assert.isAbove(tried.length, 10)
     assert.equal(
       sum(report, ({ from, to }) => to - from),
       250 * report.compared.size
@@ -89,6 +90,19 @@ describe.runIf(isNative)("a campaign against the processor of this machine", { t
     rmSync(folder, { recursive: true })
   })
 
+  it("is done by several processes together, each with lines of its own", () => {
+    const ledger = new Ledger()
+    const options = { ...few(), ledger, only: /^66 0F F[CD] \/r padd[bw]|^01 \/r add/ }
+    const namesOf = (number: number) =>
+      [...campaign({ ...options, part: { number, of: 2 } }).compared.keys()].map(({ name }) => name)
+    const parts = [namesOf(1), namesOf(2)]
+    assert.deepEqual(
+      parts.flat().sort(),
+      [...campaign({ ...options, isOver: () => true }).compared.keys()].map(({ name }) => name).sort()
+    )
+    assert.isAbove(Math.min(...parts.map(({ length }) => length)), 0)
+  })
+
   it("names what a processor lacks", () => {
     const { form } = lineNamed("VEX.256.0F.WIG 58 /r vaddps y,yv,y256")
     assert.deepEqual(missingFor(form, new Set(["sse"])), ["avx"])
@@ -96,9 +110,10 @@ describe.runIf(isNative)("a campaign against the processor of this machine", { t
   })
 })
 
-const lineNamed = (name: string) => linesOf(new Random(1)).find((line) => line.name === name)!
+const lines = linesOf(new Random(1))
+const lineNamed = (name: string) => lines.find((line) => line.name === name)!
 
-describe("the ledger of a campaign", () => {
+describe("the ledger of a campaign", { timeout: 30_000 }, () => {
   const entry: Entry = {
     line: "one",
     group: "none",
@@ -136,7 +151,6 @@ describe("the ledger of a campaign", () => {
   })
 
   it("knows lines by names of their own, and that one means something else if it says something else", () => {
-    const lines = linesOf(new Random(1))
     assert.equal(new Set(lines.map(({ name }) => name)).size, lines.length)
     const add = lineNamed("REX.W + 01 /r add rm64,r64 o64")
     const sub = lineNamed("REX.W + 29 /r sub rm64,r64 o64")
@@ -144,6 +158,26 @@ describe("the ledger of a campaign", () => {
     const changed = { ...add, form: { ...add.form, meaning: sub.form.meaning } }
     const kind = { ...add.kind, make: (_: unknown, random: Random) => add.kind.make(add.form, random) }
     assert.notEqual(meaningOf({ ...changed, kind }), meaningOf(add))
+  })
+
+  it("knows what is written of the operations in which a line ends, and of no others", () => {
+    const fadd = lineNamed("D8 /0 fadd m32")
+    const enter = lineNamed("C8 iw ib enter imm16,imm8")
+    const add = lineNamed("REX.W + 01 /r add rm64,r64 o64")
+    const changedBy = (file: string, text: string, to: string) => {
+      const texts = operationTexts((path) => {
+        const written = readFileSync(path, "utf8")
+        if (!path.endsWith(file)) return written
+        assert.include(written, text)
+        return written.replace(text, to)
+      })
+      return [fadd, enter, add].filter((line) => meaningOf(line, texts) !== meaningOf(line))
+    }
+    assert.deepEqual(changedBy("system/x87/round.ts", "export const", "/** Otherwise. */ export const"), [fadd])
+    assert.deepEqual(changedBy("system/far.ts", "export const", "/** Otherwise. */ export const"), [enter])
+    assert.deepEqual(changedBy("system/taskSwitch.ts", "export const", "/** Otherwise. */ export const"), [enter])
+    assert.deepEqual(changedBy("system/operations.ts", "far.enter(core,", "far.enter( core,"), [enter])
+    assert.deepEqual(changedBy("system/operations.ts", "const pauseTime = 64", "const pauseTime = 65"), [])
   })
 })
 

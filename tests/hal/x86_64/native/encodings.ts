@@ -14,11 +14,11 @@ import { interestingRegister } from "./floats.ts"
 import { type Line, linesOf, usesX87 } from "./kinds.ts"
 import { differing } from "./liberties.ts"
 import { MachineRunner } from "./machine.ts"
-import { changesAt, runNativeBytes } from "./native.ts"
+import { outcomeFrom, runNativeStates } from "./native.ts"
 import { show } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { changesOf, FlatRunner, type Runner } from "./read.ts"
-import { caseAt, caseIn, outcomeAt, outcomeIn, putCase } from "./states.ts"
+import { caseAt, caseIn, outcomeAt, outcomeIn, putCase, statesOf } from "./states.ts"
 import { initialX87, isDefinedFor, viewOf } from "./x87.ts"
 import { interestingImage } from "./x87Cases.ts"
 
@@ -110,25 +110,23 @@ const aCase = (random: Random): Omit<Case, "instruction" | "code"> => ({
 })
 
 const compare = (tries: ReadonlyArray<Try>, lines: ReadonlyMap<unknown, Line>, data: Uint8Array): Encodings => {
-  const bytes = new Uint8Array(tries.length * caseAt.bytes)
-  const view = new DataView(bytes.buffer)
+  const cases = statesOf(tries.length * caseAt.bytes)
   for (const [n, { test }] of tries.entries()) {
-    putCase(view, n * caseAt.bytes, test)
-    view.setBigUint64(n * caseAt.bytes + caseAt.length, 0n, true)
+    putCase(cases.view, n * caseAt.bytes, test)
+    cases.view.setBigUint64(n * caseAt.bytes + caseAt.length, 0n, true)
   }
-  const native = runNativeBytes([{ cases: bytes, data }])
+  const native = runNativeStates([{ cases, data }])
   const flat = new FlatRunner(makePlain, native.selectors)
   const machine = new MachineRunner()
   for (const runner of [flat, machine]) runner.setData(data)
-  const outcome = new Uint8Array(outcomeAt.bytes)
   const run = (runner: Runner, n: number, { code }: Case) => {
+    const outcome = statesOf(outcomeAt.bytes)
     runner.setCode(code, true)
-    runner.run(bytes, n * caseAt.bytes, outcome, 0)
-    return outcomeIn(new DataView(outcome.slice().buffer), 0, changesOf(runner, data))
+    runner.run(cases, n * caseAt.bytes, outcome, 0)
+    return outcomeIn(outcome.view, 0, changesOf(runner, data))
   }
   const different = tries.flatMap(({ test, found }, n) => {
-    const start = native.starts[0]![n]!
-    const theirs = outcomeIn(native.outcomes, start, changesAt(native.outcomes, start))
+    const theirs = outcomeFrom(native.outcomes, native.starts[0]![n]!)
     const code = [...test.code].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")
     if (typeof found === "string") {
       const { vector } = theirs.exception ?? { vector: "none" }
@@ -141,7 +139,7 @@ const compare = (tries: ReadonlyArray<Try>, lines: ReadonlyMap<unknown, Line>, d
     const { kind } = lines.get(found.form)!
     const ours = run(kind.onMachine ? machine : flat, n, test)
     const left = differing(
-      caseIn(view, n * caseAt.bytes, test),
+      caseIn(cases.view, n * caseAt.bytes, test),
       usesX87(kind) ? theirs : { ...theirs, x87: ours.x87 },
       ours
     )

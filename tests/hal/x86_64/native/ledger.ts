@@ -41,6 +41,7 @@ export class Ledger {
     }
   }
 
+  /** Goes to the end of the file in one piece, so several processes may add to it. */
   add(entry: Entry): void {
     this.keep(entry)
     if (this.path !== undefined) appendFileSync(this.path, `${JSON.stringify(entry)}\n`)

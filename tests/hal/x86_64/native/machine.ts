@@ -8,15 +8,13 @@ import { loadTask, setFlat } from "../../../../src/hal/x86_64/system/descriptors
 import { writeMsr } from "../../../../src/hal/x86_64/system/msr.ts"
 import { operationOf } from "../../../../src/hal/x86_64/system/operations.ts"
 import { CR4, EFER, system } from "../../../../src/hal/x86_64/system/registers.ts"
-import { putImage, takeImage } from "../../../../src/hal/x86_64/system/x87/environment.ts"
-import { unitOf } from "../../../../src/hal/x86_64/system/x87/operations.ts"
 import { Board, gdt, P, pml4, RW, tss, US, XD } from "../board.ts"
 import { gsBase, place } from "./cases.ts"
 import { descriptors, userCode, userData } from "./operations.ts"
 import type { Runner } from "./read.ts"
-import { caseAt, completed, outcomeAt, putRest } from "./states.ts"
+import { caseAt, completed, copyWords, outcomeAt, putRest, putWord, type States } from "./states.ts"
 import { allState } from "./vectors.ts"
-import { imageBytes, viewOf } from "./x87.ts"
+import { putX87State, takeX87State } from "./x87.ts"
 
 const [dataAt, codeAt] = [0x20_0000, 0x21_0000] as const
 const task = 0x40
@@ -26,9 +24,9 @@ const IA32_EFER = 0xc000_0080
 
 export class MachineRunner implements Runner {
   readonly memory: Uint8Array
+  readonly hasWritten = true
   private readonly core: Core
   private readonly reading: Reading
-  private readonly bytes: Uint8Array
   private readonly data: Uint8Array
   private readonly code: Uint8Array
   private original: Uint8Array = new Uint8Array(0)
@@ -42,7 +40,6 @@ export class MachineRunner implements Runner {
     this.reading = reading!
     const { core, memory } = board.machine
     this.core = core
-    this.bytes = new Uint8Array(core.view.buffer)
     board.machine.start(place.start, pml4)
     core.set(at.cr4, CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE, 0)
     core.set(at.xcr0, Number(allState), 0)
@@ -74,31 +71,33 @@ export class MachineRunner implements Runner {
     this.code.set(code, place.start - place.code)
   }
 
-  run(cases: Uint8Array, start: number, outcomes: Uint8Array, into: number): void {
-    const { core, bytes } = this
-    const from = new DataView(cases.buffer, cases.byteOffset + start, caseAt.bytes)
+  run(cases: States, start: number, outcomes: States, into: number): void {
+    const { core } = this
+    const { i32 } = core
+    const [{ words }, from] = [cases, start >> 2]
     this.memory.set(this.original)
     setFlat(core, userCode, userData, 3, 64)
-    bytes.set(cases.subarray(start + caseAt.registers, start + caseAt.rflags), at.general)
-    bytes.set(cases.subarray(start + caseAt.vectors, start + caseAt.x87), at.vectors)
-    core.view.setBigUint64(at.mxcsr, from.getBigUint64(caseAt.mxcsr, true), true)
-    takeImage(unitOf(core), viewOf(cases.subarray(start + caseAt.x87, start + caseAt.bytes)), true)
+    copyWords(words, from + (caseAt.registers >> 2), i32, at.general >> 2, 32)
+    copyWords(words, from + (caseAt.vectors >> 2), i32, at.vectors >> 2, 128)
+    copyWords(words, from + (caseAt.mxcsr >> 2), i32, at.mxcsr >> 2, 2)
+    putX87State(i32, words, from + (caseAt.x87 >> 2))
     core.set(at.gsBase, Number(gsBase), 0)
     core.set(at.rip, place.start, 0)
-    core.setRflags(from.getUint32(caseAt.rflags, true))
+    core.setRflags(words[from + (caseAt.rflags >> 2)]!)
     const isRaised = !this.step()
 
-    const to = new DataView(outcomes.buffer, outcomes.byteOffset + into, outcomeAt.bytes)
-    outcomes.set(bytes.subarray(at.general, at.general + 128), into + outcomeAt.registers)
-    outcomes.set(bytes.subarray(at.vectors, at.vectors + 512), into + outcomeAt.vectors)
-    putImage(unitOf(core), new DataView(to.buffer, to.byteOffset + outcomeAt.x87, imageBytes), true)
-    to.setBigUint64(outcomeAt.rflags, BigInt(core.rflags()), true)
-    to.setBigUint64(outcomeAt.rip, core.view.getBigUint64(at.rip, true), true)
-    to.setBigUint64(outcomeAt.vector, BigInt(isRaised ? core.low(at.vector) : completed), true)
-    to.setBigUint64(outcomeAt.error, BigInt(isRaised ? core.low(at.errorCode) : 0), true)
-    to.setBigUint64(outcomeAt.cr2, isRaised ? core.view.getBigUint64(at.faultAddress, true) : 0n, true)
-    to.setBigUint64(outcomeAt.mxcsr, BigInt(core.low(at.mxcsr)), true)
-    putRest(to, 0)
+    const to = outcomes.words
+    const put = into >> 2
+    copyWords(i32, at.general >> 2, to, put + (outcomeAt.registers >> 2), 32)
+    copyWords(i32, at.vectors >> 2, to, put + (outcomeAt.vectors >> 2), 128)
+    copyWords(i32, at.mxcsr >> 2, to, put + (outcomeAt.mxcsr >> 2), 2)
+    copyWords(i32, at.rip >> 2, to, put + (outcomeAt.rip >> 2), 2)
+    copyWords(i32, at.faultAddress >> 2, to, put + (outcomeAt.cr2 >> 2), 2)
+    takeX87State(i32, to, put + (outcomeAt.x87 >> 2))
+    putWord(to, put + (outcomeAt.rflags >> 2), core.rflags())
+    putWord(to, put + (outcomeAt.vector >> 2), isRaised ? core.low(at.vector) : completed)
+    putWord(to, put + (outcomeAt.error >> 2), isRaised ? core.low(at.errorCode) : 0)
+    putRest(to, into)
   }
 
   /** False: it raised the exception in the state block. A repetition goes on to its end. */

@@ -1,23 +1,29 @@
 /** What a line means, in short: two are alike if the same is said of the same operands. For a ledger, to tell whether a comparison still holds. */
 import { createHash } from "node:crypto"
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import { type Decoded, type Immediate, immediateValue } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 import { linearBits, type Machine } from "../../../../src/hal/x86_64/processor/Meaning.ts"
-import { userMode } from "./cases.ts"
+import { effectsIn, userMode } from "./cases.ts"
 import type { Line } from "./kinds.ts"
+import { operationTexts } from "./operationText.ts"
 import { Random } from "./Random.ts"
 
 /** So many instructions of a line are looked at: among them, with good chance, one with a register and one with memory where it may be either. */
 const looks = 6
 
-/** A hash. */
-export const meaningOf = ({ form, kind, name }: Line): string => {
+const written = operationTexts()
+
+/** A hash. `textOf` has what is written of the operations in which lines end. */
+export const meaningOf = ({ form, kind, name }: Line, textOf = written): string => {
   const hash = createHash("sha256").update(JSON.stringify({ ...form, name }))
   const random = new Random(1)
-  for (let n = 0; n < looks; n++)
-    hash.update(statementsOf(form.meaning, kind.make(form, random).instruction.operands as ReadonlyArray<Decoded>))
-  if (kind.onMachine) hash.update(operationsOfMachine())
+  const operations = new Set<string>()
+  for (let n = 0; n < looks; n++) {
+    const { instruction } = kind.make(form, random)
+    hash.update(statementsOf(form.meaning, instruction.operands as ReadonlyArray<Decoded>))
+    const { system } = effectsIn(instruction)
+    if (kind.onMachine && system !== undefined) operations.add(textOf(system))
+  }
+  for (const text of operations) hash.update(text)
   return hash.digest("hex").slice(0, 16)
 }
 
@@ -50,15 +56,3 @@ const statementsOf = (meaning: Line["form"]["meaning"], operands: ReadonlyArray<
 }
 
 type Recorder = Machine<string, string, string>
-
-let operations: string | undefined
-/** The operations of the machine, as they are written. */
-const operationsOfMachine = (): string => {
-  const folder = join(import.meta.dirname, "../../../../src/hal/x86_64/system")
-  operations ??= readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .sort()
-    .map((file) => readFileSync(join(folder, file), "utf8"))
-    .join("\n")
-  return operations
-}

@@ -1,5 +1,7 @@
 /*
- * Runs single instructions on the real processor: rounds of cases from standard input, what became of them to standard output.
+ * Runs single instructions on the real processor. Rounds of cases lie in a file, what became of them goes to another; both are used again and
+ * again. A word comes from one pipe, how many bytes of cases there are, and two go to the other: 0 and how many bytes of outcomes, or what went
+ * wrong, which ends the program. It ends as well when no more can come.
  *
  * Each case loads all registers and goes to its instruction. After one that goes on to the next there is a jump back, which costs little; all
  * others end in a signal: that of an INT3, which stands wherever they can go, or of the exception that they raise. The stack pointer may be
@@ -7,9 +9,9 @@
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,7 +58,7 @@ struct outcome {
   uint8_t vectors[16][16];
   uint8_t uppers[16][16];
   uint8_t x87[160];
-  /* So many runs of changed bytes follow: offset, length (16 bits each), bytes. */
+  /* So many runs of changed bytes follow: offset, length (16 bits each), bytes; the last ends with a word. */
   uint64_t runs;
 };
 
@@ -226,29 +228,98 @@ static size_t take_memory(uint8_t *runs) {
     }
     memcpy(DATA + piece, header.data + piece, PIECE);
   }
+  while (used % 8 != 0) runs[used++] = 0;
   return used;
 }
+
+/* The pipes and the files. */
+static int asks, answers, cases_file, outcomes_file;
+
+static void answer(uint64_t ending, uint64_t bytes) {
+  const uint64_t words[2] = {ending, bytes};
+  if (write(answers, words, sizeof words) != sizeof words || ending != 0) _exit(ending);
+}
+
+/* What can go wrong: native.ts has the sentences. */
+enum { CASES_END = 2, CASE_DOES_NOT_END, ADDRESSES_TAKEN, NO_AVX, NO_ROOM };
 
 /* A case that does not end: by the time that it takes, not by the clock of a busy machine. */
 static void on_timer(int signal) {
   (void)signal;
-  _exit(3);
+  answer(CASE_DOES_NOT_END, 0);
+}
+static void set_timer(void) {
+  const struct itimerval limit = {.it_value = {.tv_sec = 60}};
+  setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 static void *map(void *at, size_t size, int protection) {
   void *place = mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-  if (place != at) exit(4);
+  if (place != at) answer(ADDRESSES_TAKEN, 0);
   return place;
 }
 
-static void read_all(void *into, size_t size) {
-  if (fread(into, 1, size, stdin) != size) exit(2);
+/* The cases of one request, all of them. */
+static const uint8_t *read_cases(size_t bytes) {
+  static uint8_t *cases;
+  static size_t room;
+  if (room < bytes) {
+    free(cases);
+    cases = malloc(bytes);
+    room = bytes;
+  }
+  if (cases == NULL) answer(NO_ROOM, 0);
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t more = pread(cases_file, cases + done, bytes - done, done);
+    if (more <= 0) answer(CASES_END, 0);
+    done += more;
+  }
+  return cases;
 }
 
-int main(void) {
-  if (!__builtin_cpu_supports("avx")) exit(5);
-  setvbuf(stdin, NULL, _IOFBF, 1 << 20);
-  setvbuf(stdout, NULL, _IOFBF, 1 << 20);
+/* Outcomes, and how many bytes of them are in the file. */
+static uint8_t gathered[1 << 20];
+static size_t gathering, written;
+
+static void flush_outcomes(void) {
+  for (size_t done = 0; done < gathering;) {
+    const ssize_t more = pwrite(outcomes_file, gathered + done, gathering - done, written);
+    if (more <= 0) answer(NO_ROOM, 0);
+    done += more;
+    written += more;
+  }
+  gathering = 0;
+}
+static void put(const void *bytes, size_t size) {
+  if (gathering + size > sizeof gathered) flush_outcomes();
+  memcpy(gathered + gathering, bytes, size);
+  gathering += size;
+}
+
+static void run_round(const struct test *tests) {
+  static uint8_t runs[WRITABLE * 3];
+  mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ | PROT_WRITE);
+  memcpy(DATA, header.data, READABLE);
+  mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ);
+  syscall(SYS_arch_prctl, ARCH_SET_GS, header.gs_base);
+  for (uint64_t n = 0; n < header.cases; n++) {
+    put_code(&tests[n]);
+    put_state(&tests[n]);
+    if (go() == 0) take_state(tests[n].length);
+    const size_t used = take_memory(runs);
+    put(&outcome, sizeof outcome);
+    put(runs, used);
+  }
+}
+
+int main(int count, char **words) {
+  if (count != 5) return 1;
+  asks = open(words[1], O_RDONLY);
+  answers = open(words[2], O_WRONLY);
+  cases_file = open(words[3], O_RDONLY);
+  outcomes_file = open(words[4], O_WRONLY);
+  if (asks < 0 || answers < 0 || cases_file < 0 || outcomes_file < 0) return 1;
+  if (!__builtin_cpu_supports("avx")) answer(NO_AVX, 0);
   map(CODE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
   map(DATA, READABLE, PROT_READ | PROT_WRITE);
 
@@ -259,33 +330,32 @@ int main(void) {
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
   struct sigaction timer_action = {.sa_handler = on_timer, .sa_flags = SA_ONSTACK};
   sigaction(SIGPROF, &timer_action, NULL);
-  const struct itimerval limit = {.it_value = {.tv_sec = 60}};
-  setitimer(ITIMER_PROF, &limit, NULL);
 
+  /* Of six, and two that are none. */
+  uint16_t told[8] = {0};
   __asm__("mov %%es, %0" : "=r"(selectors[0]));
   __asm__("mov %%cs, %0" : "=r"(selectors[1]));
   __asm__("mov %%ss, %0" : "=r"(selectors[2]));
   __asm__("mov %%ds, %0" : "=r"(selectors[3]));
   __asm__("mov %%fs, %0" : "=r"(selectors[4]));
   __asm__("mov %%gs, %0" : "=r"(selectors[5]));
-  fwrite(selectors, sizeof selectors, 1, stdout);
+  memcpy(told, selectors, sizeof selectors);
 
-  while (fread(&header, sizeof header, 1, stdin) == 1) {
-    mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ | PROT_WRITE);
-    memcpy(DATA, header.data, READABLE);
-    mprotect(DATA + WRITABLE, READABLE - WRITABLE, PROT_READ);
-    syscall(SYS_arch_prctl, ARCH_SET_GS, header.gs_base);
-    for (uint64_t n = 0; n < header.cases; n++) {
-      static struct test test;
-      static uint8_t runs[WRITABLE * 3];
-      read_all(&test, sizeof test);
-      put_code(&test);
-      put_state(&test);
-      if (go() == 0) take_state(test.length);
-      const size_t used = take_memory(runs);
-      fwrite(&outcome, sizeof outcome, 1, stdout);
-      fwrite(runs, 1, used, stdout);
+  for (uint64_t bytes; read(asks, &bytes, sizeof bytes) == sizeof bytes;) {
+    set_timer();
+    const uint8_t *from = read_cases(bytes), *const end = from + bytes;
+    written = 0;
+    put(told, sizeof told);
+    while (from < end) {
+      if ((size_t)(end - from) < sizeof header) answer(CASES_END, 0);
+      memcpy(&header, from, sizeof header);
+      from += sizeof header;
+      if ((size_t)(end - from) / sizeof(struct test) < header.cases) answer(CASES_END, 0);
+      run_round((const struct test *)from);
+      from += header.cases * sizeof(struct test);
     }
+    flush_outcomes();
+    answer(0, written);
   }
   return 0;
 }

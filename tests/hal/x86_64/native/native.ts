@@ -1,11 +1,11 @@
 /** Cases run on the real processor, by native.c. */
-import { execFileSync, spawnSync } from "node:child_process"
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs"
+import { execFileSync, spawn } from "node:child_process"
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Case, gsBase } from "./cases.ts"
+import { type Case, gsBase, place } from "./cases.ts"
 import type { Outcome } from "./outcome.ts"
-import { caseAt, normalise, outcomeAt, outcomeIn, putCase } from "./states.ts"
+import { caseAt, normalise, outcomeAt, outcomeIn, putCase, type States, statesOf } from "./states.ts"
 
 /** There is a processor to compare with. */
 export const isNative = process.platform === "linux" && process.arch === "x64"
@@ -17,97 +17,144 @@ export interface Native {
 
 /** Cases as bytes (states.ts), and what lies in memory before each. */
 export interface Round {
-  readonly cases: Uint8Array
+  readonly cases: States
   readonly data: Uint8Array
 }
 
-export interface NativeBytes {
+export interface NativeStates {
   readonly selectors: ReadonlyArray<number>
-  readonly outcomes: DataView
-  /** Where each outcome begins, round by round. */
-  readonly starts: ReadonlyArray<ReadonlyArray<number>>
+  readonly outcomes: States
+  /** Where each outcome begins, in bytes, round by round. */
+  readonly starts: ReadonlyArray<Int32Array>
 }
 
 /** With `toInt3`, instructions that go on to the next go to an INT3 as well. @throws if there is no C compiler, or the program ends badly. */
 export const runNative = (cases: ReadonlyArray<Case>, data: Uint8Array, toInt3 = false): Native => {
-  const bytes = new Uint8Array(cases.length * caseAt.bytes)
-  const view = new DataView(bytes.buffer)
+  const states = statesOf(cases.length * caseAt.bytes)
   for (const [n, test] of cases.entries()) {
-    putCase(view, n * caseAt.bytes, test)
-    if (toInt3) view.setBigUint64(n * caseAt.bytes + caseAt.length, 0n, true)
+    putCase(states.view, n * caseAt.bytes, test)
+    if (toInt3) states.view.setBigUint64(n * caseAt.bytes + caseAt.length, 0n, true)
   }
-  const { selectors, outcomes, starts } = runNativeBytes([{ cases: bytes, data }])
-  return { selectors, outcomes: starts[0]!.map((start) => outcomeIn(outcomes, start, changesAt(outcomes, start))) }
+  const { selectors, outcomes, starts } = runNativeStates([{ cases: states, data }])
+  return { selectors, outcomes: Array.from(starts[0]!, (start) => outcomeFrom(outcomes, start)) }
 }
 
 /** The same of cases as bytes. Outcomes are normalised. */
-export const runNativeBytes = (rounds: ReadonlyArray<Round>): NativeBytes => {
-  const bytes = run(rounds)
-  const outcomes = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const selectors = Array.from({ length: 6 }, (_, i) => outcomes.getUint16(2 * i, true))
-  let start = 12
-  const starts = rounds.map(({ cases }) =>
-    Array.from({ length: cases.length / caseAt.bytes }, () => {
-      const here = start
-      normalise(outcomes, here)
-      start = endOfRuns(outcomes, here)
-      return here
-    })
-  )
-  if (start !== bytes.length) throw new Error("the native program said something else")
+export const runNativeStates = (rounds: ReadonlyArray<Round>): NativeStates => {
+  program ??= begin()
+  const outcomes = program(rounds)
+  const selectors = Array.from({ length: 6 }, (_, i) => outcomes.view.getUint16(2 * i, true))
+  let start = selectorBytes
+  const starts = rounds.map(({ cases }) => {
+    const places = new Int32Array(cases.bytes.length / caseAt.bytes)
+    for (let n = 0; n < places.length; n++) {
+      places[n] = start
+      normalise(outcomes.words, start)
+      start = endOf(outcomes, start)
+    }
+    return places
+  })
+  if (start !== outcomes.bytes.length) throw new Error("the native program said something else")
   return { selectors, outcomes, starts }
 }
 
-const endings: Readonly<Record<number, string>> = {
-  2: "the cases end too early",
-  3: "a case does not end",
-  4: "addresses are taken",
-  5: "the processor has no AVX"
-}
+/** The outcome at this place, to be looked at. */
+export const outcomeFrom = (outcomes: States, start: number): Outcome =>
+  outcomeIn(outcomes.view, start, changesAt(outcomes, start))
 
-/** Through files: pipes would cost as much as all cases. */
-const run = (rounds: ReadonlyArray<Round>): Uint8Array => {
-  folder ??= compile()
-  const [input, output] = [openSync(join(folder, "cases"), "w+"), openSync(join(folder, "outcomes"), "w+")]
-  for (const { cases, data } of rounds) {
-    const header = new BigUint64Array([BigInt(cases.length / caseAt.bytes), gsBase])
-    writeSync(input, Buffer.concat([new Uint8Array(header.buffer), data, cases]))
-  }
-  closeSync(input)
-  const from = openSync(join(folder, "cases"), "r")
-  const { status, signal } = spawnSync(join(folder, "native"), { stdio: [from, output, "inherit"] })
-  closeSync(from)
-  closeSync(output)
-  if (status !== 0) throw new Error(`the native program: ${endings[status ?? 0] ?? status ?? signal}`)
-  return readFileSync(join(folder, "outcomes"))
-}
+// ---- changes of memory
 
 /** Runs of changed bytes follow an outcome: offset, length (16 bits each), bytes. */
-const forRuns = (outcomes: DataView, start: number, each: (offset: number, length: number, from: number) => void) => {
+const forRuns = (
+  { bytes }: States,
+  start: number,
+  count: number,
+  each: (offset: number, length: number, from: number) => void
+): number => {
   let from = start + outcomeAt.bytes
-  for (let run = outcomes.getUint32(start + outcomeAt.runs, true); run > 0; run--) {
-    const [offset, length] = [outcomes.getUint16(from, true), outcomes.getUint16(from + 2, true)]
+  for (let run = count; run > 0; run--) {
+    const [offset, length] = [bytes[from]! | (bytes[from + 1]! << 8), bytes[from + 2]! | (bytes[from + 3]! << 8)]
     each(offset, length, from + 4)
     from += 4 + length
   }
   return from
 }
-const endOfRuns = (outcomes: DataView, start: number): number => forRuns(outcomes, start, () => {})
+export const runsAt = ({ words }: States, start: number): number => words[(start + outcomeAt.runs) >> 2]!
+const nothing = (): void => {}
+/** Outcomes begin at whole words. */
+const endOf = (outcomes: States, start: number): number => {
+  const count = runsAt(outcomes, start)
+  return count === 0 ? start + outcomeAt.bytes : (forRuns(outcomes, start, count, nothing) + 7) & ~7
+}
 
-export const changesAt = (outcomes: DataView, start: number): ReadonlyMap<number, number> => {
+/** Makes the changes of memory to `memory`. */
+export const change = (memory: Uint8Array, outcomes: States, start: number): void => {
+  forRuns(outcomes, start, runsAt(outcomes, start), (offset, length, from) => {
+    for (let i = 0; i < length; i++) memory[offset + i] = outcomes.bytes[from + i]!
+  })
+}
+
+export const changesAt = (outcomes: States, start: number): ReadonlyMap<number, number> => {
   const changes = new Map<number, number>()
-  forRuns(outcomes, start, (offset, length, from) => {
-    for (let i = 0; i < length; i++) changes.set(offset + i, outcomes.getUint8(from + i))
+  forRuns(outcomes, start, runsAt(outcomes, start), (offset, length, from) => {
+    for (let i = 0; i < length; i++) changes.set(offset + i, outcomes.bytes[from + i]!)
   })
   return changes
 }
 
-/** Where the program is, and its files. */
-let folder: string | undefined
+// ---- the program
 
-const compile = (): string => {
-  const made = mkdtempSync(join(tmpdir(), "skyscope-"))
-  process.on("exit", () => rmSync(made, { recursive: true, force: true }))
-  execFileSync("gcc", ["-O2", "-o", join(made, "native"), join(import.meta.dirname, "native.c")])
-  return made
+const selectorBytes = 16
+/** native.c has the same. */
+const endings: Readonly<Record<number, string>> = {
+  2: "the cases end too early",
+  3: "a case does not end",
+  4: "addresses are taken",
+  5: "the processor has no AVX",
+  6: "there is no room"
+}
+
+/** What has the outcomes of rounds. */
+type Program = (rounds: ReadonlyArray<Round>) => States
+let program: Program | undefined
+
+/**
+ * The program, which waits for cases as long as this one runs. Cases and outcomes go through files: pipes would cost as much as all cases. Pipes
+ * with names say when: they can be waited for without giving way to anything else.
+ */
+const begin = (): Program => {
+  const folder = mkdtempSync(join(tmpdir(), "skyscope-"))
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+  const [native, asks, answers, cases, outcomes] = ["native", "asks", "answers", "cases", "outcomes"].map((name) =>
+    join(folder, name)
+  ) as [string, string, string, string, string]
+  execFileSync("gcc", ["-O2", "-o", native, join(import.meta.dirname, "native.c")])
+  execFileSync("mkfifo", [asks, answers])
+  const [casesFile, outcomesFile] = [openSync(cases, "w+"), openSync(outcomes, "w+")]
+  const child = spawn(native, [asks, answers, cases, outcomes], { stdio: ["ignore", "ignore", "inherit"] })
+  if (child.pid === undefined) throw new Error(`${native} cannot be run`)
+  child.unref()
+  const [asking, answering] = [openSync(asks, "w"), openSync(answers, "r")]
+  return (rounds) => {
+    let written = 0
+    const write = (bytes: Uint8Array) => {
+      written += writeSync(casesFile, bytes, 0, bytes.length, written)
+    }
+    for (const { cases, data } of rounds) {
+      write(new Uint8Array(new BigUint64Array([BigInt(cases.bytes.length / caseAt.bytes), gsBase]).buffer))
+      write(data.subarray(0, place.readable))
+      write(cases.bytes)
+    }
+    writeSync(asking, new BigUint64Array([BigInt(written)]))
+    const answer = new BigUint64Array(2)
+    const isThere = readSync(answering, answer) === answer.byteLength
+    if (!isThere || answer[0] !== 0n) {
+      program = undefined
+      closeSync(asking)
+      throw new Error(`the native program: ${isThere ? endings[Number(answer[0])] : "it ended"}`)
+    }
+    const states = statesOf(Number(answer[1]))
+    readSync(outcomesFile, states.bytes, 0, states.bytes.length, 0)
+    return states
+  }
 }

@@ -1,5 +1,5 @@
 /** What became of a case. */
-import type { Undefined } from "../../../../src/hal/x86_64/processor/Form.ts"
+import type { Form, Undefined } from "../../../../src/hal/x86_64/processor/Form.ts"
 import { immediateValue } from "../../../../src/hal/x86_64/processor/Instruction.ts"
 import { type Flag, flagPositions } from "../../../../src/hal/x86_64/processor/Meaning.ts"
 import { registerNames } from "../../../../src/hal/x86_64/processor/State.ts"
@@ -109,6 +109,10 @@ const undefinedIn = ({ instruction, registers }: Case): bigint | undefined => {
   }
   return mask
 }
+
+/** The flags that this form leaves undefined whatever its operands are. */
+export const undefinedAlways = (form: Form): number =>
+  form.undefined.some(ofCount) ? 0 : form.undefined.reduce((mask, flag) => mask | (1 << flagPositions[flag as Flag]), 0)
 
 /** Flags that a shift leaves undefined, it leaves alone if the count is 0. */
 const ofCount = (flag: Undefined): boolean => flag.includes("count")

@@ -8,9 +8,20 @@ import { CR0 } from "../../../../src/hal/x86_64/system/registers.ts"
 import { type Case, gsBase, place, userMode } from "./cases.ts"
 import { Flat } from "./Flat.ts"
 import type { Outcome } from "./outcome.ts"
-import { caseAt, completed, outcomeAt, outcomeIn, putCase, putRest } from "./states.ts"
+import {
+  caseAt,
+  completed,
+  copyWords,
+  outcomeAt,
+  outcomeIn,
+  putCase,
+  putRest,
+  putWord,
+  type States,
+  statesOf
+} from "./states.ts"
 import { allState, vectorsAllowed } from "./vectors.ts"
-import { setX87State, x87State } from "./x87.ts"
+import { putX87State, takeX87State } from "./x87.ts"
 
 const status = 0x8d5
 /** CR4.FSGSBASE: RDGSBASE is allowed. */
@@ -22,10 +33,12 @@ export interface Runner {
   readonly setData: (data: Uint8Array) => void
   /** What runs from here on. Unless it `usesX87`, the FPU is left out of cases and outcomes. */
   readonly setCode: (code: Uint8Array, usesX87: boolean) => void
-  /** Runs the case at `start`, of which the instruction is the one that was set; its outcome goes to `into`. */
-  readonly run: (cases: Uint8Array, start: number, outcomes: Uint8Array, into: number) => void
+  /** Runs the case at `start`, of which the instruction is the one that was set; its outcome becomes the one at `into`. */
+  readonly run: (cases: States, start: number, outcomes: States, into: number) => void
   /** The data pages that can be written. */
   readonly memory: Uint8Array
+  /** The last case may have changed them. */
+  readonly hasWritten: boolean
 }
 
 /** The bytes of the data pages that are not what they were: offset and byte. */
@@ -41,10 +54,11 @@ export class FlatRunner implements Runner {
   readonly memory: Uint8Array
   private readonly flat = new Flat()
   private readonly bytes = new Uint8Array(this.flat.memory.buffer)
-  private original: Uint8Array = new Uint8Array(0)
-  private readonly readOnly: number
-  private readonly code: number
-  private readonly wanted = new Uint8Array(place.codeBytes)
+  private readonly i32 = new Int32Array(this.flat.memory.buffer)
+  /** What lies in memory before each case: all that is mapped, from `memory` on. */
+  private readonly original = new Uint8Array(place.readable + place.codeBytes)
+  private readonly mapped: Uint8Array
+  private readonly codePage: number
   private readonly reading: Reading
   private readonly isPlain: boolean
   private usesX87 = true
@@ -52,13 +66,11 @@ export class FlatRunner implements Runner {
   constructor(make: MakeReading, selectors: ReadonlyArray<number>) {
     const { flat } = this
     const { view } = flat
-    const written = flat.map(place.data, place.writable, { writable: true, executable: false })
-    this.readOnly = flat.map(place.data + place.writable, place.readable - place.writable, {
-      writable: false,
-      executable: false
-    })
-    this.code = flat.map(place.code, place.codeBytes, { writable: true, executable: true })
-    this.memory = this.bytes.subarray(written, written + place.writable)
+    const first = flat.map(place.data, place.writable, { writable: true, executable: false })
+    flat.map(place.data + place.writable, place.readable - place.writable, { writable: false, executable: false })
+    this.codePage = flat.map(place.code, place.codeBytes, { writable: true, executable: true }) >>> 12
+    this.memory = this.bytes.subarray(first, first + place.writable)
+    this.mapped = this.bytes.subarray(first, first + this.original.length)
     this.reading = make({ memory: flat.memory, access: flat })
     this.isPlain = make === makePlain
     view.setInt32(at.mode, modeNumber(userMode), true)
@@ -71,86 +83,98 @@ export class FlatRunner implements Runner {
     })
   }
 
+  get hasWritten(): boolean {
+    return this.flat.isWritten
+  }
+
   setData(data: Uint8Array): void {
-    this.original = data.subarray(0, place.writable)
-    this.bytes.set(data.subarray(place.writable), this.readOnly)
+    this.original.set(data.subarray(0, place.readable))
+    this.restore()
   }
 
   setCode(code: Uint8Array, usesX87: boolean): void {
     this.usesX87 = usesX87
-    this.wanted.fill(0xcc)
-    this.wanted.set(code, place.start - place.code)
-    this.putCode()
+    if (!this.flat.isWritten && Buffer.compare(this.mapped, this.original) !== 0)
+      throw new Error("memory is written by accesses alone")
+    this.original.fill(0xcc, place.readable)
+    this.original.set(code, place.readable + place.start - place.code)
+    this.restore()
   }
 
-  run(cases: Uint8Array, start: number, outcomes: Uint8Array, into: number): void {
-    const { bytes, flat } = this
-    const { view } = flat
-    const from = new DataView(cases.buffer, cases.byteOffset + start, caseAt.bytes)
-    this.memory.set(this.original)
-    bytes.set(cases.subarray(start + caseAt.registers, start + caseAt.rflags), at.general)
-    bytes.set(cases.subarray(start + caseAt.vectors, start + caseAt.x87), at.vectors)
-    if (this.usesX87) setX87State(view, cases.subarray(start + caseAt.x87, start + caseAt.bytes))
-    const rflags = from.getUint32(caseAt.rflags, true)
-    view.setBigUint64(at.mxcsr, from.getBigUint64(caseAt.mxcsr, true), true)
-    view.setBigUint64(at.rip, BigInt(place.start), true)
-    view.setInt32(at.flagRule, ruleNumber(explicit, 8), true)
-    view.setBigUint64(at.flagInput, BigInt(rflags & status), true)
-    view.setBigUint64(at.rflags, BigInt(rflags & ~status), true)
-    view.setInt32(at.countdown, 100_000, true)
+  run(cases: States, start: number, outcomes: States, into: number): void {
+    const { i32, flat } = this
+    const [{ words }, from] = [cases, start >> 2]
+    if (flat.isWritten) this.restore()
+    copyWords(words, from + (caseAt.registers >> 2), i32, at.general >> 2, 32)
+    copyWords(words, from + (caseAt.vectors >> 2), i32, at.vectors >> 2, 128)
+    if (this.usesX87) putX87State(i32, words, from + (caseAt.x87 >> 2))
+    const rflags = words[from + (caseAt.rflags >> 2)]!
+    copyWords(words, from + (caseAt.mxcsr >> 2), i32, at.mxcsr >> 2, 2)
+    i32[at.rip >> 2] = place.start
+    i32[(at.rip >> 2) + 1] = 0
+    i32[at.flagRule >> 2] = explicitly
+    i32[at.flagInput >> 2] = rflags & status
+    i32[(at.flagInput >> 2) + 1] = 0
+    i32[at.rflags >> 2] = rflags & ~status
+    i32[(at.rflags >> 2) + 1] = 0
+    i32[at.countdown >> 2] = 100_000
     this.go()
-    this.put(outcomes, into)
-    // A case may have written to code, which is not the next one's.
-    if (Buffer.compare(this.wanted, bytes.subarray(this.code, this.code + place.codeBytes)) !== 0) this.putCode()
+    this.put(outcomes.words, into)
   }
 
-  private putCode(): void {
-    this.bytes.set(this.wanted, this.code)
-    this.reading.codeWritten(this.code >>> 12)
+  /** Memory as it is before a case, code among it: a case may have written to it. */
+  private restore(): void {
+    const isCodeAsBefore =
+      Buffer.compare(this.mapped.subarray(place.readable), this.original.subarray(place.readable)) === 0
+    this.mapped.set(this.original)
+    if (!isCodeAsBefore) this.reading.codeWritten(this.codePage)
+    this.flat.isWritten = false
   }
 
   /** On to the INT3 that stands wherever the instruction can end, as native.c does; or to a fetch that faults. */
   private go(): void {
-    const { view } = this.flat
-    const goesOn = () => view.getInt32(at.cause, true) === cause.countdown && view.getInt32(at.countdown, true) > 0
+    const { i32 } = this
+    const goesOn = () => i32[at.cause >> 2] === cause.countdown && i32[at.countdown >> 2]! > 0
     if (this.isPlain) {
       do this.reading.step()
-      while (goesOn() && view.getUint32(at.rip, true) === place.start)
+      while (goesOn() && i32[at.rip >> 2] === place.start)
       return
     }
     do this.reading.run()
     while (goesOn())
-    if (view.getInt32(at.cause, true) === cause.countdown) throw new Error("an instruction does not end")
+    if (i32[at.cause >> 2] === cause.countdown) throw new Error("an instruction does not end")
   }
 
-  private put(outcomes: Uint8Array, into: number): void {
-    const { bytes, flat } = this
-    const { view } = flat
-    const to = new DataView(outcomes.buffer, outcomes.byteOffset + into, outcomeAt.bytes)
-    const ended = view.getInt32(at.cause, true)
-    const rip = view.getBigUint64(ended === cause.system ? at.stoppedAt : at.rip, true)
-    const isRaised = ended === cause.fault && rip === BigInt(place.start)
-    outcomes.set(bytes.subarray(at.general, at.general + 128), into + outcomeAt.registers)
-    outcomes.set(bytes.subarray(at.vectors, at.vectors + 512), into + outcomeAt.vectors)
-    if (this.usesX87) outcomes.set(x87State(view), into + outcomeAt.x87)
-    to.setBigUint64(outcomeAt.rflags, BigInt(this.reading.status() | view.getInt32(at.rflags, true)), true)
-    to.setBigUint64(outcomeAt.rip, rip, true)
-    to.setBigUint64(outcomeAt.vector, BigInt(isRaised ? view.getInt32(at.vector, true) : completed), true)
-    to.setBigUint64(outcomeAt.error, BigInt(isRaised ? view.getInt32(at.errorCode, true) : 0), true)
-    to.setBigUint64(outcomeAt.cr2, isRaised ? view.getBigUint64(at.faultAddress, true) : 0n, true)
-    to.setBigUint64(outcomeAt.mxcsr, BigInt(view.getInt32(at.mxcsr, true)), true)
-    putRest(to, 0)
+  private put(to: Int32Array, start: number): void {
+    const { i32 } = this
+    const into = start >> 2
+    const ended = i32[at.cause >> 2]
+    const rip = (ended === cause.system ? at.stoppedAt : at.rip) >> 2
+    const isRaised = ended === cause.fault && i32[rip] === place.start && i32[rip + 1] === 0
+    copyWords(i32, at.general >> 2, to, into + (outcomeAt.registers >> 2), 32)
+    copyWords(i32, at.vectors >> 2, to, into + (outcomeAt.vectors >> 2), 128)
+    if (this.usesX87) takeX87State(i32, to, into + (outcomeAt.x87 >> 2))
+    copyWords(i32, rip, to, into + (outcomeAt.rip >> 2), 2)
+    copyWords(i32, at.mxcsr >> 2, to, into + (outcomeAt.mxcsr >> 2), 2)
+    copyWords(i32, at.faultAddress >> 2, to, into + (outcomeAt.cr2 >> 2), 2)
+    putWord(to, into + (outcomeAt.rflags >> 2), this.reading.status() | i32[at.rflags >> 2]!)
+    putWord(to, into + (outcomeAt.vector >> 2), isRaised ? i32[at.vector >> 2]! : completed)
+    putWord(to, into + (outcomeAt.error >> 2), isRaised ? i32[at.errorCode >> 2]! : 0)
+    putRest(to, start)
   }
 }
+
+const explicitly = ruleNumber(explicit, 8)
 
 /** What runs a case, and then the next. */
 export const readerOf = (runner: Runner, data: Uint8Array): ((test: Case) => Outcome) => {
   runner.setData(data)
-  const [test, outcome] = [new DataView(new ArrayBuffer(caseAt.bytes)), new DataView(new ArrayBuffer(outcomeAt.bytes))]
+  const test = statesOf(caseAt.bytes)
   return (given) => {
-    putCase(test, 0, given)
+    const outcome = statesOf(outcomeAt.bytes)
+    putCase(test.view, 0, given)
     runner.setCode(given.code, true)
-    runner.run(new Uint8Array(test.buffer), 0, new Uint8Array(outcome.buffer), 0)
-    return outcomeIn(new DataView(outcome.buffer.slice(0)), 0, changesOf(runner, data))
+    runner.run(test, 0, outcome, 0)
+    return outcomeIn(outcome.view, 0, changesOf(runner, data))
   }
 }

@@ -19,6 +19,31 @@ export const outcomeAt = {
 } as const
 const vectorCount = 16
 
+/** Cases or outcomes, one behind the other: the same bytes in three ways. */
+export interface States {
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly view: DataView
+}
+export const statesOf = (bytes: number): States => {
+  const buffer = new ArrayBuffer(bytes)
+  return { bytes: new Uint8Array(buffer), words: new Int32Array(buffer), view: new DataView(buffer) }
+}
+
+/** So many words, from one place to another. */
+export const copyWords = (from: Int32Array, first: number, to: Int32Array, at: number, words: number): void => {
+  for (let i = 0; i < words; i++) to[at + i] = from[first + i]!
+}
+/** A number of 32 bits in 64. */
+export const putWord = (words: Int32Array, at: number, value: number): void => {
+  words[at] = value
+  words[at + 1] = 0
+}
+export const areWordsSame = (one: Int32Array, first: number, other: Int32Array, at: number, words: number): boolean => {
+  for (let i = 0; i < words; i++) if (one[first + i] !== other[at + i]) return false
+  return true
+}
+
 // ---- cases
 
 export const putCase = (
@@ -63,44 +88,60 @@ export const caseIn = (view: DataView, start: number, like: Case): Case => ({
 const [BP, GP, PF] = [3, 13, 14]
 /** The vector of an instruction that was completed. */
 export const completed = 0xffff_ffff
+const isCompleted = completed | 0
+
+// What follows sees every outcome, so it sees words: offsets in them are `at`.
+
+const at = {
+  rflags: outcomeAt.rflags >> 2,
+  rip: outcomeAt.rip >> 2,
+  vector: outcomeAt.vector >> 2,
+  error: outcomeAt.error >> 2,
+  cr2: outcomeAt.cr2 >> 2,
+  x87: outcomeAt.x87 >> 2
+} as const
 
 /**
  * An outcome of the real processor in the form in which outcomes are compared: INT3 stands wherever an instruction can end; elsewhere the next fetch
  * faults, which is no matter of this instruction. What lies above user programs' addresses is the operating system's.
  */
-export const normalise = (view: DataView, start: number): void => {
-  const [vector, rip] = [view.getUint32(start + outcomeAt.vector, true), view.getBigUint64(start + outcomeAt.rip, true)]
-  const isElsewhere = rip !== BigInt(place.start)
-  if (vector === BP) view.setBigUint64(start + outcomeAt.rip, rip - 1n, true)
-  if (vector === BP || (isElsewhere && (vector === PF || vector === GP)))
-    view.setUint32(start + outcomeAt.vector, completed, true)
-  putRest(view, start)
+export const normalise = (words: Int32Array, start: number): void => {
+  const from = start >> 2
+  const [vector, low, high] = [words[from + at.vector]!, words[from + at.rip]!, words[from + at.rip + 1]!]
+  const isElsewhere = low !== place.start || high !== 0
+  if (vector === BP) {
+    words[from + at.rip] = low - 1
+    if (low === 0) words[from + at.rip + 1] = high - 1
+  }
+  if (vector === BP || (isElsewhere && (vector === PF || vector === GP))) words[from + at.vector] = isCompleted
+  putRest(words, start)
 }
 
-/** In the place of every address that is the operating system's. */
-const foreign = 0xffff_ffff_ffff_ffffn
-
-/** Without what an exception of this kind does not have. */
-export const putRest = (view: DataView, start: number): void => {
-  const vector = view.getUint32(start + outcomeAt.vector, true)
-  const isForeign = view.getUint32(start + outcomeAt.cr2 + 4, true) >= 0x8000
-  if (vector === completed || (vector === PF && isForeign)) view.setBigUint64(start + outcomeAt.error, 0n, true)
-  if (vector !== PF || isForeign) view.setBigUint64(start + outcomeAt.cr2, vector === PF ? foreign : 0n, true)
-  const rflags = view.getUint32(start + outcomeAt.rflags, true)
-  view.setUint32(start + outcomeAt.rflags, rflags & comparedFlags, true)
+/** Without what an exception of this kind does not have. In the place of every address that is the operating system's are ones. */
+export const putRest = (words: Int32Array, start: number): void => {
+  const from = start >> 2
+  const vector = words[from + at.vector]
+  const isForeign = words[from + at.cr2 + 1]! >>> 0 >= 0x8000
+  if (vector === isCompleted || (vector === PF && isForeign)) {
+    words[from + at.error] = 0
+    words[from + at.error + 1] = 0
+  }
+  if (vector !== PF || isForeign) {
+    words[from + at.cr2] = vector === PF ? -1 : 0
+    words[from + at.cr2 + 1] = vector === PF ? -1 : 0
+  }
+  words[from + at.rflags]! &= comparedFlags
 }
 
 /** Without what of the FPU's state is nobody's: pointers, and registers that are empty. */
-export const putFpuRest = (view: DataView, start: number): void => {
-  const image = start + outcomeAt.x87
-  view.setUint16(image + 6, 0, true)
-  for (let offset = 8; offset < 32; offset += 8) view.setBigUint64(image + offset, 0n, true)
-  const [top, valid] = [(view.getUint16(image + 2, true) >> 11) & 7, view.getUint8(image + 4)]
-  for (let i = 0; i < 8; i++) {
-    if ((valid >> ((top + i) & 7)) & 1) continue
-    view.setBigUint64(image + 32 + 16 * i, 0n, true)
-    view.setBigUint64(image + 40 + 16 * i, 0n, true)
-  }
+export const putFpuRest = (words: Int32Array, start: number): void => {
+  const image = (start >> 2) + at.x87
+  const valid = words[image + 1]! & 0xff
+  words[image + 1]! &= 0xffff
+  words.fill(0, image + 2, image + 8)
+  const top = (words[image]! >>> 27) & 7
+  for (let i = 0; i < 8; i++)
+    if (!((valid >> ((top + i) & 7)) & 1)) words.fill(0, image + 8 + 4 * i, image + 12 + 4 * i)
 }
 
 /** The outcome at this place, to be looked at. */

@@ -8,15 +8,15 @@ import { type Case, codePointer, effectsIn, place } from "./cases.ts"
 import { interestingMxcsr, interestingVector } from "./floats.ts"
 import { type Kind, usesX87 } from "./kinds.ts"
 import type { Random } from "./Random.ts"
-import { caseAt } from "./states.ts"
+import { caseAt, copyWords, type States } from "./states.ts"
 import { isDefinedFor, viewOf } from "./x87.ts"
 import { interestingExtended, interestingImage } from "./x87Cases.ts"
 
 /** Values to draw from: to make one costs more than to run it. Vectors and numbers of the FPU have 16 bytes each. */
 export interface Pools {
-  readonly words: Uint32Array
-  readonly vectors: Uint32Array
-  readonly numbers: Uint32Array
+  readonly words: Int32Array
+  readonly vectors: Int32Array
+  readonly numbers: Int32Array
   readonly images: ReadonlyArray<Uint8Array>
   readonly mxcsrs: ReadonlyArray<number>
 }
@@ -34,9 +34,9 @@ export const poolsOf = (random: Random): Pools => {
     setVectorAt(numbers, 16 * n, interestingExtended(random))
   }
   return {
-    words: new Uint32Array(words.buffer),
-    vectors: new Uint32Array(vectors.buffer),
-    numbers: new Uint32Array(numbers.buffer),
+    words: new Int32Array(words.buffer),
+    vectors: new Int32Array(vectors.buffer),
+    numbers: new Int32Array(numbers.buffer),
     images: Array.from({ length: 1024 }, () => interestingImage(random)),
     mxcsrs: Array.from({ length: 256 }, () => interestingMxcsr(random))
   }
@@ -44,17 +44,13 @@ export const poolsOf = (random: Random): Pools => {
 
 /** What the data pages hold at first: words of all kinds, among them places in the code. */
 export const dataFrom = (pools: Pools, random: Random): Uint8Array => {
-  const words = new Uint32Array(place.readable / 4)
+  const words = new Int32Array(place.readable / 4)
   for (let i = 0; i < words.length; i += 2) {
     const n = random.bits()
     if (n % 4 === 0) words[i] = Number(codePointer(random))
-    else copy(n & 4 ? pools.vectors : pools.words, 2 * ((n >>> 3) % poolSize), words, i, 2)
+    else copyWords(n & 4 ? pools.vectors : pools.words, 2 * ((n >>> 3) % poolSize), words, i, 2)
   }
   return new Uint8Array(words.buffer)
-}
-
-const copy = (from: Uint32Array, first: number, to: Uint32Array, at: number, words: number): void => {
-  for (let i = 0; i < words; i++) to[at + i] = from[first + i]!
 }
 
 /** What of a case may be something else without its losing its point. */
@@ -98,22 +94,11 @@ export const freedomOf = (kind: Kind, test: Case): Freedom => {
   }
 }
 
-/** Cases as bytes, and the same bytes as words. */
-export interface Cases {
-  readonly bytes: Uint8Array
-  readonly words: Uint32Array
-  readonly view: DataView
-}
-export const casesOf = (count: number): Cases => {
-  const bytes = new Uint8Array(count * caseAt.bytes)
-  return { bytes, words: new Uint32Array(bytes.buffer), view: new DataView(bytes.buffer) }
-}
-
 const status = 0x8d5
 
 /** The case at `start`, made from `like`, becomes another one. */
 export const vary = (
-  { bytes, words, view }: Cases,
+  { bytes, words, view }: States,
   start: number,
   like: Case,
   free: Freedom,
@@ -127,7 +112,7 @@ export const vary = (
     if (chance & 2) {
       words[to] = random.bits()
       words[to + 1] = random.bits()
-    } else copy(pools.words, 2 * ((chance >>> 2) % poolSize), words, to, 2)
+    } else copyWords(pools.words, 2 * ((chance >>> 2) % poolSize), words, to, 2)
   }
   free.others(random)?.forEach((value, n) => {
     view.setBigUint64(start + caseAt.registers + 8 * n, value, true)
@@ -136,7 +121,7 @@ export const vary = (
     for (const half of [n, 16 + n]) {
       const chance = random.bits()
       if (chance & 1) continue
-      copy(pools.vectors, 4 * ((chance >>> 1) % poolSize), words, (start + caseAt.vectors + 16 * half) / 4, 4)
+      copyWords(pools.vectors, 4 * ((chance >>> 1) % poolSize), words, (start + caseAt.vectors + 16 * half) / 4, 4)
     }
   view.setUint32(start + caseAt.mxcsr, random.of(pools.mxcsrs), true)
   const kept = view.getUint32(start + caseAt.rflags, true) & ~status
@@ -149,7 +134,7 @@ export const vary = (
       const chance = random.bits()
       if (chance & 1) continue
       const to = (start + caseAt.x87 + 32 + 16 * i) / 4
-      copy(pools.numbers, 4 * ((chance >>> 1) % poolSize), words, to, 4)
+      copyWords(pools.numbers, 4 * ((chance >>> 1) % poolSize), words, to, 4)
     }
   } while (!isDefinedFor(like.instruction.form.name, viewOf(image)))
 }

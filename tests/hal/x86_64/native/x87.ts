@@ -14,34 +14,34 @@ export const initialX87: Uint8Array = Uint8Array.from({ length: imageBytes }, (_
 
 // ---- in a state block
 
-const places = (view: DataView): ReadonlyArray<number> => {
-  const top = (view.getUint16(x87.status, true) >> 11) & 7
-  return Array.from({ length: 8 }, (_, i) => x87.registers + x87.registerBytes * ((top + i) & 7))
-}
+const [control, registers] = [x87.control >> 2, x87.registers >> 2]
+const wordsOfRegister = x87.registerBytes >> 2
 
-export const setX87State = (view: DataView, image: Uint8Array): void => {
-  const from = viewOf(image)
-  view.setUint16(x87.control, from.getUint16(0, true), true)
-  view.setUint16(x87.status, from.getUint16(2, true), true)
-  view.setUint8(x87.valid, from.getUint8(4))
-  for (const [i, at] of places(view).entries()) {
-    view.setBigUint64(at, from.getBigUint64(32 + 16 * i, true), true)
-    view.setUint16(at + 8, from.getUint16(40 + 16 * i, true), true)
+/** From an image, in words, to the state block. */
+export const putX87State = (state: Int32Array, image: Int32Array, from: number): void => {
+  // Control, status, tags and pointers lie there as they lie here.
+  for (let i = 0; i < 6; i++) state[control + i] = image[from + i]!
+  const top = (image[from]! >>> 27) & 7
+  for (let i = 0; i < 8; i++) {
+    const [to, first] = [registers + wordsOfRegister * ((top + i) & 7), from + 8 + 4 * i]
+    state[to] = image[first]!
+    state[to + 1] = image[first + 1]!
+    state[to + 2] = image[first + 2]! & 0xffff
   }
 }
 
-/** Without the pointers of the last instruction. */
-export const x87State = (view: DataView): Uint8Array => {
-  const image = new Uint8Array(imageBytes)
-  const to = viewOf(image)
-  to.setUint16(0, view.getUint16(x87.control, true), true)
-  to.setUint16(2, view.getUint16(x87.status, true), true)
-  to.setUint8(4, view.getUint8(x87.valid))
-  for (const [i, at] of places(view).entries()) {
-    to.setBigUint64(32 + 16 * i, view.getBigUint64(at, true), true)
-    to.setUint16(40 + 16 * i, view.getUint16(at + 8, true), true)
+/** The other way, without the pointers of the last instruction. */
+export const takeX87State = (state: Int32Array, image: Int32Array, into: number): void => {
+  image.fill(0, into, into + imageBytes / 4)
+  image[into] = state[control]!
+  image[into + 1] = state[control + 1]! & 0xff
+  const top = (state[control]! >>> 27) & 7
+  for (let i = 0; i < 8; i++) {
+    const [from, to] = [registers + wordsOfRegister * ((top + i) & 7), into + 8 + 4 * i]
+    image[to] = state[from]!
+    image[to + 1] = state[from + 1]!
+    image[to + 2] = state[from + 2]! & 0xffff
   }
-  return image
 }
 
 // ---- what is compared
