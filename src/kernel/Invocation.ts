@@ -39,23 +39,29 @@ export const high = (view: View, { caller, buffer }: Invocation, index: number):
     ? view.architecture.registerHigh(view, caller, view.architecture.convention.message[index]!)
     : view.memory.load32(buffer + Message.at(index) + 4)
 
-/**
- * The words of the message, as a method describes them. Refused if the capability invoked lacks a right that the method
- * needs, or the message a word or a capability.
- */
+/** Refused if the capability invoked lacks a right that the method needs, or the message a word or a capability. */
+export const check = (
+  view: View,
+  { slot, length, extraCaps }: Invocation,
+  method: Method.Method
+): SyscallError.SyscallError | undefined => {
+  if (!Capability.allows(view, slot, method.needs)) return SyscallError.illegalOperation
+  return length < method.length || extraCaps.length < Object.keys(method.caps).length
+    ? SyscallError.truncatedMessage
+    : undefined
+}
+
+/** The words of the message, as a method describes them; or why it is refused. */
 export const read = <M extends Method.Method>(
   view: View,
   invocation: Invocation,
   method: M
-): Method.Arguments<M> | SyscallError.SyscallError => {
-  if (!Capability.allows(view, invocation.slot, method.needs)) return SyscallError.illegalOperation
-  if (invocation.length < method.length || invocation.extraCaps.length < Object.keys(method.caps).length)
-    return SyscallError.truncatedMessage
-  return Method.decode(method, {
+): Method.Arguments<M> | SyscallError.SyscallError =>
+  check(view, invocation, method) ??
+  Method.decode(method, {
     lo: (index) => low(view, invocation, index),
     hi: (index) => high(view, invocation, index)
   })
-}
 
 /** The name of a capability's kind; undefined of an empty slot, and of what is being deleted. */
 export const kindOf = (view: View, slot: number): Kind | undefined => ofNumber(Capability.kind(view, slot))

@@ -13,7 +13,7 @@ import { ask, type NotAnswered } from "./Client.ts"
 import { Endpoint_Create } from "./Endpoint.ts"
 import { Yield } from "./Ipc.ts"
 import { create } from "./Memory.ts"
-import { IOPort_Create, IOPort_In8, IOPort_Out8 } from "./Ports.ts"
+import { IOPort_Create, IOPort_In8, IOPort_Out8, IOPort_Out8s } from "./Ports.ts"
 import { reply, serve } from "./Server.ts"
 import { type Spawner, spawn } from "./Spawn.ts"
 import type { Syscalls } from "./Syscalls.ts"
@@ -96,11 +96,9 @@ const fifoBytes = 16
 /** Give bytes to the port. */
 export const Com1_Send = <Q>(port: Cap<"IOPort", "in" | "out", Q>, bytes: Uint8Array) =>
   Effect.gen(function* () {
-    for (const [index, byte] of bytes.entries()) {
-      if (index % fifoBytes === 0) {
-        while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
-      }
-      yield* IOPort_Out8(port, com1 + THR, byte)
+    for (let at = 0; at < bytes.length; at += fifoBytes) {
+      while (((yield* IOPort_In8(port, com1 + LSR)) & THRE) === 0) yield* Yield
+      yield* IOPort_Out8s(port, com1 + THR, bytes.subarray(at, at + fifoBytes))
     }
   })
 

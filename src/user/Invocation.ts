@@ -47,7 +47,7 @@ const refusals = new Set<number>(Object.values(SyscallError.labels))
 export const isRefusal = (label: number): boolean => refusals.has(label)
 
 /** The refusal that a reply is. */
-export const refusal = (call: string, { label, words }: Arrived): Refusal => {
+export const refusal = (call: string, { label, words }: Pick<Arrived, "label" | "words">): Refusal => {
   const error = SyscallError.fromWords(label, words)
   if (error === undefined) throw new Error(`a kernel answers a call with one of its errors: label ${label}`)
   return { ...error, call }

@@ -1,13 +1,16 @@
 /** Ports: the machine's IO ports, each range by a capability. */
 import { Effect } from "effect"
 import { type AnyCap, type Cap, capUnsafe, type LifetimeOf, type Using } from "../types/Capability.ts"
+import type { Answer, Request } from "../types/Gate.ts"
 import type { RightOf } from "../types/Kind.ts"
+import * as MessageInfo from "../types/MessageInfo.ts"
 import type { Need } from "../types/Need.ts"
 import * as IOPort from "../types/x86_64/methods/IOPort.ts"
 import * as IOPortControl from "../types/x86_64/methods/IOPortControl.ts"
 import { Allocator, type OutOfSlots } from "./Allocator.ts"
-import { invoke, pointer, type Refusal } from "./Invocation.ts"
-import type { Syscalls } from "./Syscalls.ts"
+import { invoke, pointer, type Refusal, refusal } from "./Invocation.ts"
+import { Syscalls } from "./Syscalls.ts"
+import { invocation, steps, syscallOf } from "./Transaction.ts"
 
 /** The ports from `first` to `last`. No two ranges overlap. */
 export const IOPort_Create = <C extends AnyCap>(
@@ -44,6 +47,32 @@ export const IOPort_Out8 = <C extends AnyCap>(
   port: number,
   data: number
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => write(IOPort.Out8, ports, port, data)
+
+/** Write bytes to a port, one after another. */
+export const IOPort_Out8s = <C extends AnyCap>(
+  ports: Need<C, "IOPort_Out8s", "IOPort", "out">,
+  port: number,
+  data: Uint8Array
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => {
+  const [first] = data
+  if (first === undefined) return Effect.void
+  return Effect.flatMap(Syscalls, ({ transact }) =>
+    Effect.flatMap(
+      transact(() => steps(writing(pointer(ports), BigInt(port), data))),
+      (refused) => (refused === undefined ? Effect.void : Effect.fail(refused))
+    )
+  )
+}
+
+/** @returns why one was refused, and then no more were written. */
+function* writing(ports: bigint, port: bigint, data: Uint8Array): Generator<Request, Refusal | undefined, Answer> {
+  for (const byte of data) {
+    const { info, mr0, mr1, mr2, mr3 } = syscallOf(yield invocation(ports, IOPort.Out8, 2, port, BigInt(byte)))
+    const { label } = MessageInfo.fromBigInt(info)
+    if (label !== 0) return refusal(IOPort.Out8.name, { label, words: [mr0, mr1, mr2, mr3] })
+  }
+  return undefined
+}
 
 /** Read two bytes from a port and those after it. */
 export const IOPort_In16 = <C extends AnyCap>(

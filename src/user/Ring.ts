@@ -40,6 +40,7 @@ export class Ring {
   /** All that is there, but no more than `most`. */
   take(most = this.capacity): Uint8Array {
     const [bytes, put] = [this.peek(most), this.load(putAt)]
+    if (bytes.length === 0) return bytes
     // Who has taken all that there can be is where the other says that it is, whatever that is.
     this.store(takenAt, bytes.length === this.waiting() ? put : this.load(takenAt) + bytes.length)
     return bytes
@@ -48,7 +49,7 @@ export class Ring {
   /** What `take` would take. */
   peek(most = this.capacity): Uint8Array {
     const bytes = new Uint8Array(Math.min(this.waiting(), most))
-    this.copy(this.load(takenAt), bytes, this.memory.read)
+    if (bytes.length > 0) this.copy(this.load(takenAt), bytes, this.memory.read)
     return bytes
   }
 
@@ -60,7 +61,7 @@ export class Ring {
     const at = from % this.capacity
     const first = Math.min(bytes.length, this.capacity - at)
     move(this.address + dataAt + at, bytes.subarray(0, first))
-    move(this.address + dataAt, bytes.subarray(first))
+    if (first < bytes.length) move(this.address + dataAt, bytes.subarray(first))
   }
 
   private load(at: number): number {

@@ -7,6 +7,7 @@
 import type { Answer, Fiber, Request } from "../types/Gate.ts"
 import { capOrBadge, IpcBuffer, messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
+import type { Method } from "../types/Method.ts"
 import { syscalls } from "../types/Syscall.ts"
 import type { Arrived, MessageCall, Registers, RegistersAfter } from "./Syscalls.ts"
 
@@ -119,6 +120,37 @@ class MessageTransaction implements Transaction<Arrived> {
   }
 }
 
+/** What a system call answered. */
+export const syscallOf = (answer: Answer): Of<"Syscall"> => expect(answer, "Syscall")
+
+/** Calling a method of an object, for who makes many calls in one transaction: the words that registers hold; the rest is in the IPC buffer. */
+export const invocation = (
+  capability: bigint,
+  { label }: Method,
+  length: number,
+  mr0: bigint,
+  mr1 = 0n,
+  mr2 = 0n,
+  mr3 = 0n
+): Request => ({
+  _tag: "Syscall",
+  number: numbers.Call,
+  capability,
+  info: MessageInfo.toBigInt({ label, capsUnwrapped: 0, extraCaps: 0, length }),
+  mr0,
+  mr1,
+  mr2,
+  mr3,
+  reply: 0n,
+  destination: 0n
+})
+
+/** Its answer: a label, 0 unless it was refused, and the first word. */
+export const replyOf = (answer: Answer): { readonly label: number; readonly value: bigint } => {
+  const { info, mr0 } = syscallOf(answer)
+  return { label: MessageInfo.fromBigInt(info).label, value: mr0 }
+}
+
 const none: ReadonlyArray<bigint> = []
 
 const inRegisters = ({ syscall, capability, destination, label, words, caps, reply }: MessageCall): Request => ({
@@ -134,7 +166,7 @@ const inRegisters = ({ syscall, capability, destination, label, words, caps, rep
   destination: destination ?? 0n
 })
 
-const numbers = Object.fromEntries(
+export const numbers = Object.fromEntries(
   Object.entries(syscalls).map(([name, number]) => [name, BigInt.asUintN(64, BigInt(number))])
 ) as { readonly [S in keyof typeof syscalls]: bigint }
 

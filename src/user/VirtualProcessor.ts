@@ -9,11 +9,9 @@ import { type AnyCap, cptrOf, type Using } from "../types/Capability.ts"
 import type { Answer, Request, ThreadMemory } from "../types/Gate.ts"
 import { messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
-import type { Method } from "../types/Method.ts"
 import type { Need } from "../types/Need.ts"
 import type { ObjectType } from "../types/ObjectType.ts"
 import * as Rights from "../types/Rights.ts"
-import { syscalls } from "../types/Syscall.ts"
 import * as ASIDPool from "../types/x86_64/methods/ASIDPool.ts"
 import * as EPTPD from "../types/x86_64/methods/EPTPD.ts"
 import * as EPTPDPT from "../types/x86_64/methods/EPTPDPT.ts"
@@ -26,7 +24,7 @@ import type { Full } from "./BootInfo.ts"
 import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
 import { create, makingTables } from "./Memory.ts"
 import { Syscalls } from "./Syscalls.ts"
-import { steps } from "./Transaction.ts"
+import { invocation, numbers, replyOf, steps, syscallOf } from "./Transaction.ts"
 
 export { TCB_BindNotification } from "./ThreadSettings.ts"
 
@@ -205,12 +203,12 @@ function* running(
       const { registers } = stopped
       memory.write(inBuffer, new Uint8Array(registers.buffer, MessageInfo.registerWords * wordBytes))
       const given = [registers[0]!, registers[1]!, registers[2]!, registers[3]!] as const
-      const { label } = replyOf(yield call(vcpu, VCPU.WriteRegisters, registers.length, ...given))
+      const { label } = replyOf(yield invocation(vcpu, VCPU.WriteRegisters, registers.length, ...given))
       if (label !== 0) return label
       stopped.areChanged = false
     }
     for (const [field, value] of stopped.fields) {
-      const { label } = replyOf(yield call(vcpu, VCPU.WriteVMCS, 2, BigInt(field), value))
+      const { label } = replyOf(yield invocation(vcpu, VCPU.WriteVMCS, 2, BigInt(field), value))
       if (label !== 0) return label
     }
     stopped.fields.length = 0
@@ -239,7 +237,7 @@ function* running(
     while (typeof step === "object") {
       const values: Array<bigint> = []
       for (const field of step.read) {
-        const { label, value } = replyOf(yield call(vcpu, VCPU.ReadVMCS, 1, BigInt(field)))
+        const { label, value } = replyOf(yield invocation(vcpu, VCPU.ReadVMCS, 1, BigInt(field)))
         if (label !== 0) return label
         values.push(value)
       }
@@ -249,46 +247,21 @@ function* running(
   }
 }
 
-type Registers = Extract<Answer, { readonly _tag: "Syscall" }>
-
-const syscallOf = (answer: Answer): Registers => {
-  if (answer._tag !== "Syscall") throw new Error(`a machine answers what was asked: a system call, not ${answer._tag}`)
-  return answer
-}
-
-const replyOf = (answer: Answer): { readonly label: number; readonly value: bigint } => {
-  const { info, mr0 } = syscallOf(answer)
-  return { label: MessageInfo.fromBigInt(info).label, value: mr0 }
-}
-
-const number = (name: keyof typeof syscalls): bigint => BigInt.asUintN(64, BigInt(syscalls[name]))
-const numbers = {
-  Call: number("Call"),
-  Send: number("Send"),
-  VMEnter: number("VMEnter"),
-  Yield: number("Yield")
-} as const
-
 const none = { capability: 0n, info: 0n, mr0: 0n, mr1: 0n, mr2: 0n, mr3: 0n, reply: 0n, destination: 0n } as const
-
-const call = (
-  capability: bigint,
-  { label }: Method,
-  length: number,
-  mr0: bigint,
-  mr1 = 0n,
-  mr2 = 0n,
-  mr3 = 0n
-): Request => ({
-  ...{ ...none, _tag: "Syscall", number: numbers.Call, capability, mr0, mr1, mr2, mr3 },
-  info: MessageInfo.toBigInt({ label, capsUnwrapped: 0, extraCaps: 0, length })
-})
 
 const signal = (capability: bigint): Request => ({ ...none, _tag: "Syscall", number: numbers.Send, capability })
 
 const yielding: Request = { ...none, _tag: "Syscall", number: numbers.Yield }
 
 const enter = ({ rip, controls, interruption }: Stopped): Request => ({
-  ...{ ...none, _tag: "Syscall", number: numbers.VMEnter },
-  ...{ mr0: rip, mr1: BigInt(controls >>> 0), mr2: BigInt(interruption >>> 0) }
+  _tag: "Syscall",
+  number: numbers.VMEnter,
+  capability: 0n,
+  info: 0n,
+  mr0: rip,
+  mr1: BigInt(controls >>> 0),
+  mr2: BigInt(interruption >>> 0),
+  mr3: 0n,
+  reply: 0n,
+  destination: 0n
 })

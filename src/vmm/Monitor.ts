@@ -179,6 +179,14 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       said.push(byte)
       if (byte === lineFeed || said.length >= most) flush()
     }
+    /** Something may have been typed that was not taken yet. */
+    let isTyped = true
+    const typed = (): number | undefined => {
+      if (!isTyped || terminal !== undefined) return undefined
+      const [byte] = input.take(1)
+      isTyped = byte !== undefined
+      return byte
+    }
     const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
     const devices = [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
       (device) => device !== undefined
@@ -200,7 +208,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       })),
       console: {
         write,
-        read: () => (terminal === undefined ? input.take(1)[0] : undefined)
+        read: typed
       },
       devices,
       transport,
@@ -238,6 +246,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
 
     const noticed = (badge: bigint): void => {
       if (badge & signal.console) {
+        isTyped = true
         if (terminal === undefined) board.consoleReady()
         else terminal.input(input.take())
       }

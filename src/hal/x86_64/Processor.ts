@@ -269,6 +269,10 @@ export class Processor {
     try {
       const operations = this.core.vmx.isGuest ? guestOperationOf : operationOf
       operations[this.core.low(at.detail)]!(this.core)
+      if (this.core.vmx.isEnding) {
+        this.core.vmx.isEnding = false
+        this.refuse()
+      }
     } catch (reason) {
       if (reason instanceof Halt) this.stop({ _tag: "Halt", report: reason.report })
       else if (reason === raised) this.refuse()

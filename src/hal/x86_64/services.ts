@@ -13,7 +13,7 @@ import type { Core } from "./system/Core.ts"
 import { readControl, readDebug, writeControl, writeDebug } from "./system/control.ts"
 import { loadData, loadLocal, loadTask } from "./system/descriptors.ts"
 import { fxrstor, fxsave } from "./system/fxsave.ts"
-import { placeOfMsr, readMsr, tscOf, writeMsr } from "./system/msr.ts"
+import { msrAccess, placeOfMsr, tscOf } from "./system/msr.ts"
 import { system, vector } from "./system/registers.ts"
 import { writeXcr0 } from "./system/xsave.ts"
 
@@ -77,15 +77,11 @@ const registers: ReadonlyMap<number, Access> = new Map([
   [SystemRegister.GS,         data(segments.gs)]
 ])
 
-const msr = (number: number): Access => ({
-  read: (core) => readMsr(core, number),
-  write: (core, lo, hi) => writeMsr(core, number, lo, hi)
-})
 const msrs = new Map<number, Access>()
 const msrOf = (number: number): Access => {
   const known = msrs.get(number)
   if (known !== undefined) return known
-  const made = msr(number)
+  const made = msrAccess(number)
   msrs.set(number, made)
   return made
 }

@@ -5,7 +5,7 @@ import * as Methods from "../../types/x86_64/methods/VCPU.ts"
 import { general } from "../../types/x86_64/Registers.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
 import * as Capability from "../Capability.ts"
-import { extraCap, type Invocation, read } from "../Invocation.ts"
+import { check, extraCap, high, type Invocation, low, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type State, type View } from "../State.ts"
 import { ports } from "./ArchData.ts"
 import * as IOPort from "./IOPort.ts"
@@ -152,19 +152,22 @@ const writeMsr = (view: View, machine: Machine, invocation: Invocation, vcpu: nu
 }
 
 const writeRegisters = (view: View, invocation: Invocation, vcpu: number): Decoded => {
-  const args = read(view, invocation, Methods.WriteRegisters)
-  if (isRefusal(args)) return args
-  const { eax, ebx, ecx, edx, esi, edi, ebp, ...others } = args
-  const words = { rax: eax, rbx: ebx, rcx: ecx, rdx: edx, rsi: esi, rdi: edi, rbp: ebp, ...others }
+  const refusal = check(view, invocation, Methods.WriteRegisters)
+  if (refusal !== undefined) return refusal
   return ({ memory }) => {
-    for (const [name, { lo, hi }] of Object.entries(words)) {
-      const at = vcpu + Vcpu.generalAt + 8 * general[name as keyof typeof words]
-      memory.store32(at, lo)
-      memory.store32(at + 4, hi)
+    for (let index = 0; index < registerOrder.length; index++) {
+      const at = vcpu + Vcpu.generalAt + 8 * registerOrder[index]!
+      memory.store32(at, low(view, invocation, index))
+      memory.store32(at + 4, high(view, invocation, index))
     }
     return undefined
   }
 }
+
+/** The numbers of the registers in the order of the message, where some have the names of their lower halves. */
+const registerOrder = Object.keys(Methods.WriteRegisters.words).map(
+  (name) => general[name.replace(/^e/, "r") as keyof typeof general]
+)
 
 // —— IO ports
 

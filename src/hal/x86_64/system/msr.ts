@@ -231,12 +231,23 @@ export const placeOfMsr = (number: number): number | undefined => {
   return row === undefined || specials.has(number) ? undefined : placeOf(row)
 }
 
+/** A register, found once. */
+export const msrAccess = (number: number): Special => {
+  const row = byNumber.get(number)
+  return row === undefined || specials.has(number)
+    ? {
+        read: (core) => readMsr(core, number),
+        write: (core, lo, hi) => writeMsr(core, number, lo, hi)
+      }
+    : { read: (core) => readRow(core, row), write: (core, lo, hi) => writeRow(core, row, lo, hi) }
+}
+
 /** @throws `raised` #GP(0) if there is no such register. */
 export const readMsr = (core: Core, number: number): readonly [lo: number, hi: number] => {
   const special = specials.get(number)
   if (special) return special.read(core)
   const row = byNumber.get(number)
-  if (row) return [core.low(msrAt[row.name as Name]), core.high(msrAt[row.name as Name])]
+  if (row) return readRow(core, row)
   return capabilities.get(number) ?? core.apic.readMsr(number) ?? core.raise(vector.GP)
 }
 
@@ -247,6 +258,11 @@ export const writeMsr = (core: Core, number: number, lo: number, hi: number): vo
   if (special) special.write(core, lo, hi)
   else if (row) writeRow(core, row, lo, hi)
   else accepted(core, core.apic.writeMsr(number, lo, hi))
+}
+
+const readRow = (core: Core, { name }: Row): readonly [lo: number, hi: number] => {
+  const place = msrAt[name as Name]
+  return [core.low(place), core.high(place)]
 }
 
 const writeRow = (core: Core, row: Row, lo: number, hi: number): void => {

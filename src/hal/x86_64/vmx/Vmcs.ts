@@ -18,9 +18,9 @@ export const place = Object.fromEntries(
   Object.keys(VmcsField).map((name, n) => [name, region.fields + n * 8])
 ) as Readonly<Record<VmcsFieldName, number>>
 
-const placeOf: ReadonlyMap<number, number> = new Map(
-  Object.entries(VmcsField).map(([name, encoding]) => [encoding, place[name as VmcsFieldName]])
-)
+/** The place of each encoding; 0 of what is none. */
+const placeOf = new Uint16Array(2 ** 15)
+for (const [name, encoding] of Object.entries(VmcsField)) placeOf[encoding] = place[name as VmcsFieldName]
 
 /** SDM vol. 3C, table "Structure of VMCS Component Encoding". */
 export const widthOf = (encoding: number): 16 | 32 | 64 => ([16, 64, 32, 64] as const)[(encoding >>> 13) & 3]!
@@ -30,7 +30,9 @@ export const isHigh = (encoding: number): boolean => (encoding & 1) !== 0
 
 /** "Access type" high is of fields of 64 bits alone. */
 export const hasField = (encoding: number): boolean =>
-  placeOf.has(encoding & ~1) && (!isHigh(encoding) || ((encoding >>> 13) & 3) === 1)
+  encoding >>> 0 < placeOf.length &&
+  placeOf[encoding & ~1] !== 0 &&
+  (!isHigh(encoding) || ((encoding >>> 13) & 3) === 1)
 
 /** IA32_VMX_VMCS_ENUM, bits 9:1: "the highest index value used for any VMCS encoding". */
 export const highestIndex = Math.max(...Object.values(VmcsField).map((encoding) => (encoding >>> 1) & 0x1ff))
@@ -93,16 +95,16 @@ export class Vmcs {
   // ---- by encoding: VMREAD and VMWRITE. There is such a field.
 
   readLow(encoding: number): number {
-    const at = placeOf.get(encoding & ~1)!
+    const at = placeOf[encoding & ~1]!
     return isHigh(encoding) ? this.high(at) : this.low(at)
   }
 
   readHigh(encoding: number): number {
-    return isHigh(encoding) ? 0 : this.high(placeOf.get(encoding)!)
+    return isHigh(encoding) ? 0 : this.high(placeOf[encoding]!)
   }
 
   write(encoding: number, lo: number, hi: number): void {
-    const at = placeOf.get(encoding & ~1)!
+    const at = placeOf[encoding & ~1]!
     this.willChange()
     if (isHigh(encoding)) this.set(at, this.low(at), lo)
     else if (widthOf(encoding) === 64) this.set(at, lo, hi)

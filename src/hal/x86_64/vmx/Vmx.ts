@@ -11,6 +11,7 @@ import { anOwner, type Owner, owners } from "../memory/Owner.ts"
 import type { PhysicalMemory } from "../memory/PhysicalMemory.ts"
 import { at } from "../processor/State.ts"
 import { Ept, type EptRefusal } from "./ept.ts"
+import { Kept } from "./Kept.ts"
 import { place, Vmcs } from "./Vmcs.ts"
 
 /** No VMCS is current: FFFFFFFF_FFFFFFFFH. */
@@ -63,6 +64,7 @@ export class Vmx {
   isGuest = false
   vmxonPointer = noPointer
   readonly vmcs: Vmcs
+  readonly kept = new Kept()
   /** Of the exit under way. */
   exit = noExit()
   /** Why the last VM entry failed, in the manual's words: for whoever looks for what is wrong. */
@@ -85,6 +87,8 @@ export class Vmx {
   /** The exit to be made when the instruction that runs is done, as a reason, or 0; and its qualification. */
   afterInstruction = 0
   afterQualification = 0
+  /** The operation under way has come to the exit that has begun, and to nothing else. */
+  isEnding = false
   /** #DB that is to come before the next instruction: bits of DR6. "Pending debug exceptions". */
   pendingDebug = 0
   /** The physical address of the virtual-APIC page; requesting and servicing virtual interrupt, and whether one is recognized. */
@@ -175,6 +179,15 @@ export class Vmx {
     exit.qualificationLow = qualificationLow
     exit.qualificationHigh = qualificationHigh
     this.leave()
+  }
+
+  /** The same, by an operation that returns then: what guests do often. */
+  end(reason: number, qualificationLow: number): void {
+    const exit = this.begin(reason)
+    exit.qualificationLow = qualificationLow
+    exit.instructionLength = this.instructionLength()
+    this.i32[at.vector >> 2] = vmExit.intercepted
+    this.isEnding = true
   }
 
   /** A guest switches no tasks: to this TSS, by an instruction or on the way to a handler. */

@@ -11,7 +11,7 @@ import {
 import { CR0, pushesErrorCode, vector } from "../system/registers.ts"
 import * as capabilities from "./capabilities.ts"
 import { isEptPointer } from "./ept.ts"
-import { hasSecondary, isAligned, isPhysical, type Rule } from "./rules.ts"
+import { askedAgain, hasSecondary, isAligned, isPhysical, type Rule } from "./rules.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 
 const pin = (vmcs: Vmcs, bit: number): boolean => vmcs.has(place.PIN_BASED_CONTROLS, bit)
@@ -83,10 +83,12 @@ export const controlRules: readonly Rule[] = [
     isKept: (v) => implies(primary(v, Primary.USE_TPR_SHADOW), isAligned(v, place.VIRTUAL_APIC_ADDRESS, 12)) },
   { says: "bits 31:4 of the TPR threshold must be 0 without virtual-interrupt delivery",
     isKept: (v) => implies(primary(v, Primary.USE_TPR_SHADOW) && !hasSecondary(v, Secondary.VIRTUAL_INTERRUPT_DELIVERY), (v.low(place.TPR_THRESHOLD) & ~15) === 0) },
-  { says: "bits 3:0 of the TPR threshold must not be greater than bits 7:4 of VTPR",
-    isKept: (v, core) => implies(
-      primary(v, Primary.USE_TPR_SHADOW) && !hasSecondary(v, Secondary.VIRTUALIZE_APIC_ACCESSES) && !hasSecondary(v, Secondary.VIRTUAL_INTERRUPT_DELIVERY),
-      (v.low(place.TPR_THRESHOLD) & 15) <= ((core.mmu.memory.load32(v.address(place.VIRTUAL_APIC_ADDRESS) + virtualTaskPriority) >>> 4) & 15)) },
+  ...askedAgain([
+    { says: "bits 3:0 of the TPR threshold must not be greater than bits 7:4 of VTPR",
+      isKept: (v, core) => implies(
+        primary(v, Primary.USE_TPR_SHADOW) && !hasSecondary(v, Secondary.VIRTUALIZE_APIC_ACCESSES) && !hasSecondary(v, Secondary.VIRTUAL_INTERRUPT_DELIVERY),
+        (v.low(place.TPR_THRESHOLD) & 15) <= ((core.mmu.memory.load32(v.address(place.VIRTUAL_APIC_ADDRESS) + virtualTaskPriority) >>> 4) & 15)) }
+  ]),
   { says: "without NMI exiting, virtual NMIs must be 0",
     isKept: (v) => implies(!pin(v, PinBased.NMI_EXITING), !pin(v, PinBased.VIRTUAL_NMIS)) },
   { says: "without virtual NMIs, NMI-window exiting must be 0",
@@ -124,18 +126,20 @@ export const controlRules: readonly Rule[] = [
   // "VM-Entry Control Fields"
   { says: "reserved bits in the VM-entry controls must be set properly",
     isKept: (v) => capabilities.isAllowed(capabilities.entryControls, v.low(place.ENTRY_CONTROLS)) },
-  { says: "the interruption type must not be reserved",
-    isKept: (v) => implies(injects(v), typeOf(v) !== 1) },
-  { says: "the vector must be consistent with the interruption type",
-    isKept: (v) => implies(injects(v), isVectorOfType(v)) },
-  { says: "the deliver-error-code bit is 1 if and only if the event has an error code",
-    isKept: (v) => implies(injects(v), deliversRightly(v)) },
-  { says: "reserved bits in the interruption-information field must be 0",
-    isKept: (v) => implies(injects(v), (v.low(place.ENTRY_INTERRUPTION_INFORMATION) & reservedInformation) === 0) },
-  { says: "bits 31:16 of an error code that is delivered must be 0",
-    isKept: (v) => implies(injects(v) && delivers(v), v.low(place.ENTRY_EXCEPTION_ERROR_CODE) >>> 16 === 0) },
-  { says: "a software event's instruction length must be 0 to 15",
-    isKept: (v) => implies(injects(v) && isSoftware(v), v.low(place.ENTRY_INSTRUCTION_LENGTH) >>> 0 <= 15) },
+  ...askedAgain([
+    { says: "the interruption type must not be reserved",
+      isKept: (v) => implies(injects(v), typeOf(v) !== 1) },
+    { says: "the vector must be consistent with the interruption type",
+      isKept: (v) => implies(injects(v), isVectorOfType(v)) },
+    { says: "the deliver-error-code bit is 1 if and only if the event has an error code",
+      isKept: (v) => implies(injects(v), deliversRightly(v)) },
+    { says: "reserved bits in the interruption-information field must be 0",
+      isKept: (v) => implies(injects(v), (v.low(place.ENTRY_INTERRUPTION_INFORMATION) & reservedInformation) === 0) },
+    { says: "bits 31:16 of an error code that is delivered must be 0",
+      isKept: (v) => implies(injects(v) && delivers(v), v.low(place.ENTRY_EXCEPTION_ERROR_CODE) >>> 16 === 0) },
+    { says: "a software event's instruction length must be 0 to 15",
+      isKept: (v) => implies(injects(v) && isSoftware(v), v.low(place.ENTRY_INSTRUCTION_LENGTH) >>> 0 <= 15) }
+  ]),
   { says: "the VM-entry MSR-load area must be aligned, and within the physical-address width",
     isKept: (v) => isMsrArea(v, place.ENTRY_MSR_LOAD_ADDRESS, place.ENTRY_MSR_LOAD_COUNT) },
   { says: "entry to SMM and deactivate dual-monitor treatment must be 0 outside SMM",

@@ -30,6 +30,13 @@ import { place, type Vmcs } from "./Vmcs.ts"
 import { noPointer } from "./Vmx.ts"
 import { apicAccessPage, enterVirtualApic } from "./virtualApic.ts"
 
+const allRules = { control: controlRules, host: hostRules, guest: guestRules }
+const againRules = {
+  control: controlRules.filter(({ isAskedAgain }) => isAskedAgain),
+  host: hostRules.filter(({ isAskedAgain }) => isAskedAgain),
+  guest: guestRules.filter(({ isAskedAgain }) => isAskedAgain)
+}
+
 /** The number of the error with which the entry fails, -1 if there is no current VMCS; undefined if it went on: to the guest, or by a VM exit back. */
 export const enterGuest = (core: Core, isLaunch: boolean): number | undefined => {
   const { vmx } = core
@@ -40,16 +47,19 @@ export const enterGuest = (core: Core, isLaunch: boolean): number | undefined =>
     return VmInstructionError.ENTRY_BLOCKED_BY_MOV_SS
   if (isLaunch && vmcs.isLaunched) return VmInstructionError.VMLAUNCH_NOT_CLEAR
   if (!isLaunch && !vmcs.isLaunched) return VmInstructionError.VMRESUME_NOT_LAUNCHED
-  const control = firstBroken(controlRules, vmcs, core)
+  const isStillKept = vmx.kept.isStill(vmcs)
+  const rules = isStillKept ? againRules : allRules
+  const control = firstBroken(rules.control, vmcs, core)
   if (control) return broken(core, control, VmInstructionError.ENTRY_INVALID_CONTROLS)
-  const host = firstBroken(hostRules, vmcs, core)
+  const host = firstBroken(rules.host, vmcs, core)
   if (host) return broken(core, host, VmInstructionError.ENTRY_INVALID_HOST_STATE)
-  const guest = firstBroken(guestRules, vmcs, core)
+  const guest = firstBroken(rules.guest, vmcs, core)
   if (guest) {
     broken(core, guest, 0)
     failEntry(core, ExitReason.INVALID_GUEST_STATE, guest.qualification ?? 0)
     return undefined
   }
+  if (!isStillKept) vmx.kept.remember(vmcs)
   vmcs.willChange()
   vmx.enter()
   loadRegisters(core, vmcs)

@@ -13,7 +13,13 @@ import { checkMonitor } from "../system/monitor.ts"
 import { checkTsc, type Operation, operations } from "../system/operations.ts"
 import { checkPorts } from "../system/ports.ts"
 import { CR0, CR4, vector } from "../system/registers.ts"
-import { instructionOf, interceptWithOperands, registerNumber, stringInformation } from "./instructionInformation.ts"
+import {
+  hasImmediatePort,
+  instructionOf,
+  interceptWithOperands,
+  registerNumber,
+  stringInformation
+} from "./instructionInformation.ts"
 import { place } from "./Vmcs.ts"
 import { readVirtualMsr, readVirtualTpr, writeVirtualMsr, writeVirtualTpr } from "./virtualApic.ts"
 
@@ -163,16 +169,14 @@ const onPort =
     // "General-protection exceptions that are based on checking I/O permission bits in the task-state segment" come first.
     checkPorts(core, port, width)
     if (isPortIntercepted(core, port, width / 8)) {
-      const isImmediate = instructionOf(core).operands.some(({ kind }) => kind === "imm")
-      core.vmx.intercept(
+      core.vmx.end(
         ExitReason.IO_INSTRUCTION,
         (width / 8 - 1) |
           (name === "in" ? ioQualification.input : 0) |
-          (isImmediate ? ioQualification.immediate : 0) |
+          (hasImmediatePort(core) ? ioQualification.immediate : 0) |
           (port << 16)
       )
-    }
-    operations[name](core)
+    } else operations[name](core)
   }
 
 const dx = at.general + 2 * 8

@@ -14,7 +14,7 @@ import { isCanonical, widest } from "../memory/Access.ts"
 import { isPat } from "../system/msr.ts"
 import { CR0, CR4, EFER, RFLAGS, vector } from "../system/registers.ts"
 import { areCr0Bits, areCr4Bits, isCr0 } from "./fixedBits.ts"
-import { hasSecondary, isPhysical, type Rule } from "./rules.ts"
+import { askedAgain, hasSecondary, isPhysical, type Rule } from "./rules.ts"
 import { place, regionBytes, revisionAt, type Vmcs } from "./Vmcs.ts"
 
 /** "Exit Qualification" of an entry failure: 2, a PDPTE; 3, an NMI into blocking by STI; 4, the VMCS link pointer. */
@@ -242,7 +242,7 @@ export const guestRules: readonly GuestRule[] = [
     isKept: (v) => !isLong(v) || (cr0(v, CR0.PG) && v.has(place.GUEST_CR4, CR4.PAE)) },
   { says: "outside of IA-32e mode, CR4.PCIDE must be 0",
     isKept: (v) => isLong(v) || !v.has(place.GUEST_CR4, CR4.PCIDE) },
-  { says: "CR3 must not have bits set beyond the physical-address width", isKept: (v) => isPhysical(v.high(place.GUEST_CR3)) },
+  ...askedAgain([{ says: "CR3 must not have bits set beyond the physical-address width", isKept: (v) => isPhysical(v.high(place.GUEST_CR3)) }]),
   { says: "bits 63:32 of DR7 must be 0",
     isKept: (v) => !entry(v, EntryControl.LOAD_DEBUG_CONTROLS) || v.high(place.GUEST_DR7) === 0 },
   { says: "IA32_SYSENTER_ESP and IA32_SYSENTER_EIP must be canonical",
@@ -266,49 +266,51 @@ export const guestRules: readonly GuestRule[] = [
   { says: "bits 31:16 of the limits of GDTR and IDTR must be 0",
     isKept: (v) => v.low(place.GUEST_GDTR_LIMIT) >>> 16 === 0 && v.low(place.GUEST_IDTR_LIMIT) >>> 16 === 0 },
 
-  // "Checks on Guest RIP, RFLAGS, and SSP"
-  { says: "bits 63:32 of RIP must be 0 outside of 64-bit mode", isKept: (v) => isRip64(v) || v.high(place.GUEST_RIP) === 0 },
-  { says: "RIP must be canonical in 64-bit mode", isKept: (v) => !isRip64(v) || isCanonicalAt(v, place.GUEST_RIP) },
-  { says: "reserved bits 63:22, 15, 5 and 3 of RFLAGS must be 0, and bit 1 be 1",
-    isKept: (v) => v.high(place.GUEST_RFLAGS) === 0 && (v.low(place.GUEST_RFLAGS) & reservedFlags) === 0 && v.has(place.GUEST_RFLAGS, RFLAGS.one) },
-  { says: "RFLAGS.VM must be 0 in IA-32e mode, or if CR0.PE is 0",
-    isKept: (v) => implies(isLong(v) || !cr0(v, CR0.PE), !isVirtual8086(v)) },
-  { says: "RFLAGS.IF must be 1 if an external interrupt is injected",
-    isKept: (v) => implies(injects(v, InterruptionType.EXTERNAL_INTERRUPT), v.has(place.GUEST_RFLAGS, RFLAGS.IF)) },
+  ...askedAgain<GuestRule>([
+    // "Checks on Guest RIP, RFLAGS, and SSP"
+    { says: "bits 63:32 of RIP must be 0 outside of 64-bit mode", isKept: (v) => isRip64(v) || v.high(place.GUEST_RIP) === 0 },
+    { says: "RIP must be canonical in 64-bit mode", isKept: (v) => !isRip64(v) || isCanonicalAt(v, place.GUEST_RIP) },
+    { says: "reserved bits 63:22, 15, 5 and 3 of RFLAGS must be 0, and bit 1 be 1",
+      isKept: (v) => v.high(place.GUEST_RFLAGS) === 0 && (v.low(place.GUEST_RFLAGS) & reservedFlags) === 0 && v.has(place.GUEST_RFLAGS, RFLAGS.one) },
+    { says: "RFLAGS.VM must be 0 in IA-32e mode, or if CR0.PE is 0",
+      isKept: (v) => implies(isLong(v) || !cr0(v, CR0.PE), !isVirtual8086(v)) },
+    { says: "RFLAGS.IF must be 1 if an external interrupt is injected",
+      isKept: (v) => implies(injects(v, InterruptionType.EXTERNAL_INTERRUPT), v.has(place.GUEST_RFLAGS, RFLAGS.IF)) },
 
-  // "Checks on Guest Non-Register State"
-  { says: "the activity state must be one that is supported", isKept: (v) => activity(v) >>> 0 <= ActivityState.WAIT_FOR_SIPI },
-  { says: "the activity state must not be HLT if the DPL of SS is not 0", isKept: (v) => activity(v) !== ActivityState.HLT || dpl(v, SS) === 0 },
-  { says: "the activity state must be active if there is blocking by STI or by MOV SS",
-    isKept: (v) => !blocked(v, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS) || activity(v) === ActivityState.ACTIVE },
-  { says: "an inactive guest is woken by no other event", isKept: isInjectable },
-  { says: "reserved bits 31:5 of the interruptibility state must be 0, and so must bit 4, for enclaves",
-    isKept: (v) => (v.low(place.GUEST_INTERRUPTIBILITY_STATE) & ~15) === 0 },
-  { says: "there must not be blocking both by STI and by MOV SS",
-    isKept: (v) => !(blocked(v, Interruptibility.BY_STI) && blocked(v, Interruptibility.BY_MOV_SS)) },
-  { says: "there must not be blocking by STI if RFLAGS.IF is 0",
-    isKept: (v) => !blocked(v, Interruptibility.BY_STI) || v.has(place.GUEST_RFLAGS, RFLAGS.IF) },
-  { says: "an external interrupt must not be injected into blocking by STI or by MOV SS",
-    isKept: (v) => !(injects(v, InterruptionType.EXTERNAL_INTERRUPT) && blocked(v, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS)) },
-  { says: "an NMI must not be injected into blocking by MOV SS",
-    isKept: (v) => !(injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_MOV_SS)) },
-  { says: "there must not be blocking by SMI outside SMM", isKept: (v) => !blocked(v, Interruptibility.BY_SMI) },
-  { says: "an NMI must not be injected into blocking by STI", qualification: 3,
-    isKept: (v) => !(injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_STI)) },
-  { says: "a virtual NMI must not be injected into blocking by NMI",
-    isKept: (v) => !(v.has(place.PIN_BASED_CONTROLS, PinBased.VIRTUAL_NMIS) && injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_NMI)) },
-  { says: "reserved bits of the pending debug exceptions must be 0",
-    isKept: (v) => v.high(place.GUEST_PENDING_DEBUG_EXCEPTIONS) === 0 && (v.low(place.GUEST_PENDING_DEBUG_EXCEPTIONS) & reservedPending) === 0 },
-  { says: "a single step is pending if and only if RFLAGS.TF is 1 and IA32_DEBUGCTL.BTF is 0, behind blocking by STI or MOV SS, and in HLT",
-    isKept: isPendingStep },
-  { says: "the VMCS link pointer is all ones, or leads to a VMCS", qualification: 4,
-    isKept: (v, core) => isLinkPointer(v, core.mmu.memory) },
+    // "Checks on Guest Non-Register State"
+    { says: "the activity state must be one that is supported", isKept: (v) => activity(v) >>> 0 <= ActivityState.WAIT_FOR_SIPI },
+    { says: "the activity state must not be HLT if the DPL of SS is not 0", isKept: (v) => activity(v) !== ActivityState.HLT || dpl(v, SS) === 0 },
+    { says: "the activity state must be active if there is blocking by STI or by MOV SS",
+      isKept: (v) => !blocked(v, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS) || activity(v) === ActivityState.ACTIVE },
+    { says: "an inactive guest is woken by no other event", isKept: isInjectable },
+    { says: "reserved bits 31:5 of the interruptibility state must be 0, and so must bit 4, for enclaves",
+      isKept: (v) => (v.low(place.GUEST_INTERRUPTIBILITY_STATE) & ~15) === 0 },
+    { says: "there must not be blocking both by STI and by MOV SS",
+      isKept: (v) => !(blocked(v, Interruptibility.BY_STI) && blocked(v, Interruptibility.BY_MOV_SS)) },
+    { says: "there must not be blocking by STI if RFLAGS.IF is 0",
+      isKept: (v) => !blocked(v, Interruptibility.BY_STI) || v.has(place.GUEST_RFLAGS, RFLAGS.IF) },
+    { says: "an external interrupt must not be injected into blocking by STI or by MOV SS",
+      isKept: (v) => !(injects(v, InterruptionType.EXTERNAL_INTERRUPT) && blocked(v, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS)) },
+    { says: "an NMI must not be injected into blocking by MOV SS",
+      isKept: (v) => !(injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_MOV_SS)) },
+    { says: "there must not be blocking by SMI outside SMM", isKept: (v) => !blocked(v, Interruptibility.BY_SMI) },
+    { says: "an NMI must not be injected into blocking by STI", qualification: 3,
+      isKept: (v) => !(injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_STI)) },
+    { says: "a virtual NMI must not be injected into blocking by NMI",
+      isKept: (v) => !(v.has(place.PIN_BASED_CONTROLS, PinBased.VIRTUAL_NMIS) && injects(v, InterruptionType.NMI) && blocked(v, Interruptibility.BY_NMI)) },
+    { says: "reserved bits of the pending debug exceptions must be 0",
+      isKept: (v) => v.high(place.GUEST_PENDING_DEBUG_EXCEPTIONS) === 0 && (v.low(place.GUEST_PENDING_DEBUG_EXCEPTIONS) & reservedPending) === 0 },
+    { says: "a single step is pending if and only if RFLAGS.TF is 1 and IA32_DEBUGCTL.BTF is 0, behind blocking by STI or MOV SS, and in HLT",
+      isKept: isPendingStep },
+    { says: "the VMCS link pointer is all ones, or leads to a VMCS", qualification: 4,
+      isKept: (v, core) => isLinkPointer(v, core.mmu.memory) },
 
-  // "Checks on Guest Page-Directory-Pointer-Table Entries"
-  { says: "of PDPTEs that are present, the reserved bits must be 0", qualification: 2,
-    isKept: (v, core) => {
-      if (!usesPdptes(v)) return true
-      if (hasSecondary(v, Secondary.ENABLE_EPT)) return arePdptes((n) => [v.low(pdptePlaces[n]!), v.high(pdptePlaces[n]!)])
-      return arePdptes(pdptesInMemory(v, (address) => core.mmu.memory.load32(address)))
-    } }
+    // "Checks on Guest Page-Directory-Pointer-Table Entries"
+    { says: "of PDPTEs that are present, the reserved bits must be 0", qualification: 2,
+      isKept: (v, core) => {
+        if (!usesPdptes(v)) return true
+        if (hasSecondary(v, Secondary.ENABLE_EPT)) return arePdptes((n) => [v.low(pdptePlaces[n]!), v.high(pdptePlaces[n]!)])
+        return arePdptes(pdptesInMemory(v, (address) => core.mmu.memory.load32(address)))
+      } }
+  ])
 ]

@@ -4,7 +4,7 @@ import { isCanonical, widest } from "../memory/Access.ts"
 import { isPat } from "../system/msr.ts"
 import { CR4, EFER } from "../system/registers.ts"
 import { areCr0Bits, areCr4Bits } from "./fixedBits.ts"
-import { isPhysical, type Rule } from "./rules.ts"
+import { askedAgain, isPhysical, type Rule } from "./rules.ts"
 import { place, type Vmcs } from "./Vmcs.ts"
 
 const exit = (vmcs: Vmcs, bit: number): boolean => vmcs.has(place.EXIT_CONTROLS, bit)
@@ -50,10 +50,12 @@ export const hostRules: readonly Rule[] = [
     isKept: (v) => is64(v) || v.low(place.HOST_SS_SELECTOR) !== 0 },
   { says: "the bases of FS, GS, GDTR, IDTR and TR must be canonical",
     isKept: (v) => bases.every((of) => isCanonicalAt(v, of)) },
-  { says: "outside of IA-32e mode, neither the guest nor the host may be in IA-32e mode",
-    isKept: (v, core) => core.isLongActive || (!is64(v) && !v.has(place.ENTRY_CONTROLS, EntryControl.IA32E_MODE_GUEST)) },
-  { says: "in IA-32e mode, the host address-space size must be 1",
-    isKept: (v, core) => !core.isLongActive || is64(v) },
+  ...askedAgain([
+    { says: "outside of IA-32e mode, neither the guest nor the host may be in IA-32e mode",
+      isKept: (v, core) => core.isLongActive || (!is64(v) && !v.has(place.ENTRY_CONTROLS, EntryControl.IA32E_MODE_GUEST)) },
+    { says: "in IA-32e mode, the host address-space size must be 1",
+      isKept: (v, core) => !core.isLongActive || is64(v) }
+  ]),
   { says: "of a host of 32 bits the guest is not in IA-32e mode, CR4.PCIDE and bits 63:32 of RIP are 0",
     isKept: (v) => is64(v) || (!v.has(place.ENTRY_CONTROLS, EntryControl.IA32E_MODE_GUEST) && !v.has(place.HOST_CR4, CR4.PCIDE) && v.high(place.HOST_RIP) === 0) },
   { says: "of a host of 64 bits CR4.PAE is 1, and RIP is canonical",

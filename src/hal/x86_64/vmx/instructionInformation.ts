@@ -17,6 +17,12 @@ const longest = 15
 export const instructionOf = (core: Core): Instruction =>
   whole(decode(bytesAt(core, at.stoppedAt, core.vmx.instructionLength()), 0, longest, modeOf(core.low(at.mode))))
 
+/** Whether the IN or OUT whose operation is under way has its port in itself: E4 to E7 ib. No prefix is one of these bytes. */
+export const hasImmediatePort = (core: Core): boolean => {
+  const length = core.vmx.instructionLength()
+  return length > 1 && (bytesAt(core, at.stoppedAt, length)[length - 2]! & ~3) === 0xe4
+}
+
 /** The one at RIP, which has not been done. Its page may be the last that can be fetched from. */
 const instructionAtRip = (core: Core): Instruction => {
   const mode = modeOf(core.low(at.mode))

@@ -7,7 +7,12 @@ import { place, type Vmcs } from "./Vmcs.ts"
 export interface Rule {
   readonly says: string
   readonly isKept: (vmcs: Vmcs, core: Core) => boolean
+  /** It looks at what may be different at every entry: at fields that `moves`, or at what is no field. */
+  readonly isAskedAgain?: true
 }
+
+export const askedAgain = <R extends Rule>(rules: readonly R[]): readonly R[] =>
+  rules.map((rule) => ({ ...rule, isAskedAgain: true }))
 
 /** The first rule that is broken, if one is. */
 export const firstBroken = <R extends Rule>(rules: readonly R[], vmcs: Vmcs, core: Core): R | undefined => {
