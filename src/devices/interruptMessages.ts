@@ -85,8 +85,8 @@ export class InterruptBus {
   /** False: no local APIC is addressed. */
   send(interrupt: Interrupt, shorthand: Shorthand = "none", from?: Receiver): boolean {
     const addressed = this.receivers.filter((receiver) => {
-      if (shorthand === "none") return receiver.isAddressed(interrupt)
-      return shorthand === "all" || (shorthand === "self") === (receiver === from)
+      const isMeant = shorthand === "none" || shorthand === "all" || (shorthand === "self") === (receiver === from)
+      return isMeant && receiver.isAddressed(interrupt)
     })
     if (interrupt.mode === deliveryMode.lowestPriority && addressed.length > 0) {
       addressed.reduce((a, b) => (b.priority() < a.priority() ? b : a)).accept(interrupt)

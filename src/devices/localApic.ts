@@ -96,8 +96,8 @@ export interface Surroundings {
   readonly startUp: (vector: number) => void
   /** The registers are in memory at this address, or (undefined) not in memory. */
   readonly mapped: (address: number | undefined) => void
-  /** What IA32_TIME_STAMP_COUNTER is ahead of the time. */
-  readonly tscOffset: () => number
+  /** What IA32_TIME_STAMP_COUNTER is ahead of the time, modulo 2^64. */
+  readonly tscOffset: () => bigint
 }
 
 export class LocalApic implements Receiver, Target {
@@ -106,6 +106,7 @@ export class LocalApic implements Receiver, Target {
   private readonly bus: InterruptBus
   private readonly surroundings: Surroundings
   private readonly externalVector: () => number
+  private readonly timers: Timers
   private readonly timer: ApicTimer
   private readonly words = new Uint32Array(0x40)
   private readonly irr = new Int32Array(8)
@@ -124,6 +125,7 @@ export class LocalApic implements Receiver, Target {
   constructor(id: number, timers: Timers, bus: InterruptBus, surroundings: Surroundings, externalVector: () => number) {
     this.initialId = id
     this.bus = bus
+    this.timers = timers
     this.surroundings = surroundings
     this.externalVector = externalVector
     this.timer = new ApicTimer(timers, `local APIC ${id}`, this.timerExpired)
@@ -450,8 +452,18 @@ export class LocalApic implements Receiver, Target {
   writeDeadline(lo: number, hi: number): void {
     if (this.mode() !== timerMode.deadline) return
     this.deadline = [lo, hi]
+    this.tscChanged()
+  }
+
+  /** The time-stamp counter has another value: the deadline is another time. */
+  tscChanged(): void {
+    if (this.mode() !== timerMode.deadline) return
+    const [lo, hi] = this.deadline
+    const now = Math.floor(this.timers.now())
+    const tsc = BigInt.asUintN(64, BigInt(now) + this.surroundings.tscOffset())
+    const left = (BigInt(hi >>> 0) << 32n) + BigInt(lo >>> 0) - tsc
     const isArmed = lo !== 0 || hi !== 0
-    this.timer.expireAt(isArmed ? toNumber(lo, hi) - this.surroundings.tscOffset() : Number.POSITIVE_INFINITY)
+    this.timer.expireAt(isArmed ? now + Math.max(0, Number(left)) : Number.POSITIVE_INFINITY)
   }
 
   // ---- what a register says, and what writing it does
@@ -538,7 +550,10 @@ export class LocalApic implements Receiver, Target {
   private send(mode: number, vector: number, shorthand: Shorthand, logical: boolean, destination: number): void {
     const hasVector = mode === deliveryMode.fixed || mode === deliveryMode.lowestPriority
     if (hasVector && vector < 16) this.note(ESR.sendIllegalVector)
-    else this.bus.send({ mode, vector, level: false, logical, destination }, shorthand, this)
+    else {
+      const to = shorthand === "none" ? destination : everybody
+      this.bus.send({ mode, vector, level: false, logical, destination: to }, shorthand, this)
+    }
   }
 
   /** "Deriving Logical x2APIC ID from the Local x2APIC ID". */

@@ -204,7 +204,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         init: () => (id === 0 ? reset() : cpus[id]?.init()),
         startUp: (vector) => cpus[id]?.startUp(vector),
         mapped: () => undefined,
-        tscOffset: () => 0
+        tscOffset: () => 0n
       })),
       console: {
         write,

@@ -26,7 +26,7 @@ const aPc = <T extends Timers>(time: T) => {
         init: () => events.push("INIT"),
         startUp: () => events.push("SIPI"),
         mapped: () => undefined,
-        tscOffset: () => 0
+        tscOffset: () => 0n
       }
     ],
     memory: { read: () => false, write: () => false },

@@ -24,6 +24,7 @@ const aMachine = (processors = 1) => {
   const events: string[] = []
   const mapped: (number | undefined)[] = []
   const ended: number[] = []
+  let tscOffset = 0n
   bus.attachListener((vector) => ended.push(vector))
   const apics = Array.from(
     { length: processors },
@@ -39,13 +40,16 @@ const aMachine = (processors = 1) => {
           init: () => events.push(`INIT ${id}`),
           startUp: (vector) => events.push(`SIPI ${id} ${vector}`),
           mapped: (address) => mapped.push(address),
-          tscOffset: () => 0
+          tscOffset: () => tscOffset
         },
         () => 0x68
       )
   )
   for (const apic of apics) apic.write(at.SVR, 32, 0x1ff)
-  return { time, bus, events, mapped, ended, apics, apic: apics[0]! }
+  const ahead = (offset: bigint) => {
+    tscOffset = offset
+  }
+  return { time, bus, events, mapped, ended, ahead, apics, apic: apics[0]! }
 }
 
 const get = (apic: LocalApic, offset: number) => apic.read(offset, 32)
@@ -390,6 +394,25 @@ describe("the timer", () => {
     assert.strictEqual(get(apic, at.INITIAL), 0)
   })
 
+  it("in TSC-deadline mode goes by the time-stamp counter as it is: one that is set forward is there sooner", () => {
+    const { apic, time, ahead } = aMachine()
+    put(apic, at.TIMER, deadline | 0x40)
+    apic.writeDeadline(5000, 0)
+    ahead(4000n)
+    apic.tscChanged()
+    time.pass(999)
+    assert.strictEqual(apic.pending(), -1)
+    time.pass(1)
+    assert.deepStrictEqual(delivered(apic), [0x40])
+    // Of 64 bits, every one counts.
+    ahead(0x7fff_ffff_ffff_0000n)
+    apic.writeDeadline(0xffff_0000 + 1000 + 10, 0x7fff_ffff)
+    time.pass(9)
+    assert.strictEqual(apic.pending(), -1)
+    time.pass(1)
+    assert.deepStrictEqual(delivered(apic), [0x40])
+  })
+
   it("with a deadline in the past interrupts at once", () => {
     const { apic, time } = aMachine()
     time.pass(1000)
@@ -478,6 +501,16 @@ describe("interprocessor interrupts", () => {
     const { apics } = aMachine(3)
     put(apics[1]!, at.ICR, (shorthand << 18) | 0x40)
     assert.deepStrictEqual(reached(apics), to)
+  })
+
+  it("with a shorthand pass by who is disabled", () => {
+    const { apics } = aMachine(3)
+    put(apics[0]!, at.SVR, 0xff)
+    apics[2]!.writeBase(0xfee0_0000, 0, 2 ** 40)
+    put(apics[1]!, at.ICR, (2 << 18) | 0x40)
+    assert.deepStrictEqual(apics.map(delivered), [[], [0x40], []])
+    put(apics[0]!, at.ICR, (1 << 18) | 0x41)
+    assert.deepStrictEqual(delivered(apics[0]!), [])
   })
 
   it("have logical destinations in the flat model: a bit for each", () => {

@@ -34,7 +34,7 @@ const aPc = (seed: number) => {
         init: nothing,
         startUp: nothing,
         mapped: nothing,
-        tscOffset: () => 0
+        tscOffset: () => 0n
       }
     ],
     memory: {

@@ -7,6 +7,7 @@
  */
 import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
+import { systemNames } from "./processor/Meaning.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
 import { another, none, sequel } from "./sequel.ts"
@@ -14,7 +15,7 @@ import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/break
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
 import { isQuiet, operationOf } from "./system/operations.ts"
-import { activity, nmi, RFLAGS, system, vector } from "./system/registers.ts"
+import { activity, CR4, nmi, RFLAGS, shadowOf, system, vector } from "./system/registers.ts"
 import { initialize, startUp } from "./system/reset.ts"
 import {
   exitFor,
@@ -31,6 +32,7 @@ import {
   takePendingDebug
 } from "./vmx/events.ts"
 import { guestOperationOf } from "./vmx/guestOperations.ts"
+import { breakpoints } from "./vmx/transition.ts"
 import { takeVirtualInterrupt } from "./vmx/virtualApic.ts"
 
 /** Why the machine is not running. */
@@ -72,6 +74,8 @@ export class Processor {
   private startUpVector: number | undefined
   /** The physical page that MONITOR has watched, until there is a store to it. */
   private monitored: number | undefined
+  /** Debug exceptions that MOV to SS has put off: bits of DR6. */
+  private putOff = 0
   /** MWAIT ends at an interrupt that is masked, too. */
   private breaksIfMasked = false
   /** It has nothing to do before something arrives. */
@@ -192,11 +196,15 @@ export class Processor {
   private goOn(single: boolean): boolean {
     const { core } = this
     for (;;) {
+      if (this.isVirtualInterruptDue()) {
+        this.go(vector.GP, 0, "fault")
+        return false
+      }
       const stepped = core.low(at.rflags) & RFLAGS.TF ? BS : 0
       const breaks = hasInstructionBreakpoints(core)
       if (breaks && this.break()) return false
       core.mmu.touched = 0
-      if (single || stepped || breaks) this.reading.step()
+      if (single || stepped || breaks || this.putOff !== 0) this.reading.step()
       else this.runOn()
       if (core.vmx.isGuest) noteTrapFlag(core)
       switch (core.low(at.cause)) {
@@ -205,8 +213,8 @@ export class Processor {
           return false
         case cause.system:
           if (!this.operate()) return false
-          this.trap(stepped)
-          if (!this.followsOn || single || stepped || breaks || !this.follow()) return false
+          this.trap(this.steppedBy(stepped))
+          if (!this.followsOn || single || stepped || breaks || this.putOff !== 0 || !this.follow()) return false
           // What is left of the countdown is the reading's again: whoever has shortened it needs no more attention.
           core.i32[at.attention >> 2] = 0
           break
@@ -225,7 +233,7 @@ export class Processor {
       const next = sequel(core)
       if (next === none || next === another) return next === another
       if (!this.operate()) return false
-      this.trap(0)
+      this.trap(this.steppedBy(0))
     }
   }
 
@@ -246,9 +254,35 @@ export class Processor {
     }
   }
 
+  /**
+   * SDM vol. 3B, "Virtual Interrupt Flag Support": "if the processor finds that both the VIF and VIP flags are set at the beginning of an
+   * instruction, it generates a general-protection exception", where it looks at them.
+   */
+  private isVirtualInterruptDue(): boolean {
+    const { core } = this
+    const flags = core.low(at.rflags)
+    if ((flags & bothVirtual) !== bothVirtual || core.privilege !== 3) return false
+    return (core.low(at.cr4) & (flags & RFLAGS.VM ? CR4.VME : CR4.PVI)) !== 0
+  }
+
+  /**
+   * Whether the instruction just done is stepped over, if TF was so before it. Of SYSCALL and SYSRET it counts how TF is after them: a kernel whose
+   * IA32_FMASK has TF is not stepped into, and behind SYSRET, which brings TF back, the program stops as if SYSCALL had just been done.
+   */
+  private steppedBy(before: number): number {
+    const { core } = this
+    if (!isFastTransfer[core.low(at.detail)]) return before
+    return core.low(at.rflags) & RFLAGS.TF ? BS : 0
+  }
+
+  /** MOV or POP to SS came just before: "debug exceptions" wait until the next instruction is done. SDM vol. 3A, "Masking Exceptions and Interrupts When Switching Stacks". */
+  private isSwitchingStacks(): boolean {
+    return this.core.inShadow() && this.core.low(system.shadowBy) === shadowOf.movSs
+  }
+
   /** "Instruction-Breakpoint Exception Condition": #DB before the instruction, unless RF says that it was handled. */
   private break(): boolean {
-    const hits = this.core.isResuming() ? 0 : atInstruction(this.core)
+    const hits = this.core.isResuming() || this.isSwitchingStacks() ? 0 : atInstruction(this.core)
     if (hits === 0) return false
     this.go(vector.DB, hits, "fault")
     return true
@@ -256,10 +290,12 @@ export class Processor {
 
   /** #DB after an instruction that began with TF = 1, or touched what a breakpoint is on. */
   private trap(stepped: number): void {
-    const why = stepped | this.core.mmu.touched
+    const why = stepped | this.core.mmu.touched | this.putOff
     if (why === 0) return
     this.core.mmu.touched = 0
+    this.putOff = 0
     if (isDebugDeferred(this.core)) this.core.vmx.pendingDebug |= why
+    else if (this.isSwitchingStacks()) this.putOff = why
     else this.go(vector.DB, why, "trap")
   }
 
@@ -296,6 +332,7 @@ export class Processor {
     this.startUpVector = undefined
     this.waits = false
     this.monitored = undefined
+    this.putOff = 0
   }
 
   /** MONITOR has this page watched. */
@@ -345,16 +382,20 @@ export class Processor {
       exitFor(core, which)
       return
     }
-    // INT n is one instruction, its delivery included.
+    // INT n is one instruction, its delivery included. It is not stepped over, but what has touched a breakpoint before it is heard of behind it.
+    const late = isSoftware(source) ? this.putOff & breakpoints : 0
+    this.putOff = 0
     if (isSoftware(source)) core.clock.charge(-1)
     core.surroundings.delivered?.(which, errorCode, source)
     if (!deliver(core, which, errorCode, source)) this.stop({ _tag: "TripleFault" })
     else if (core.mmu.touched & BT) {
       core.mmu.touched = 0
       this.go(vector.DB, BT, "trap")
-    }
+    } else if (late !== 0) this.go(vector.DB, late, "trap")
   }
 }
 
+const bothVirtual = RFLAGS.VIF | RFLAGS.VIP
+const isFastTransfer: readonly boolean[] = systemNames.map((name) => name === "syscall" || name === "sysret")
 /** So few instructions are left that a reading may have no block that short. */
 const few = 64

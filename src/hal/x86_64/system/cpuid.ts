@@ -5,7 +5,7 @@ import { widest } from "../memory/Access.ts"
 import { physicalBits } from "../memory/PhysicalMemory.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
-import { hasMonitor } from "./msr.ts"
+import { hasExecuteDisable, hasMonitor, limitsCpuid } from "./msr.ts"
 import { CR4 } from "./registers.ts"
 import { extendedState } from "./xsave.ts"
 
@@ -105,7 +105,8 @@ type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
 const text = (four: string): number =>
   [...four].reduceRight((word, character) => (word << 8) | character.charCodeAt(0), 0)
 
-const vendor: Answer = [0x16, text("Genu"), text("ntel"), text("ineI")]
+const highestBasic = 0x18
+const vendor: Answer = [highestBasic, text("Genu"), text("ntel"), text("ineI")]
 const brand = "Skyscope x86-64 processor".padEnd(48, "\0")
 const brandPart = (n: number): Answer => {
   const word = (i: number) => text(brand.slice(n * 16 + i * 4, n * 16 + i * 4 + 4))
@@ -183,7 +184,6 @@ const cacheAt = (place: Place, subleaf: number): Answer => {
 /** Leaf 7, subleaf 2, EDX: BHI_DIS_S of IA32_SPEC_CTRL is there. */
 const BHI_CTRL = 1 << 4
 const order = ["eax", "ebx", "ecx", "edx"] as const
-const highestBasic = 0x18
 
 const answer = (leaf: number, subleaf: number): Answer => {
   const row = leaves.get(leaf)
@@ -234,14 +234,19 @@ const answerAt = (core: Core, place: Place, leaf: number, subleaf: number): Answ
   return [eax | own[0], ebx | own[1], ecx | own[2], edx | own[3]]
 }
 
-/** What software has switched on or off: OSPKE and OSXSAVE as CR4, MONITOR as IA32_MISC_ENABLE, APIC as IA32_APIC_BASE says. */
+/** What software has switched on or off: OSPKE and OSXSAVE as CR4, MONITOR and others as IA32_MISC_ENABLE, APIC as IA32_APIC_BASE says. */
 const asItIs = (core: Core, leaf: number, [eax, ebx, ecx, edx]: Answer): Answer => {
+  if (leaf === 0 && limitsCpuid(core)) return [leastBasic, ebx, ecx, edx]
+  if (leaf === 0x8000_0001 && !hasExecuteDisable(core)) return [eax, ebx, ecx, edx & ~executeDisable]
   if (leaf === 7 && core.low(at.general + 8) === 0)
     return [eax, ebx, core.low(at.cr4) & CR4.PKE ? ecx | OSPKE : ecx, edx]
   if (leaf !== 1) return [eax, ebx, ecx, edx]
   const withSaving = core.low(at.cr4) & CR4.OSXSAVE ? ecx | OSXSAVE : ecx
   return [eax, ebx, hasMonitor(core) ? withSaving : withSaving & ~MONITOR, core.apic.isEnabled() ? edx : edx & ~APIC]
 }
+/** "CPUID.00H returns a maximum value in EAX[7:0] of 2." */
+const leastBasic = 2
+const executeDisable = 1 << 20
 const [MONITOR, OSPKE, APIC] = [1 << 3, 1 << 4, 1 << 9] as const
 
 /**

@@ -16,7 +16,7 @@ import {
   isSoftware,
   type Source
 } from "../vmx/events.ts"
-import { note as noteDebug } from "./breakpoints.ts"
+import { BD, note as noteDebug } from "./breakpoints.ts"
 import { type Core, highOf, lowOf } from "./Core.ts"
 import {
   bits,
@@ -50,8 +50,7 @@ export const deliver = (
   source: Source,
   injected?: { readonly flags: number }
 ): boolean => {
-  // "The processor sets RF in the EFLAGS image that any fault-class exception pushes."
-  const flags = injected?.flags ?? core.rflags() | (source === "fault" ? RFLAGS.RF : 0)
+  const flags = injected?.flags ?? pushedFlags(core, which, errorCode, source)
   let event: Event = { which, errorCode, source, flags }
   if (!injected && core.vmx.isGuest && interceptsException(core, event)) {
     exitOnException(core, event, undefined)
@@ -86,6 +85,17 @@ export const deliver = (
       event = next
     }
   }
+}
+
+/**
+ * SDM vol. 3B, "Instruction-Breakpoint Exception Condition": "for any fault-class exception except a debug exception generated in response to an
+ * instruction breakpoint, the value pushed for RF is 1"; that of software-generated interrupts is 0, any other's is what RF is.
+ */
+const pushedFlags = (core: Core, which: number, errorCode: number, source: Source): number => {
+  const flags = core.rflags()
+  if (isSoftware(source)) return flags & ~RFLAGS.RF
+  const isBreakpoint = which === vector.DB && !(errorCode & BD)
+  return source === "fault" && !isBreakpoint ? flags | RFLAGS.RF : flags
 }
 
 /** What the processor notes of an exception that it will deliver. */

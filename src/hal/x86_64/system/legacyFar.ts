@@ -224,6 +224,7 @@ export const returnCode = (core: Core, selector: number): Descriptor => {
   if (privilege < core.privilege || (isConforming(high) ? dpl > privilege : dpl !== privilege))
     core.raise(vector.GP, code(selector))
   checkPresent(core, high, selector)
+  if (core.isLongActive && (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, code(selector))
   return descriptor
 }
 

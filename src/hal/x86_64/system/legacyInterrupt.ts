@@ -123,7 +123,7 @@ const enterProtected = (core: Core, { which, errorCode, flags, isSoftware, isInt
   if (dplOf(target.high) > core.privilege) core.raise(vector.GP, code(selector) | external)
   checkPresent(core, target.high, selector, external)
   const privilege = isConforming(target.high) ? core.privilege : dplOf(target.high)
-  if (isVirtual && privilege !== 0) core.raise(vector.GP, code(selector))
+  if (isVirtual && privilege !== 0) core.raise(vector.GP, code(selector) | external)
   const size = type & 8 ? 32 : 16
   const offset = (size === 32 ? (low & 0xffff) | (high & 0xffff_0000) : low & 0xffff) >>> 0
 

@@ -48,12 +48,13 @@ const zero = [0, 0] as const
 /** IA32_EFER.LMA is the processor's; LME changes only while paging is off. */
 const writeEfer = (core: Core, lo: number): void => {
   const old = core.low(msrAt.IA32_EFER)
+  if (lo & ~old & EFER.NXE && !hasExecuteDisable(core)) core.raise(vector.GP)
   if ((lo ^ old) & EFER.LME && core.low(at.cr0) & CR0.PG) core.raise(vector.GP)
   core.set(msrAt.IA32_EFER, (lo & ~EFER.LMA) | (old & EFER.LMA), 0)
   if ((lo ^ old) & EFER.NXE) core.rulesChanged(lo)
 }
 
-/** Locked, and VMX allowed outside SMX operation: as firmware leaves it. "If the lock bit is set, WRMSR to this MSR causes a general-protection exception." */
+/** The lock, and VMX outside SMX operation. "If the lock bit is set, WRMSR to this MSR causes a general-protection exception." */
 const featureControl = 0x5
 const writeFeatureControl = (core: Core, lo: number, hi: number): void => {
   if (core.low(msrAt.IA32_FEATURE_CONTROL) & 1) core.raise(vector.GP)
@@ -66,17 +67,27 @@ const machineCheckBanks = 4
 const immunities = [Number(archCapabilities >> 32n), Number(BigInt.asIntN(32, archCapabilities))] as const
 const physicalHigh = 2 ** (physicalBits - 32) - 1
 
-/** Fast strings, and MONITOR; fixed: no branch trace, no precise events. */
-const miscEnable = { writable: (1 << 0) | (1 << 18), fixed: (1 << 11) | (1 << 12), reset: 0x4_1801 } as const
-const monitorEnabled = 1 << 18
+/**
+ * IA32_MISC_ENABLE. That there is no branch trace and are no precise events is fixed; MONITOR, the highest leaf of CPUID and NX follow what is written; the
+ * rest (fast strings, thermal control, performance monitoring, SpeedStep, xTPR messages) is kept, and says nothing here.
+ */
+const miscEnable = { kept: 0x0081_0089, fixed: (1 << 11) | (1 << 12), limitCpuid: 1 << 22, monitor: 1 << 18, xdDisable: 1 << 2, reset: 0x4_1801 } as const // biome-ignore format: bits
 const writePkrs = (core: Core, lo: number): void => {
   core.set(msrAt.IA32_PKRS, lo, 0)
   core.keysChanged()
 }
-const writeMiscEnable = (core: Core, lo: number): void => core.set(msrAt.IA32_MISC_ENABLE, lo | miscEnable.fixed, 0)
+const writeMiscEnable = (core: Core, lo: number, hi: number): void =>
+  core.set(msrAt.IA32_MISC_ENABLE, lo | miscEnable.fixed, hi)
 
 /** "ENABLE MONITOR FSM": without it, CPUID does not say MONITOR. */
-export const hasMonitor = (core: Core): boolean => (core.low(msrAt.IA32_MISC_ENABLE) & monitorEnabled) !== 0
+export const hasMonitor = (core: Core): boolean => (core.low(msrAt.IA32_MISC_ENABLE) & miscEnable.monitor) !== 0
+
+/** "Limit CPUID Maxval": for software that is confused by more leaves. */
+export const limitsCpuid = (core: Core): boolean => (core.low(msrAt.IA32_MISC_ENABLE) & miscEnable.limitCpuid) !== 0
+
+/** "XD Bit Disable": CPUID does not say Execute Disable, and IA32_EFER.NXE is reserved. */
+export const hasExecuteDisable = (core: Core): boolean =>
+  (core.high(msrAt.IA32_MISC_ENABLE) & miscEnable.xdDisable) === 0
 
 const isDefType = (lo: number, hi: number): boolean => hi === 0 && (lo & ~0xcff) === 0 && isMtrrType(lo & 0xff)
 const isRangeBase = (lo: number, hi: number): boolean =>
@@ -87,7 +98,7 @@ const fixedNumbers = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x
 
 // biome-ignore format: a register, a line
 const named = [
-  { number: 0x003a,      name: "IA32_FEATURE_CONTROL", reset: [0, featureControl],        write: { mask: [0, featureControl] }, effect: writeFeatureControl },
+  { number: 0x003a,      name: "IA32_FEATURE_CONTROL", reset: zero,                        write: { mask: [0, featureControl] }, effect: writeFeatureControl },
   { number: 0x0017,      name: "IA32_PLATFORM_ID",    reset: zero,                        write: "never" },
   { number: 0x0048,      name: "IA32_SPEC_CTRL",      reset: zero,                        write: { mask: [0, 0x407] } },
   { number: 0x00ce,      name: "MSR_PLATFORM_INFO",   reset: [0, ratio << 8],             write: "never" },
@@ -101,7 +112,7 @@ const named = [
   { number: 0x0174,      name: "IA32_SYSENTER_CS",    reset: zero,                        write: "any" },
   { number: 0x0175,      name: "IA32_SYSENTER_ESP",   reset: zero,                        write: "canonical" },
   { number: 0x0176,      name: "IA32_SYSENTER_EIP",   reset: zero,                        write: "canonical" },
-  { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, miscEnable.reset],       write: { mask: [0, miscEnable.writable | miscEnable.fixed] }, effect: writeMiscEnable },
+  { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, miscEnable.reset],       write: { mask: [miscEnable.xdDisable, miscEnable.kept | miscEnable.fixed | miscEnable.monitor | miscEnable.limitCpuid] }, effect: writeMiscEnable },
   { number: 0x01d9,      name: "IA32_DEBUGCTL",       reset: zero,                        write: "nothing" },
   { number: 0x01fc,      name: "MSR_POWER_CTL",       reset: zero,                        write: { mask: [0, 1 << 1] } },
   { number: 0x0277,      name: "IA32_PAT",            reset: [0x0007_0406, 0x0007_0406],  write: "pat" },
@@ -117,7 +128,10 @@ const named = [
 
 type Name = (typeof named)[number]["name"]
 
-/** IA32_MTRR_PHYSBASEn and PHYSMASKn; the registers of the fixed ranges; and the machine-check banks, in which nothing is ever reported. */
+/**
+ * IA32_MTRR_PHYSBASEn and PHYSMASKn; the registers of the fixed ranges; and the machine-check banks, in which nothing is ever reported:
+ * a status can be cleared; in address and miscellaneous information software may leave what it likes, as QEMU's processors let it.
+ */
 // biome-ignore format: a register, a line
 const rows: readonly Row[] = [
   ...named,
@@ -129,8 +143,8 @@ const rows: readonly Row[] = [
   ...Array.from({ length: machineCheckBanks }, (_, n): readonly Row[] => [
     { number: 0x400 + 4 * n, name: `IA32_MC${n}_CTL`,    reset: zero, write: "any" },
     { number: 0x401 + 4 * n, name: `IA32_MC${n}_STATUS`, reset: zero, write: "nothing" },
-    { number: 0x402 + 4 * n, name: `IA32_MC${n}_ADDR`,   reset: zero, write: "nothing" },
-    { number: 0x403 + 4 * n, name: `IA32_MC${n}_MISC`,   reset: zero, write: "nothing" }
+    { number: 0x402 + 4 * n, name: `IA32_MC${n}_ADDR`,   reset: zero, write: "any" },
+    { number: 0x403 + 4 * n, name: `IA32_MC${n}_MISC`,   reset: zero, write: "any" }
   ]).flat()
 ]
 
@@ -180,7 +194,7 @@ const accepted = (core: Core, isAccepted: boolean): void => {
 const specials: ReadonlyMap<number, Special> = new Map([
   [0x0000_0010, { read: (core) => readOwnTsc(core), write: (core, lo, hi) => writeTsc(core, lo, hi) }],
   [0x0000_001b, { read: (core) => core.apic.readBase(), write: (core, lo, hi) => accepted(core, core.apic.writeBase(lo, hi, 2 ** physicalBits)) }],
-  [0x0000_003b, { read: (core) => [core.low(system.tscOffset), core.high(system.tscOffset)], write: (core, lo, hi) => core.set(system.tscOffset, lo, hi) }],
+  [0x0000_003b, { read: (core) => [core.low(system.tscOffset), core.high(system.tscOffset)], write: (core, lo, hi) => adjustTsc(core, lo, hi) }],
   [0x0000_0049, command(1)],
   [0x0000_010b, command(1)],
   [0x0000_06e0, { read: (core) => core.apic.readDeadline(), write: (core, lo, hi) => core.apic.writeDeadline(lo, hi) }],
@@ -309,5 +323,11 @@ export const readOwnTsc = (core: Core): readonly [lo: number, hi: number] =>
 const writeTsc = (core: Core, lo: number, hi: number): void => {
   const now = core.clock.now()
   const difference = (lo >>> 0) - (now % two32)
-  core.set(system.tscOffset, difference | 0, (hi - Math.floor(now / two32) - (difference < 0 ? 1 : 0)) | 0)
+  adjustTsc(core, difference | 0, (hi - Math.floor(now / two32) - (difference < 0 ? 1 : 0)) | 0)
+}
+
+/** IA32_TSC_ADJUST. */
+const adjustTsc = (core: Core, lo: number, hi: number): void => {
+  core.set(system.tscOffset, lo, hi)
+  core.apic.tscChanged()
 }

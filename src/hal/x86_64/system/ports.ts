@@ -17,7 +17,8 @@ export const checkPorts = (core: Core, port: number, width: number): void => {
   // "In virtual-8086 mode, the I/O permission bit map alone decides."
   if (!isVirtual8086(core.mode) && core.privilege <= (core.low(at.rflags) & RFLAGS.IOPL) >>> 12) return
   const limit = core.segmentLimit(segments.tr)
-  if (limit < mapBaseOffset + 1) core.raise(vector.GP)
+  // A TSS of 16 bits has no bit map: bit 3 of its type is 0.
+  if (!(core.segmentAccess(segments.tr) & 8) || limit < mapBaseOffset + 1) core.raise(vector.GP)
   const start = core.view.getUint16(inTask(core, mapBaseOffset, 16), true)
   const byte = start + (port >>> 3)
   if (byte + 1 > limit) core.raise(vector.GP)

@@ -26,6 +26,8 @@ type Halves = readonly [lo: number, hi: number]
 const rspAt = at.general + 4 * 8
 
 export const interruptReturn = (core: Core, width: number): void => {
+  // "An execution of the IRET instruction unblocks NMIs even if the instruction causes a fault." A guest's fault says so to its hypervisor.
+  if (!core.vmx.isGuest) core.unblockNmis()
   if (core.mode.bits !== 64) {
     legacyReturn(core, width === 16 ? 16 : 32, changeableFlags(core, width))
     return

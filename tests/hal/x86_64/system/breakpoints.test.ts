@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { writeDebug } from "../../../../src/hal/x86_64/system/control.ts"
+import { msrAt } from "../../../../src/hal/x86_64/system/msr.ts"
 import { CR0, CR4, system } from "../../../../src/hal/x86_64/system/registers.ts"
 import {
   asUser,
@@ -16,6 +17,8 @@ import {
   readings,
   stackTop,
   storeRbx,
+  syscall,
+  sysretq,
   US,
   withTables
 } from "../board.ts"
@@ -36,6 +39,11 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
   }
   const isInHandler = (board: Board, vector: number) => board.get("rip") === BigInt(handlerOf(vector) + 1)
   const pushedRip = (board: Board) => Number(board.get64(Number(board.get("rsp")))) - code
+  const RF = 0x1_0000n
+  const expectPushedRf = (board: Board, expected: bigint) => {
+    board.run(20)
+    assert.strictEqual(board.get64(Number(board.get("rsp")) + 16) & RF, expected)
+  }
   const why = (board: Board) => Number(board.word(DR6) & 0xe00fn)
 
   describe("a breakpoint", () => {
@@ -73,9 +81,10 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       assert.isTrue(isInHandler(board, 1))
     })
 
-    it("on an instruction is #DB before it, once, as IRET has RF", () => {
+    it("on an instruction is #DB before it, again and again until IRET has RF", () => {
       const board = breakOn(aBoard(...nop, ...hex("48 FF C0"), 0xf4), on.execution, code + 1)
-      board.put(handlerOf(1), ...iretq)
+      // OR DWORD [RSP + 16], 10000H: RF is the handler's to set.
+      board.put(handlerOf(1), ...hex("81 4C 24 10 00 00 01 00"), ...iretq)
       board.run(20)
       assert.deepStrictEqual([board.get("rip"), board.get("rax"), why(board)], [BigInt(code + 5), 1n, 0b10])
     })
@@ -90,11 +99,93 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       assert.deepStrictEqual([without, with_], [false, true])
     })
 
+    it("on an instruction pushes RF as it was, 0; any other fault pushes 1", () => {
+      const breaks = breakOn(aBoard(...nop, ...nop), on.execution, code + 1)
+      const faults = aBoard(...nop, 0x0f, 0x0b)
+      expectPushedRf(breaks, 0n)
+      expectPushedRf(faults, RF)
+    })
+
+    it("behind MOV to SS waits until the next instruction is done; one on that instruction is not noticed", () => {
+      // MOV SS, [RBX]; NOP; NOP
+      const data = breakOn(aBoard(0x8e, 0x13, ...nop, ...nop), on.access, address, 2)
+      data.put64(address, 0x10n).run(20)
+      assert.deepStrictEqual([isInHandler(data, 1), pushedRip(data), why(data)], [true, 3, 0b10])
+      const next = breakOn(aBoard(0x8e, 0x13, ...nop, 0xf4), on.execution, code + 2)
+      next.put64(address, 0x10n).run(20)
+      assert.strictEqual(next.get("rip"), BigInt(code + 4))
+    })
+
+    it("behind MOV to SS and INT n is heard of in the handler of INT n", () => {
+      const board = breakOn(aBoard(0x8e, 0x13, 0xcd, 0x80, 0xf4), on.access, address, 2)
+      board.put64(address, 0x10n).run(20)
+      assert.isTrue(isInHandler(board, 1))
+      assert.strictEqual(pushedRip(board) + code, handlerOf(0x80))
+    })
+
     it("that is not enabled is none", () => {
       const board = aBoard(...storeRbx, ...nop)
       writeDebug(board.machine.core, 1, address, 0)
       board.run(2)
       assert.strictEqual(board.get("rip"), BigInt(code + 4))
+    })
+  })
+
+  describe("a single step", () => {
+    const TF = 0x102
+    const BS = 0x4000
+
+    it("behind MOV to SS waits for the next instruction, which may be one that clears TF", () => {
+      // MOV SS, [RBX]; POPF; NOP
+      const board = aBoard(0x8e, 0x13, 0x9d, ...nop)
+      board
+        .put64(address, 0x10n)
+        .put64(stackTop - 8, 2n)
+        .set("rsp", BigInt(stackTop - 8))
+      board.machine.core.setRflags(TF)
+      board.run(20)
+      assert.deepStrictEqual([isInHandler(board, 1), pushedRip(board), why(board)], [true, 3, BS])
+    })
+
+    it("does not go into a system call whose IA32_FMASK has TF, and stops behind the SYSRET that brings it back", () => {
+      const board = aBoard(...syscall, ...nop, 0xf4).identity(code, code + 0x1000, P | RW | US)
+      const { core } = board.machine
+      const kernel = handlerOf(0x90)
+      board.put(kernel, ...sysretq)
+      core.set(msrAt.IA32_EFER, core.low(msrAt.IA32_EFER) | 1, 0)
+      core.set(msrAt.IA32_STAR, 0, 0x0013_0008)
+      core.set(msrAt.IA32_LSTAR, kernel, 0)
+      core.set(msrAt.IA32_FMASK, 0x100, 0)
+      asUser(board)
+      core.setRflags(TF)
+      board.run(20)
+      assert.deepStrictEqual([isInHandler(board, 1), pushedRip(board), why(board)], [true, 2, BS])
+    })
+  })
+
+  describe("IRET", () => {
+    it("that faults unblocks NMIs all the same", () => {
+      const board = aBoard(...iretq)
+      // The frame's CS is null.
+      board.set("rsp", BigInt(stackTop - 0x40)).machine.core.set(system.nmiBlocked, 1, 0)
+      board.run(20)
+      assert.deepStrictEqual([isInHandler(board, 13), board.machine.core.low(system.nmiBlocked)], [true, 0])
+    })
+  })
+
+  describe("VIP and VIF", () => {
+    const virtual = 0x18_0002
+    it.each([
+      ["together are #GP before the next instruction in ring 3 with CR4.PVI", virtual, CR4.PVI, true],
+      ["together are nothing without CR4.PVI", virtual, 0, false],
+      ["are nothing one without the other", 0x10_0002, CR4.PVI, false]
+    ])("%s", (_, rflags, PVI, expected) => {
+      const board = aBoard(...nop, ...nop).identity(code, code + 0x1000, P | RW | US)
+      board.machine.core.set(at.cr4, CR4.PAE | PVI, 0)
+      asUser(board).machine.core.setRflags(rflags)
+      board.run(2)
+      assert.strictEqual(board.get("rip") >= BigInt(code) && board.get("rip") < BigInt(code + 0x10), !expected)
+      if (expected) assert.deepStrictEqual([isInHandler(board, 13), board.get64(Number(board.get("rsp")))], [true, 0n])
     })
   })
 

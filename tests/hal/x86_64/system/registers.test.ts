@@ -160,7 +160,9 @@ describe("the processor's", () => {
       ["IA32_MC0_STATUS",     0x401,       0n,                     0n],
       ["IA32_SPEC_CTRL",      0x48,        5n,                     5n],
       ["IA32_PKRS",           0x6e1,       0xffff_ffffn,           0xffff_ffffn],
-      ["IA32_MISC_ENABLE",    0x1a0,       undefined,              0x4_1801n]
+      ["IA32_MISC_ENABLE",    0x1a0,       0x4_00c5_1889n,         0x4_00c5_1889n],
+      ["IA32_FEATURE_CONTROL", 0x3a,       5n,                     5n],
+      ["IA32_MC0_ADDR",       0x402,       1n,                     1n]
     ])("%s", (_name, number, value, expected) => {
       assert.strictEqual(read(accessed(number, value)), expected)
     })

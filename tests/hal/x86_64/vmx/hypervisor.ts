@@ -3,13 +3,15 @@
 import type { MakeReading } from "../../../../src/hal/x86_64/processor/Reading.ts"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { writeControl } from "../../../../src/hal/x86_64/system/control.ts"
-import { readMsr } from "../../../../src/hal/x86_64/system/msr.ts"
+import { readMsr, writeMsr } from "../../../../src/hal/x86_64/system/msr.ts"
 import { CR4, system } from "../../../../src/hal/x86_64/system/registers.ts"
 import { virtualization } from "../../../../src/hal/x86_64/vmx/service.ts"
 import { VmcsField, type VmcsFieldName } from "../../../../src/types/x86_64/VmcsField.ts"
 import { EntryControl, ExitControl, Primary, Secondary } from "../../../../src/types/x86_64/VmxControls.ts"
 import { Board, gdt, hlt, idt, MiB, stackTop, tss, withTables } from "../board.ts"
 
+/** IA32_FEATURE_CONTROL. */
+const featureControl = 0x3a
 export const vmxonRegion = 0x5_0000
 export const vmcsRegion = 0x5_1000
 export const msrBitmaps = 0x5_2000
@@ -47,6 +49,7 @@ export class Hypervisor {
     withTables(this.board)
     this.board.put(hostEntry, ...hlt, ...vmresume, ...hlt)
     const { core } = this.board.machine
+    writeMsr(core, featureControl, 5, 0)
     writeControl(core, 4, core.low(at.cr4) | CR4.VMXE, 0)
     writeControl(core, 0, core.low(at.cr0) | 0x20, 0)
     this.vmx = virtualization(core)
