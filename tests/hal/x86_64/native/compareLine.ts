@@ -13,7 +13,16 @@ import { type Line, usesX87 } from "./kinds.ts"
 import type { Entry } from "./ledger.ts"
 import { differing } from "./liberties.ts"
 import { MachineRunner } from "./machine.ts"
-import { change, type NativeStates, outcomeFrom, type Round, runNative, runNativeStates, runsAt } from "./native.ts"
+import {
+  change,
+  type NativeStates,
+  outcomeFrom,
+  type Round,
+  roomForOutcomes,
+  runNative,
+  runNativeStates,
+  runsAt
+} from "./native.ts"
 import { show, undefinedAlways } from "./outcome.ts"
 import { Random } from "./Random.ts"
 import { changesOf, FlatRunner, type Runner } from "./read.ts"
@@ -27,6 +36,7 @@ import {
   outcomeIn,
   putCase,
   putFpuRest,
+  type States,
   statesOf
 } from "./states.ts"
 import { dataFrom, freedomOf, type Pools, vary } from "./variation.ts"
@@ -46,6 +56,10 @@ const ofOneInstruction = 200
 /** So many units are run at once. */
 const unitsAtOnce = 10
 
+/** Cases of whole units, and outcomes: all are written before they are read. */
+const cases = Array.from({ length: unitsAtOnce }, () => statesOf(unit * caseAt.bytes))
+const outcomes = roomForOutcomes()
+
 /** The cases of a line from one number, the first of a unit, up to another. */
 export const compareLine = (line: Line, from: number, to: number, how: How): Counted => {
   const count: Count = { plain: 0, exceptions: 0, covered: {}, differing: 0, different: [] }
@@ -53,7 +67,7 @@ export const compareLine = (line: Line, from: number, to: number, how: How): Cou
   let readings: Readings | undefined
   for (let first = from; first < to; first += unit * unitsAtOnce) {
     const batches = batchesOf(line, first, Math.min(to, first + unit * unitsAtOnce), how)
-    const native = runNativeStates(batches)
+    const native = runNativeStates(batches, outcomes)
     readings ??= line.kind.onMachine ? onMachine() : onFlat(native.selectors)
     prepare(line, batches, readings)
     for (const [n, batch] of batches.entries())
@@ -78,7 +92,10 @@ const batchesOf = (line: Line, from: number, to: number, { seed, pools }: How): 
   const batches: Array<Batch> = []
   for (let first = from; first < to; first += unit) {
     const random = new Random(seed ^ hashOf(line.name) ^ Math.imul(1 + first / unit, 0x9e37_79b1))
-    batches.push(batchOf(line, Math.min(unit, to - first), random, pools))
+    const count = Math.min(unit, to - first)
+    batches.push(
+      batchOf(line, count, count === unit ? cases[batches.length]! : statesOf(count * caseAt.bytes), random, pools)
+    )
   }
   return batches
 }
@@ -89,8 +106,7 @@ const hashOf = (text: string): number => {
   return hash
 }
 
-const batchOf = ({ form, kind }: Line, count: number, random: Random, pools: Pools): Batch => {
-  const cases = statesOf(count * caseAt.bytes)
+const batchOf = ({ form, kind }: Line, count: number, cases: States, random: Random, pools: Pools): Batch => {
   const groups: Array<Group> = []
   const data = kind.dataOf(dataFrom(pools, random), random)
   for (let first = 0; first < count; first += ofOneInstruction) {
@@ -240,7 +256,7 @@ const look = (
   const start = starts[n]!
   const test = caseIn(batch.cases.view, n * caseAt.bytes, like)
   const theirs = outcomeFrom(native.outcomes, start)
-  const own = outcomeIn(ours.view, 0, changesOf(runner, batch.data))
+  const own = outcomeIn(ours.view, 0, runner.hasWritten ? changesOf(runner, batch.data) : none)
   const known = usesX87(line.kind) ? own : { ...own, x87: theirs.x87 }
   const found = differing(test, theirs, known, ({ reason }) => {
     count.covered[reason] = (count.covered[reason] ?? 0) + 1
@@ -253,5 +269,6 @@ const look = (
   const code = [...test.code].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")
   count.different.push(`${name}: ${code}: ${left.map(show).join(", ")}`)
 }
+const none: ReadonlyMap<number, number> = new Map()
 /** So many cases that differ are told of each line. */
 const mostTold = 5

@@ -39,10 +39,17 @@ export const runNative = (cases: ReadonlyArray<Case>, data: Uint8Array, toInt3 =
   return { selectors, outcomes: Array.from(starts[0]!, (start) => outcomeFrom(outcomes, start)) }
 }
 
-/** The same of cases as bytes. Outcomes are normalised. */
-export const runNativeStates = (rounds: ReadonlyArray<Round>): NativeStates => {
+/** Room for outcomes, which is used again. */
+export interface Room {
+  states: States
+}
+export const roomForOutcomes = (): Room => ({ states: statesOf(0) })
+
+/** The same of cases as bytes. Outcomes are normalised; they are in `room`, until that is used for others. */
+export const runNativeStates = (rounds: ReadonlyArray<Round>, room = roomForOutcomes()): NativeStates => {
   program ??= begin()
-  const outcomes = program(rounds)
+  const end = program(rounds, room)
+  const outcomes = room.states
   const selectors = Array.from({ length: 6 }, (_, i) => outcomes.view.getUint16(2 * i, true))
   let start = selectorBytes
   const starts = rounds.map(({ cases }) => {
@@ -54,7 +61,7 @@ export const runNativeStates = (rounds: ReadonlyArray<Round>): NativeStates => {
     }
     return places
   })
-  if (start !== outcomes.bytes.length) throw new Error("the native program said something else")
+  if (start !== end) throw new Error("the native program said something else")
   return { selectors, outcomes, starts }
 }
 
@@ -114,8 +121,8 @@ const endings: Readonly<Record<number, string>> = {
   6: "there is no room"
 }
 
-/** What has the outcomes of rounds. */
-type Program = (rounds: ReadonlyArray<Round>) => States
+/** Puts the outcomes of rounds where there is room. How many bytes they have. */
+type Program = (rounds: ReadonlyArray<Round>, room: Room) => number
 let program: Program | undefined
 
 /**
@@ -135,7 +142,7 @@ const begin = (): Program => {
   if (child.pid === undefined) throw new Error(`${native} cannot be run`)
   child.unref()
   const [asking, answering] = [openSync(asks, "w"), openSync(answers, "r")]
-  return (rounds) => {
+  return (rounds, room) => {
     let written = 0
     const write = (bytes: Uint8Array) => {
       written += writeSync(casesFile, bytes, 0, bytes.length, written)
@@ -153,8 +160,9 @@ const begin = (): Program => {
       closeSync(asking)
       throw new Error(`the native program: ${isThere ? endings[Number(answer[0])] : "it ended"}`)
     }
-    const states = statesOf(Number(answer[1]))
-    readSync(outcomesFile, states.bytes, 0, states.bytes.length, 0)
-    return states
+    const length = Number(answer[1])
+    if (room.states.bytes.length < length) room.states = statesOf(length)
+    readSync(outcomesFile, room.states.bytes, 0, length, 0)
+    return length
   }
 }

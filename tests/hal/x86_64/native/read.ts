@@ -45,7 +45,7 @@ export interface Runner {
 export const changesOf = ({ memory }: Runner, original: Uint8Array): ReadonlyMap<number, number> => {
   const found = new Map<number, number>()
   if (Buffer.compare(memory, original.subarray(0, memory.length)) === 0) return found
-  for (const [i, byte] of memory.entries()) if (byte !== original[i]) found.set(i, byte)
+  for (let i = 0; i < memory.length; i++) if (memory[i] !== original[i]) found.set(i, memory[i]!)
   return found
 }
 
