@@ -94,7 +94,10 @@ export const isSamePart = (test: Case, name: string, one: unknown, other: unknow
     name.startsWith("st") &&
     typeof one === "bigint" &&
     typeof other === "bigint" &&
-    (ordinal(one) - ordinal(other)) ** 2n <= 1n)
+    areNeighbours(one, other))
+
+/** One ulp apart at most. */
+export const areNeighbours = (one: bigint, other: bigint): boolean => (ordinal(one) - ordinal(other)) ** 2n <= 1n
 
 /** Numbers of one sign, counted: neighbours differ by 1. */
 const ordinal = (register: bigint): bigint => ((register >> 64n) << 63n) + (register & 0x7fff_ffff_ffff_ffffn)
