@@ -19,6 +19,7 @@ import * as EPTPT from "../types/x86_64/methods/EPTPT.ts"
 import * as Frame from "../types/x86_64/methods/Frame.ts"
 import * as Guest from "../types/x86_64/methods/TCB.ts"
 import * as VCPU from "../types/x86_64/methods/VCPU.ts"
+import type { VmcsField } from "../types/x86_64/VmcsField.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
@@ -101,6 +102,26 @@ export const VCPU_WriteVMCS = <C extends AnyCap>(
   value: bigint
 ): Effect.Effect<bigint, Refusal, Syscalls | Using<C, "writeState">> =>
   Effect.map(invoke(VCPU.WriteVMCS, pointer(vcpu), { field, value }), ({ written }) => written)
+
+/** A page that the processor uses by its physical address: the field that holds the address. */
+export type PageField = (typeof VmcsField)[
+  | "VIRTUAL_APIC_ADDRESS"
+  | "APIC_ACCESS_ADDRESS"
+  | "POSTED_INTERRUPT_DESCRIPTOR"]
+
+/** Give the processor a page that it uses for the guest, until the capability is unmapped or deleted. */
+export const VCPU_SetPage = <C extends AnyCap, F extends AnyCap>(
+  vcpu: Need<C, "VCPU_SetPage", "VCPU", "writeState">,
+  field: PageField,
+  frame: Need<F, "VCPU_SetPage", "Frame", "read" | "write">
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "writeState"> | Using<F, "read" | "write">> =>
+  Effect.asVoid(invoke(VCPU.SetPage, pointer(vcpu), { field, frame: pointer(frame) }))
+
+/** Registers that its control structure does not have are as after a reset. */
+export const VCPU_ResetRegisters = <C extends AnyCap>(
+  vcpu: Need<C, "VCPU_ResetRegisters", "VCPU", "writeState">
+): Effect.Effect<void, Refusal, Syscalls | Using<C, "writeState">> =>
+  Effect.asVoid(invoke(VCPU.ResetRegisters, pointer(vcpu), {}))
 
 // Running it.
 

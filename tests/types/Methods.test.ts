@@ -23,7 +23,11 @@ describe("the methods", () => {
     const beyond = all.filter(({ label }) => label > 77)
     assert.deepStrictEqual(
       beyond.map(({ label, name }) => [label, name]),
-      [[0x1000, "AddressSpace_Unmap"]]
+      [
+        [0x1000, "AddressSpace_Unmap"],
+        [0x1001, "X86_VCPU_SetPage"],
+        [0x1002, "X86_VCPU_ResetRegisters"]
+      ]
     )
     assert.strictEqual(all.length, 77 + beyond.length)
   })

@@ -1,6 +1,7 @@
 /** What the calls that few programs make say to those who lack a right, or have something else. */
 import { Effect } from "effect"
 import { type Cap, consume, type Made } from "../../src/types/Capability.ts"
+import { VmcsField } from "../../src/types/x86_64/VmcsField.ts"
 import {
   Cap_CancelBadgedSends,
   Cap_Copy,
@@ -60,7 +61,9 @@ import {
   Stopped,
   TCB_SetEPTRoot,
   VCPU_ReadVMCS,
+  VCPU_ResetRegisters,
   VCPU_Run,
+  VCPU_SetPage,
   VCPU_SetTCB,
   VCPU_WriteVMCS
 } from "../../src/user/VirtualProcessor.ts"
@@ -347,6 +350,15 @@ export const guests = Effect.gen(function* () {
   yield* VCPU_WriteVMCS(vcpu, 0, 0n)
   yield* VCPU_WriteVMCS(vcpuP, 0, 0n) //! TS2345 ⛔ VCPU_WriteVMCS needs right 'writeState'; this VCPU capability holds 'enablePorts'
   yield* VCPU_WriteVMCS(frame, 0, 0n) //! TS2345 ⛔ VCPU_WriteVMCS needs a VCPU capability, got Frame
+  yield* VCPU_SetPage(vcpu, VmcsField.VIRTUAL_APIC_ADDRESS, frameRW)
+  yield* VCPU_SetPage(vcpuP, VmcsField.VIRTUAL_APIC_ADDRESS, frameRW) //! TS2345 ⛔ VCPU_SetPage needs right 'writeState'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_SetPage(frame, VmcsField.VIRTUAL_APIC_ADDRESS, frameRW) //! TS2345 ⛔ VCPU_SetPage needs a VCPU capability, got Frame
+  yield* VCPU_SetPage(vcpu, VmcsField.VIRTUAL_APIC_ADDRESS, frameRW)
+  yield* VCPU_SetPage(vcpu, VmcsField.VIRTUAL_APIC_ADDRESS, frame) //! TS2345 ⛔ VCPU_SetPage needs right 'write+read'; this Frame capability holds 'read'
+  yield* VCPU_SetPage(vcpu, VmcsField.VIRTUAL_APIC_ADDRESS, bell) //! TS2345 ⛔ VCPU_SetPage needs a Frame capability, got Notification
+  yield* VCPU_ResetRegisters(vcpu)
+  yield* VCPU_ResetRegisters(vcpuP) //! TS2345 ⛔ VCPU_ResetRegisters needs right 'writeState'; this VCPU capability holds 'enablePorts'
+  yield* VCPU_ResetRegisters(frame) //! TS2345 ⛔ VCPU_ResetRegisters needs a VCPU capability, got Frame
   yield* VCPU_Run(vcpu, new Stopped(), handler)
   yield* VCPU_Run(vcpuP, new Stopped(), handler) //! TS2345 ⛔ VCPU_Run needs right 'readState+writeState'; this VCPU capability holds 'enablePorts'
   yield* VCPU_Run(frame, new Stopped(), handler) //! TS2345 ⛔ VCPU_Run needs a VCPU capability, got Frame

@@ -52,10 +52,14 @@ export const Vpid = layout(8, {
 })
 export const vpidAt = (archData: number, number: number): number => archData + 0x3000 + 8 * number
 
-/** A page each: the tables of a guest that has no memory; which model-specific registers are not the guest's own. */
+/**
+ * A page each: the tables of a guest that has no memory; which model-specific registers are not the guest's own, and which
+ * are not if it has its x2APIC's from its virtual-APIC page.
+ */
 export const emptyGuest = (archData: number): number => archData + 0x5000
 export const msrBitmap = (archData: number): number => archData + 0x6000
+export const x2ApicBitmap = (archData: number): number => archData + 0x8000
 /** The page that the processor keeps to itself while it may run guests. */
 export const virtualizationPage = (archData: number): number => archData + 0x7000
 
-export const archDataBytes = 0x8000
+export const archDataBytes = 0x9000

@@ -4,10 +4,11 @@
  * SDM vol. 3D, Appendix A, "VMX Capability Reporting Facility": a capability register has in its lower half the bits that
  * must be 1, in its upper half those that may be. The kernel's own needs are on top of both: interrupts end the guest's
  * turn, its memory and its IO ports are those that it was given, the registers that guests and threads share are
- * switched.
+ * switched. What uses a page by its physical address is chosen only while the virtual processor has such a page.
  */
 import type { ProcessorService } from "../../hal/Processor.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
+import { VmcsField } from "../../types/x86_64/VmcsField.ts"
 import { EntryControl, ExitControl, PinBased, Primary, Secondary } from "../../types/x86_64/VmxControls.ts"
 
 /** The bits of a control that are always 1, and all that may be. */
@@ -42,18 +43,11 @@ const bits = (...flags: readonly number[]): number => flags.reduce((all, flag) =
 
 const pin: Wanted = {
   needs: bits(PinBased.EXTERNAL_INTERRUPT_EXITING, PinBased.NMI_EXITING, PinBased.VIRTUAL_NMIS),
-  choice: PinBased.PREEMPTION_TIMER
+  choice: bits(PinBased.PREEMPTION_TIMER, PinBased.PROCESS_POSTED_INTERRUPTS)
 }
 
 const primary: Wanted = {
-  // CR8 is the processor's own task priority: a guest that sets it would hold back the kernel's interrupts.
-  needs: bits(
-    Primary.CR8_LOAD_EXITING,
-    Primary.CR8_STORE_EXITING,
-    Primary.USE_IO_BITMAPS,
-    Primary.USE_MSR_BITMAPS,
-    Primary.ACTIVATE_SECONDARY_CONTROLS
-  ),
+  needs: bits(Primary.USE_IO_BITMAPS, Primary.USE_MSR_BITMAPS, Primary.ACTIVATE_SECONDARY_CONTROLS),
   choice: bits(
     Primary.INTERRUPT_WINDOW_EXITING,
     Primary.USE_TSC_OFFSETTING,
@@ -64,6 +58,9 @@ const primary: Wanted = {
     Primary.RDTSC_EXITING,
     Primary.CR3_LOAD_EXITING,
     Primary.CR3_STORE_EXITING,
+    Primary.CR8_LOAD_EXITING,
+    Primary.CR8_STORE_EXITING,
+    Primary.USE_TPR_SHADOW,
     Primary.NMI_WINDOW_EXITING,
     Primary.MOV_DR_EXITING,
     Primary.UNCONDITIONAL_IO_EXITING,
@@ -73,14 +70,18 @@ const primary: Wanted = {
   )
 }
 
-// Not to be chosen: what takes physical addresses of the program's choice.
+// Not to be chosen: what takes physical addresses of the program's choice, or of what is not a page (`pages`).
 const secondary: Wanted = {
   needs: bits(Secondary.ENABLE_EPT, Secondary.ENABLE_VPID),
   choice: bits(
+    Secondary.VIRTUALIZE_APIC_ACCESSES,
     Secondary.DESCRIPTOR_TABLE_EXITING,
     Secondary.ENABLE_RDTSCP,
+    Secondary.VIRTUALIZE_X2APIC_MODE,
     Secondary.WBINVD_EXITING,
     Secondary.UNRESTRICTED_GUEST,
+    Secondary.APIC_REGISTER_VIRTUALIZATION,
+    Secondary.VIRTUAL_INTERRUPT_DELIVERY,
     Secondary.PAUSE_LOOP_EXITING,
     Secondary.RDRAND_EXITING,
     Secondary.ENABLE_INVPCID,
@@ -107,6 +108,48 @@ const entry: Wanted = {
   needs: bits(EntryControl.LOAD_DEBUG_CONTROLS, EntryControl.LOAD_IA32_PAT, EntryControl.LOAD_IA32_EFER),
   choice: EntryControl.IA32E_MODE_GUEST
 }
+
+// —— Pages that the processor uses by their physical addresses
+
+/** The fields that hold the addresses. A set of pages has a bit for each, by its place here. */
+export const pages: ReadonlyArray<number> = [
+  VmcsField.VIRTUAL_APIC_ADDRESS,
+  VmcsField.APIC_ACCESS_ADDRESS,
+  VmcsField.POSTED_INTERRUPT_DESCRIPTOR
+]
+const [virtualApic, apicAccess, posted] = [1 << 0, 1 << 1, 1 << 2] as const
+
+const virtualRegisters = bits(
+  Secondary.VIRTUALIZE_X2APIC_MODE,
+  Secondary.APIC_REGISTER_VIRTUALIZATION,
+  Secondary.VIRTUAL_INTERRUPT_DELIVERY
+)
+
+/** SDM vol. 3C, "Virtual-APIC Address", "APIC-Access Address", "Posted-Interrupt Descriptor Address": which controls use them. */
+const users: ReadonlyArray<readonly [field: number, controls: number, needed: number]> = [
+  [VmcsField.PIN_BASED_CONTROLS, PinBased.PROCESS_POSTED_INTERRUPTS, virtualApic | posted],
+  [VmcsField.PRIMARY_CONTROLS, Primary.USE_TPR_SHADOW, virtualApic],
+  [VmcsField.SECONDARY_CONTROLS, Secondary.VIRTUALIZE_APIC_ACCESSES, apicAccess],
+  [VmcsField.SECONDARY_CONTROLS, virtualRegisters, virtualApic]
+]
+
+/** What of `value` a field of controls may have, of a virtual processor that has this set of pages. */
+export const backed = (field: number, value: number, set: number): number =>
+  users.reduce(
+    (kept, [of, controls, needed]) => (of === field && (set & needed) !== needed ? kept & ~controls : kept),
+    value
+  )
+
+const taskPriority = Primary.CR8_LOAD_EXITING | Primary.CR8_STORE_EXITING
+
+/**
+ * CR8 is the processor's own task priority: a guest that set it would hold back the kernel's interrupts. It has it on its
+ * virtual-APIC page, or not without an exit.
+ */
+export const guarded = (value: number): number => (value & Primary.USE_TPR_SHADOW ? value : value | taskPriority)
+
+/** Of all that `x2ApicBitmap` lets a guest read and write, nothing is the processor's own. Without a TPR shadow it is not entered. */
+export const virtualizesX2Apic = (value: number): boolean => (value & virtualRegisters) === virtualRegisters
 
 const {
   IA32_VMX_BASIC,

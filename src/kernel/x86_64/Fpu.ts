@@ -19,7 +19,7 @@ import type { Machine } from "./Machine.ts"
 type Unit = Pick<Machine, "archData" | "processor">
 
 /** The image of a thread's registers, behind the others of the thread. An owner is known by its image. */
-const imageBytes = 576
+export const imageBytes = 576
 export const imageOf = (thread: number): number => thread + architectureAt + 0x100
 
 /** SDM vol. 2A, "FXSAVE", table "Layout of the 64-Bit Mode FXSAVE64 Map". */

@@ -1,5 +1,5 @@
 /**
- * Frame: memory that can be mapped.
+ * Frame: memory that can be mapped, or given to the processor for a guest.
  *
  * A capability to a frame is mapped in at most one place, and only by that capability is it unmapped: whoever wants two
  * mappings copies it. Nothing that is a frame is, or can become, memory of the kernel's.
@@ -18,6 +18,7 @@ import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 import { overlaps } from "./Regions.ts"
 import { entryAt, invalidatePage, type Live, levelOf, setEntry, tablesOf } from "./Translation.ts"
+import * as Vcpu from "./Vcpu.ts"
 
 /** PWT, PCD, PAT: the entry of the page attribute table that says how the page is cached. */
 const memoryTypes = 0b111
@@ -139,8 +140,9 @@ export const unmap = (state: State, machine: Machine, slot: number): undefined =
   const lo = Mapping.dataLow(state.memory, slot)
   const hi = Mapping.dataHigh(state.memory, slot)
   const by = Mapping.by(hi)
-  if (by !== Mapping.By.addressSpace && by !== Mapping.By.guest) return undefined
+  if (by === Mapping.By.nothing) return undefined
   Mapping.clear(state, slot)
+  if (by === Mapping.By.virtualProcessor) return takeFrom(state, machine, lo, hi)
   const asid = Mapping.asid(lo)
   const root = Asid.find(state, machine, by, asid)
   if (root === 0) return undefined
@@ -148,6 +150,14 @@ export const unmap = (state: State, machine: Machine, slot: number): undefined =
     bits: Mapping.frameBits(hi),
     page: Capability.address(state, slot)
   })
+  return undefined
+}
+
+/** The page is no virtual processor's any more. */
+const takeFrom = (state: State, machine: Machine, lo: number, hi: number): undefined => {
+  const { name, index } = Mapping.user(lo, hi)
+  const vcpu = Vcpu.ofName(state, machine, name)
+  if (vcpu !== 0) Vcpu.takePage(state, machine, vcpu, index)
   return undefined
 }
 

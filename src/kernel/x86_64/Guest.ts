@@ -31,14 +31,13 @@ import { type Decoded, isRefusal, type State, type View } from "../State.ts"
 import { slotOf, Tcb, ThreadState, tcbSlot } from "../Tcb.ts"
 import { installing } from "../ThreadMethods.ts"
 import * as Asid from "./Asid.ts"
-import { allowed } from "./Controls.ts"
 import * as Fpu from "./Fpu.ts"
 import { Size } from "./Image.ts"
 import { type Machine, virtualizationOf } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
 import type { Contexts } from "./ThreadContext.ts"
 import * as Vcpu from "./Vcpu.ts"
-import { injected } from "./VmcsAccess.ts"
+import { injected, primary as primaryControls } from "./VmcsAccess.ts"
 
 /** Methods of a thread that are this architecture's. */
 export const decodeThread = (view: View, { virtualization }: Machine, invocation: Invocation): Decoded => {
@@ -71,7 +70,8 @@ export const enter = (state: State, machine: Machine, thread: number): boolean =
   const low = (register: number | undefined) => architecture.registerLow(state, thread, register!)
   Vcpu.makeCurrent(state, machine, vcpu)
   Vcpu.setField(machine, VmcsField.GUEST_RIP, low(rip), architecture.registerHigh(state, thread, rip!))
-  Vcpu.setField(machine, VmcsField.PRIMARY_CONTROLS, allowed(virtualizationOf(machine).controls.primary, low(primary)))
+  const controls = primaryControls(virtualizationOf(machine).controls, low(primary), Vcpu.pagesOf(state, vcpu))
+  Vcpu.setField(machine, VmcsField.PRIMARY_CONTROLS, controls)
   Vcpu.setField(machine, VmcsField.ENTRY_INTERRUPTION_INFORMATION, low(event) & injected)
 
   const notification = Tcb.boundNotification.load(memory, thread)

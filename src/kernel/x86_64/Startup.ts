@@ -63,11 +63,12 @@ export const protect = (processor: ProcessorService, image: Region, root: number
   set(SystemRegister.GDTR_BASE, linkedLow + Offset.gdt, linkedHigh)
 }
 
-/** SYSCALL leads to the kernel. */
+/** SYSCALL leads to the kernel, and RDTSCP has nothing to say of the processor. */
 export const syscallEntry = ({ setSystem }: ProcessorService): void => {
   setSystem(SystemRegister.IA32_STAR, 0, starHigh)
   setSystem(SystemRegister.IA32_LSTAR, linkedLow + Offset.syscall, linkedHigh)
   setSystem(SystemRegister.IA32_FMASK, syscallClears, 0)
+  setSystem(SystemRegister.IA32_TSC_AUX, 0, 0)
 }
 
 /** Where the processor goes: on SYSCALL, on interrupts and on what its local timer raises. */

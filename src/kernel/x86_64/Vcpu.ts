@@ -4,7 +4,7 @@
  *     0000H   the control structure (VMCS), which only the processor reads and writes
  *     1000H   a bit for each IO port: 1 is an exit, 0 lets the guest use the port itself
  *     3000H   what the processor does not switch by itself: the guest's general, system-call, debug and floating-point
- *             registers
+ *             registers; and which pages it has that the processor uses by their physical addresses
  *
  * A thread runs at most one, and one is run by at most one thread; each names the other. A virtual processor that has
  * ever been given to a thread has a number, which tags the translations that the processor makes for it (VPID). Of a
@@ -22,14 +22,16 @@ import { ref } from "../Reference.ts"
 import * as Scheduler from "../Scheduler.ts"
 import type { State, View } from "../State.ts"
 import { architectureAt, Tcb, ThreadState } from "../Tcb.ts"
-import { ArchData, emptyGuest, msrBitmap, Vpid, vpidAt, vpids } from "./ArchData.ts"
-import { protectionKeys } from "./Controls.ts"
+import { ArchData, emptyGuest, msrBitmap, Vpid, vpidAt, vpids, x2ApicBitmap } from "./ArchData.ts"
+import { pages, protectionKeys, virtualizesX2Apic } from "./Controls.ts"
 import { Selector } from "./Descriptors.ts"
 import * as Fpu from "./Fpu.ts"
 import { Offset } from "./Image.ts"
 import { type Machine, virtualizationOf } from "./Machine.ts"
 import { syscallEntry } from "./Startup.ts"
 import { pointerLow } from "./Translation.ts"
+import { Vector } from "./Vectors.ts"
+import { filtered, primary, writeOf } from "./VmcsAccess.ts"
 
 // biome-ignore format: a figure
 export const Fields = layout(0x4000, {
@@ -52,13 +54,17 @@ export const Fields = layout(0x4000, {
   dr1:          word(0x30d8),
   dr2:          word(0x30e0),
   dr3:          word(0x30e8),
-  dr6:          word(0x30f0)
+  dr6:          word(0x30f0),
   // 0x3100: the floating-point and vector registers
+  tscAux:       word(0x3340),
+  /** A bit for each of `Controls.pages`. */
+  pages:        u32(0x3348)
 })
 
 export const portsAt = 0x1000
 const portsBytes = 0x2000
 export const generalAt = 0x3000
+const generalBytes = 0x80
 const floatingPointAt = 0x3100
 
 /** Where a thread says which virtual processor it runs. */
@@ -71,14 +77,15 @@ export const ofThread = (memory: ReadableMemory, thread: number): number => OfTh
 
 type SavedRegister = readonly [register: number, field: (typeof Fields)["star"]]
 
-/** Where system calls of a guest go, and what SWAPGS takes. */
-const { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE, CR2 } = SystemRegister
+/** Where system calls of a guest go, what SWAPGS takes, and what RDTSCP says. */
+const { IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE, IA32_TSC_AUX, CR2 } = SystemRegister
 export const systemCallRegisters: ReadonlyArray<SavedRegister> = [
   [IA32_STAR, Fields.star],
   [IA32_LSTAR, Fields.lstar],
   [IA32_CSTAR, Fields.cstar],
   [IA32_FMASK, Fields.fmask],
-  [IA32_KERNEL_GS_BASE, Fields.kernelGsBase]
+  [IA32_KERNEL_GS_BASE, Fields.kernelGsBase],
+  [IA32_TSC_AUX, Fields.tscAux]
 ]
 const debugRegisters: ReadonlyArray<SavedRegister> = [
   [SystemRegister.DR0, Fields.dr0],
@@ -132,6 +139,21 @@ export const giveUpRegisters = (state: State, { archData, processor }: Machine):
   save(state, processor, loaded, systemCallRegisters)
   syscallEntry(processor)
   guest.store(state.memory, archData, 0)
+}
+
+/** Those that the control structure does not have are as after a reset. */
+export const resetRegisters = (state: State, machine: Machine, vcpu: number): void => {
+  const { memory } = state
+  giveUpRegisters(state, machine)
+  Fpu.forget(state, machine, vcpu + floatingPointAt)
+  memory.zero(vcpu + generalAt, generalBytes)
+  for (const [, field] of [...systemCallRegisters, ...pageFaultAddress, ...debugRegisters])
+    field.store(memory, vcpu, 0, 0)
+  Fields.dr6.store(memory, vcpu, noDebugStatus, 0)
+  memory.zero(vcpu + floatingPointAt, Fpu.imageBytes)
+  Fpu.initialiseImage(state, vcpu + floatingPointAt)
+  state.charge(3 * Charge.zeroChunk)
+  if (ArchData.vcpu.load(memory, machine.archData) === vcpu) load(state, machine.processor, vcpu, debugRegisters)
 }
 
 // —— Its control structure
@@ -191,7 +213,7 @@ const setControls = (machine: Machine, vcpu: number): void => {
   const { archData } = machine
   const { controls } = virtualizationOf(machine)
   setField(machine, VmcsField.PIN_BASED_CONTROLS, controls.pin.on)
-  setField(machine, VmcsField.PRIMARY_CONTROLS, controls.primary.on)
+  setField(machine, VmcsField.PRIMARY_CONTROLS, primary(controls, 0, 0))
   setField(machine, VmcsField.SECONDARY_CONTROLS, controls.secondary.on)
   setField(machine, VmcsField.EXIT_CONTROLS, controls.exit.on)
   setField(machine, VmcsField.ENTRY_CONTROLS, controls.entry.on)
@@ -201,6 +223,15 @@ const setControls = (machine: Machine, vcpu: number): void => {
   setAddress(machine, VmcsField.IO_BITMAP_A, vcpu + portsAt)
   setAddress(machine, VmcsField.IO_BITMAP_B, vcpu + portsAt + portsBytes / 2)
   setAddress(machine, VmcsField.MSR_BITMAPS, msrBitmap(archData))
+  if (virtualizationOf(machine).hasField(VmcsField.POSTED_INTERRUPT_NOTIFICATION))
+    setField(machine, VmcsField.POSTED_INTERRUPT_NOTIFICATION, Vector.posted)
+}
+
+/** Which model-specific registers are the guest's own, of the current one with these secondary controls. */
+export const setMsrBitmap = (machine: Machine, secondary: number): void => {
+  const { archData } = machine
+  const bitmap = virtualizesX2Apic(secondary) ? x2ApicBitmap(archData) : msrBitmap(archData)
+  setAddress(machine, VmcsField.MSR_BITMAPS, bitmap)
 }
 
 const { CR0, CR4, IA32_EFER, IA32_PAT } = SystemRegister
@@ -243,6 +274,33 @@ export const setReturnSpace = (state: State, machine: Machine, vcpu: number): vo
   Fields.returnsTo.store(memory, vcpu, space)
 }
 
+// —— Pages that the processor uses by their physical addresses
+
+/** The set of those that it has. */
+export const pagesOf = ({ memory }: View, vcpu: number): number => Fields.pages.load(memory, vcpu)
+
+/** The processor uses the page at this address for it: as the one at `index` of `Controls.pages`. */
+export const setPage = (state: State, machine: Machine, vcpu: number, index: number, page: number): void => {
+  makeCurrent(state, machine, vcpu)
+  setAddress(machine, pages[index]!, page)
+  Fields.pages.store(state.memory, vcpu, pagesOf(state, vcpu) | (1 << index))
+  invalidate(state, machine, vcpu)
+}
+
+/** It has this page no longer, nor the controls by which the processor would use it. */
+export const takePage = (state: State, machine: Machine, vcpu: number, index: number): void => {
+  makeCurrent(state, machine, vcpu)
+  const { controls, fieldLow } = virtualizationOf(machine)
+  const left = pagesOf(state, vcpu) & ~(1 << index)
+  Fields.pages.store(state.memory, vcpu, left)
+  for (const field of [VmcsField.PIN_BASED_CONTROLS, VmcsField.PRIMARY_CONTROLS, VmcsField.SECONDARY_CONTROLS])
+    setField(machine, field, filtered(controls, field, writeOf(field)!, fieldLow(field), 0, left).lo)
+  setMsrBitmap(machine, fieldLow(VmcsField.SECONDARY_CONTROLS))
+  setField(machine, pages[index]!, 0)
+  // "Software should invalidate" what was translated to the page that it guards.
+  invalidate(state, machine, vcpu)
+}
+
 // —— Its number
 
 /** A number that no virtual processor has; undefined if all are given. */
@@ -280,7 +338,7 @@ export const nameOf = ({ memory }: View, { archData }: Machine, vcpu: number): n
 }
 
 /** The virtual processor of this name; 0 if it is no more. */
-export const ofName = ({ memory }: View, { archData }: Machine, name: number): number => {
+export const ofName = ({ memory }: View, { archData }: Pick<Machine, "archData">, name: number): number => {
   const entry = vpidAt(archData, name & (2 ** numberBits - 1))
   return Vpid.generation.load(memory, entry) === name >>> numberBits ? Vpid.vcpu.load(memory, entry) : 0
 }

@@ -8,8 +8,10 @@ import * as Capability from "../Capability.ts"
 import { check, extraCap, high, type Invocation, low, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type State, type View } from "../State.ts"
 import { ports } from "./ArchData.ts"
+import { pages } from "./Controls.ts"
 import * as IOPort from "./IOPort.ts"
 import type { Machine, Virtualization } from "./Machine.ts"
+import * as Mapping from "./Mapping.ts"
 import { canonical } from "./ThreadContext.ts"
 import * as Vcpu from "./Vcpu.ts"
 import * as VmcsAccess from "./VmcsAccess.ts"
@@ -36,8 +38,12 @@ export const decode = (
       return enablePorts(view, machine, invocation, vcpu)
     case Methods.DisableIOPort.label:
       return disablePorts(view, invocation, vcpu)
+    case Methods.SetPage.label:
+      return setPage(view, machine, virtualization, invocation, vcpu)
     case Methods.WriteRegisters.label:
       return writeRegisters(view, invocation, vcpu)
+    case Methods.ResetRegisters.label:
+      return resetRegisters(view, machine, invocation, vcpu)
     default:
       return SyscallError.illegalOperation
   }
@@ -99,13 +105,51 @@ const writeVmcs = (
   const { field, value } = args
   const write = VmcsAccess.writeOf(field)
   if (write === undefined || !virtualization.hasField(field)) return SyscallError.illegalOperation
-  const written = VmcsAccess.filtered(virtualization.controls, field, write, value.lo, value.hi)
+  const pages = Vcpu.pagesOf(view, vcpu)
+  const written = VmcsAccess.filtered(virtualization.controls, field, write, value.lo, value.hi, pages)
   return (state) => {
     Vcpu.makeCurrent(state, machine, vcpu)
     Vcpu.setField(machine, field, written.lo, written.hi)
     if (write.translates) Vcpu.invalidate(state, machine, vcpu)
+    if (write.virtualizes) Vcpu.setMsrBitmap(machine, written.lo)
     return [Word.make(written.lo, written.hi)]
   }
+}
+
+// —— Pages that the processor uses by their physical addresses
+
+const setPage = (
+  view: View,
+  machine: Machine,
+  virtualization: Virtualization,
+  invocation: Invocation,
+  vcpu: number
+): Decoded => {
+  const args = read(view, invocation, Methods.SetPage)
+  if (isRefusal(args)) return args
+  const slot = extraCap(view, invocation, Methods.SetPage, 0)
+  if (isRefusal(slot)) return slot
+  const index = pages.indexOf(args.field)
+  if (index < 0 || !virtualization.hasField(args.field)) return SyscallError.invalidArgument(0)
+  if (!isPage(view, slot) || Mapping.isMapped(view, slot)) return SyscallError.invalidCapability(1)
+  if ((Vcpu.pagesOf(view, vcpu) & (1 << index)) !== 0) return SyscallError.deleteFirst
+  const number = numberFor(view, machine, vcpu)
+  if (isRefusal(number)) return number
+  const page = Capability.address(view, slot)
+  return (state) => {
+    giveNumber(state, machine, vcpu, number)
+    Mapping.setUser(state, slot, { name: Vcpu.nameOf(state, machine, vcpu), index })
+    Vcpu.setPage(state, machine, vcpu, index, page)
+    return undefined
+  }
+}
+
+const pageBits = 12
+
+/** Memory of 4 KiB. Nothing that is a device's is the processor's to write by itself. */
+const isPage = ({ memory }: View, slot: number): boolean => {
+  const hi = Mapping.dataHigh(memory, slot)
+  return Mapping.frameBits(hi) === pageBits && !Mapping.isDevice(hi)
 }
 
 // —— Registers
@@ -123,7 +167,7 @@ const readMsr = (view: View, machine: Machine, invocation: Invocation, vcpu: num
   }
 }
 
-/** What the processor takes: an address that is canonical; of IA32_FMASK, the flags that there are. */
+/** What the processor takes: an address that is canonical; of registers of 32 bits, no more. */
 const refusesMsr = (register: number, { hi }: Word.Word): boolean => {
   switch (register) {
     case SystemRegister.IA32_LSTAR:
@@ -131,6 +175,7 @@ const refusesMsr = (register: number, { hi }: Word.Word): boolean => {
     case SystemRegister.IA32_KERNEL_GS_BASE:
       return !canonical(hi)
     case SystemRegister.IA32_FMASK:
+    case SystemRegister.IA32_TSC_AUX:
       return hi !== 0
     default:
       return false
@@ -168,6 +213,15 @@ const writeRegisters = (view: View, invocation: Invocation, vcpu: number): Decod
 const registerOrder = Object.keys(Methods.WriteRegisters.words).map(
   (name) => general[name.replace(/^e/, "r") as keyof typeof general]
 )
+
+const resetRegisters = (view: View, machine: Machine, invocation: Invocation, vcpu: number): Decoded => {
+  const args = read(view, invocation, Methods.ResetRegisters)
+  if (isRefusal(args)) return args
+  return (state) => {
+    Vcpu.resetRegisters(state, machine, vcpu)
+    return undefined
+  }
+}
 
 // —— IO ports
 

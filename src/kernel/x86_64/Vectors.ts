@@ -12,6 +12,8 @@ export const Vector = {
   MF: 16, AC: 17, MC: 18, XM: 19, VE: 20, CP: 21,
 
   firstInterrupt: 0x20,
+  /** What says to the processor that interrupts were posted for the guest that it runs. When it runs none, it is nobody's. */
+  posted:         0x2f,
   /** Interrupts that programs can have: vectors 0 to 109 of their count. */
   firstUser:      0x30,
   lastUser:       0x9d,

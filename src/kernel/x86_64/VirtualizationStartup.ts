@@ -7,7 +7,7 @@ import type { MemoryService } from "../../hal/Memory.ts"
 import type { ProcessorService } from "../../hal/Processor.ts"
 import type { VirtualizationService } from "../../hal/Virtualization.ts"
 import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
-import { msrBitmap, virtualizationPage } from "./ArchData.ts"
+import { msrBitmap, virtualizationPage, x2ApicBitmap } from "./ArchData.ts"
 import * as Controls from "./Controls.ts"
 import type { Virtualization } from "./Machine.ts"
 
@@ -32,7 +32,8 @@ export const start = ({ memory, processor, virtualization }: Needs, archData: nu
   memory.store32(virtualizationPage(archData), controls.revision)
   const answer = virtualization.begin(virtualizationPage(archData))
   if (answer !== 0) throw new Halt(`the processor refuses to run guests (${answer})`)
-  fillMsrBitmap(memory, msrBitmap(archData))
+  fillMsrBitmap(memory, msrBitmap(archData), ofTheGuest, ofTheGuest)
+  fillMsrBitmap(memory, x2ApicBitmap(archData), [...ofTheGuest, ...x2ApicReads], [...ofTheGuest, ...x2ApicWrites])
   return { ...virtualization, controls }
 }
 
@@ -59,19 +60,41 @@ const ofTheGuest: ReadonlyArray<number> = [
   SystemRegister.IA32_FMASK,
   SystemRegister.IA32_FS_BASE,
   SystemRegister.IA32_GS_BASE,
-  SystemRegister.IA32_KERNEL_GS_BASE
+  SystemRegister.IA32_KERNEL_GS_BASE,
+  SystemRegister.IA32_TSC_AUX
 ]
+
+/**
+ * Registers of the x2APIC that hold on the virtual-APIC page what they are to: all but the timer's current count. SDM vol. 3C,
+ * "Virtualizing MSR-Based APIC Accesses". They are in a guest's reach only while no access to them goes to the processor's own.
+ */
+const run = (first: number, last: number): ReadonlyArray<number> =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index)
+const { X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI } = SystemRegister
+const x2ApicReads = [
+  ...[0x802, 0x803, X2APIC_TPR, 0x80a, 0x80d, 0x80f],
+  ...run(0x810, 0x828),
+  ...run(0x82f, 0x830),
+  ...run(0x832, 0x838),
+  0x83e
+]
+const x2ApicWrites = [X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI]
 
 /** The bitmap's four parts: reads and writes of the registers from 0, and of those from C000_0000H. */
 const partBytes = 0x400
 const highRegisters = 0xc000_0000
 
-const fillMsrBitmap = (memory: MemoryService, bitmap: number): void => {
+const fillMsrBitmap = (
+  memory: MemoryService,
+  bitmap: number,
+  reads: ReadonlyArray<number>,
+  writes: ReadonlyArray<number>
+): void => {
   for (let at = 0; at < 4 * partBytes; at += 4) memory.store32(bitmap + at, -1)
-  for (const register of ofTheGuest) {
-    const [part, index] = register >= highRegisters ? [1, register - highRegisters] : [0, register]
-    for (const access of [part, part + 2]) {
-      const at = bitmap + access * partBytes + (index >>> 3)
+  for (const [access, registers] of [reads, writes].entries()) {
+    for (const register of registers) {
+      const [part, index] = register >= highRegisters ? [1, register - highRegisters] : [0, register]
+      const at = bitmap + (2 * access + part) * partBytes + (index >>> 3)
       memory.store8(at, memory.load8(at) & ~(1 << (index & 7)))
     }
   }

@@ -2,27 +2,35 @@
  * VmcsAccess: which fields of its control structure a program may read and write, and what becomes of what it writes.
  *
  * Not in the table: what is the kernel's (the state to return to, tags, the addresses of its own structures) and what
- * would give a guest memory by its physical address.
+ * would give a guest, or the processor, memory by its physical address.
  */
 import * as SystemField from "../../types/x86_64/VmcsField.ts"
-import { allowed, type Bits, type Controls, protectionKeys } from "./Controls.ts"
+import { allowed, type Bits, backed, type Controls, guarded, protectionKeys } from "./Controls.ts"
 
 const { VmcsField } = SystemField
 
-/** The lower half of a field, as it may be. The upper half, where there is one, is free. */
-type Filter = (controls: Controls, low: number) => number
+/** The lower half of a field, as it may be of a virtual processor with a set of pages. The upper half, where there is one, is free. */
+type Filter = (controls: Controls, low: number, pages: number) => number
 
 /** Of a field that may be written. */
 interface Write {
   readonly filter?: Filter
   /** Translations that the processor holds were made by what the field says. */
   readonly translates?: true
+  /** Which of the x2APIC's registers are the guest's own follows from it. */
+  readonly virtualizes?: true
 }
 
 const within =
   (of: (controls: Controls) => Bits): Filter =>
   (controls, low) =>
     allowed(of(controls), low)
+
+const pin: Filter = (controls, low, pages) => backed(VmcsField.PIN_BASED_CONTROLS, allowed(controls.pin, low), pages)
+export const primary: Filter = (controls, low, pages) =>
+  guarded(backed(VmcsField.PRIMARY_CONTROLS, allowed(controls.primary, low), pages))
+const secondary: Filter = (controls, low, pages) =>
+  backed(VmcsField.SECONDARY_CONTROLS, allowed(controls.secondary, low), pages)
 
 /** Bits 31 and 11:0 have a meaning. SDM vol. 3C, "Format of the VM-Entry Interruption-Information Field". */
 export const injected = 0x8000_0fff | 0
@@ -41,6 +49,8 @@ const free: ReadonlyArray<number> = [
   ...named(/^GUEST_(ES|CS|SS|DS|FS|GS|LDTR|TR|GDTR|IDTR)_(SELECTOR|BASE|LIMIT|ACCESS_RIGHTS)$/),
   ...named(/^GUEST_IA32_SYSENTER_/),
   ...named(/^CR[034]_(READ_SHADOW|TARGET)/),
+  ...named(/^EOI_EXIT_BITMAP_/),
+  VmcsField.TPR_THRESHOLD,
   VmcsField.GUEST_RIP,
   VmcsField.GUEST_RSP,
   VmcsField.GUEST_RFLAGS,
@@ -48,6 +58,7 @@ const free: ReadonlyArray<number> = [
   VmcsField.GUEST_IA32_DEBUGCTL,
   VmcsField.GUEST_PENDING_DEBUG_EXCEPTIONS,
   VmcsField.GUEST_INTERRUPTIBILITY_STATE,
+  VmcsField.GUEST_INTERRUPT_STATUS,
   VmcsField.CR0_GUEST_HOST_MASK,
   VmcsField.PREEMPTION_TIMER_VALUE,
   VmcsField.EXCEPTION_BITMAP,
@@ -72,9 +83,9 @@ const writes: ReadonlyMap<number, Write> = new Map<number, Write>([
   // What a guest may not set, it does not set by itself.
   [VmcsField.CR4_GUEST_HOST_MASK, { filter: (_, low) => low | protectionKeys }],
   [VmcsField.GUEST_ACTIVITY_STATE, { filter: activity }],
-  [VmcsField.PIN_BASED_CONTROLS, { filter: within(({ pin }) => pin) }],
-  [VmcsField.PRIMARY_CONTROLS, { filter: within(({ primary }) => primary) }],
-  [VmcsField.SECONDARY_CONTROLS, { filter: within(({ secondary }) => secondary) }],
+  [VmcsField.PIN_BASED_CONTROLS, { filter: pin }],
+  [VmcsField.PRIMARY_CONTROLS, { filter: primary }],
+  [VmcsField.SECONDARY_CONTROLS, { filter: secondary, virtualizes: true }],
   [VmcsField.EXIT_CONTROLS, { filter: within(({ exit }) => exit) }],
   [VmcsField.ENTRY_CONTROLS, { filter: within(({ entry }) => entry) }],
   [VmcsField.ENTRY_INTERRUPTION_INFORMATION, { filter: (_, low) => low & injected }]
@@ -105,9 +116,10 @@ export const filtered = (
   field: number,
   { filter }: Write,
   low: number,
-  high: number
+  high: number,
+  pages: number
 ): { readonly lo: number; readonly hi: number } => {
   const width = widths[(field >>> 13) & 3]!
-  const lo = filter === undefined ? low : filter(controls, low)
+  const lo = filter === undefined ? low : filter(controls, low, pages)
   return { lo: width === 16 ? lo & 0xffff : lo, hi: width === 64 ? high : 0 }
 }

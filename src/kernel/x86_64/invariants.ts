@@ -7,12 +7,14 @@ import { type Kind, numberOf, ofNumber } from "../../types/Kind.ts"
 import { objectTypes } from "../../types/ObjectType.ts"
 import { right } from "../../types/Rights.ts"
 import { asidPoolBits } from "../../types/x86_64/ObjectType.ts"
+import { VmcsField } from "../../types/x86_64/VmcsField.ts"
 import * as Capability from "../Capability.ts"
 import type { SizeOf, World } from "../invariants.ts"
 import type { View } from "../State.ts"
 import { Tcb, ThreadState } from "../Tcb.ts"
-import { asidPools, poolEntry, Vpid, vpidAt, vpids } from "./ArchData.ts"
+import { asidPools, msrBitmap, poolEntry, Vpid, vpidAt, vpids, x2ApicBitmap } from "./ArchData.ts"
 import { poolSize } from "./Asid.ts"
+import { backed, guarded, pages, virtualizesX2Apic } from "./Controls.ts"
 import * as Mapping from "./Mapping.ts"
 import * as Vcpu from "./Vcpu.ts"
 
@@ -40,11 +42,14 @@ export interface Place {
   readonly archData: number
   readonly paging: PagingService
   readonly guestPaging: PagingService
+  /** A field of the control structure of a virtual processor. */
+  readonly fieldOf: (vcpu: number, field: number) => number
 }
 
 /** What is wrong with the architecture's objects in a world. */
 export const check = (view: View, world: World, place: Place): ReadonlyArray<string> => [
   ...checkVirtualProcessors(view, world, place),
+  ...checkPages(view, world, place),
   ...checkSpaces(view, world, place)
 ]
 
@@ -93,6 +98,71 @@ const checkVirtualProcessors = (view: View, world: World, { archData }: Place): 
       wrong.push(`number ${number} is that of ${hex(vcpu)}, which does not have it`)
   }
   return wrong
+}
+
+/**
+ * The processor writes by its physical address only to a page whose owner gave it for that, and has not taken it back. What
+ * it is told to do without a page, it does not do with one.
+ */
+const checkPages = (view: View, world: World, { archData, fieldOf }: Place): ReadonlyArray<string> => {
+  const { memory } = view
+  const wrong: Array<string> = []
+  const owners = new Map<string, ReadonlyArray<number>>()
+  const key = (vcpu: number, index: number) => `${vcpu} ${index}`
+  for (const slot of world.slots) {
+    const [lo, hi] = [Mapping.dataLow(memory, slot), Mapping.dataHigh(memory, slot)]
+    if (Capability.kind(view, slot) !== numberOf.Frame || Mapping.by(hi) !== Mapping.By.virtualProcessor) continue
+    const { name, index } = Mapping.user(lo, hi)
+    const whose = key(Vcpu.ofName(view, { archData }, name), index)
+    owners.set(whose, [...(owners.get(whose) ?? []), slot])
+  }
+  for (const vcpu of objectsOf(view, world, "VCPU")) {
+    const set = Vcpu.pagesOf(view, vcpu)
+    for (const [index, field] of pages.entries()) {
+      const has = (set & (1 << index)) !== 0
+      const slots = owners.get(key(vcpu, index)) ?? []
+      const [slot] = slots
+      const isOwned = slot !== undefined && slots.length === 1 && mayBeWritten(view, slot)
+      wrong.push(
+        ...holds(
+          has ? isOwned : slot === undefined,
+          () => `VCPU ${hex(vcpu)} and ${slots.length} capabilities say otherwise of its page ${index}`
+        ),
+        ...holds(
+          fieldOf(vcpu, field) === (has && slot !== undefined ? Capability.address(view, slot) : 0),
+          () =>
+            `VCPU ${hex(vcpu)} has the page ${hex(fieldOf(vcpu, field))} in field ${hex(field)}, which is not its own`
+        )
+      )
+    }
+    for (const field of [VmcsField.PIN_BASED_CONTROLS, VmcsField.PRIMARY_CONTROLS, VmcsField.SECONDARY_CONTROLS]) {
+      const value = fieldOf(vcpu, field) | 0
+      wrong.push(
+        ...holds(
+          backed(field, value, set) === value,
+          () => `VCPU ${hex(vcpu)} has in field ${hex(field)} controls whose pages it has not`
+        )
+      )
+    }
+    const [primary, secondary] = [VmcsField.PRIMARY_CONTROLS, VmcsField.SECONDARY_CONTROLS].map(
+      (field) => fieldOf(vcpu, field) | 0
+    )
+    wrong.push(
+      ...holds(guarded(primary!) === primary, () => `VCPU ${hex(vcpu)} may set the processor's own task priority`),
+      ...holds(
+        fieldOf(vcpu, VmcsField.MSR_BITMAPS) ===
+          (virtualizesX2Apic(secondary!) ? x2ApicBitmap(archData) : msrBitmap(archData)),
+        () => `VCPU ${hex(vcpu)} has registers of the processor's`
+      )
+    )
+  }
+  return wrong
+}
+
+const mayBeWritten = (view: View, slot: number): boolean => {
+  const hi = Mapping.dataHigh(view.memory, slot)
+  const { read, write } = right.Frame
+  return Capability.allows(view, slot, read | write) && Mapping.frameBits(hi) === 12 && !Mapping.isDevice(hi)
 }
 
 // —— What tables translate

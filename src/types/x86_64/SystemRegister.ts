@@ -72,6 +72,7 @@ export const SystemRegister = {
   IA32_FS_BASE:            0xc000_0100,
   IA32_GS_BASE:            0xc000_0101,
   IA32_KERNEL_GS_BASE:     0xc000_0102,
+  IA32_TSC_AUX:            0xc000_0103,
 
   // SDM vol. 3A, "Local APIC Register Address Map Supported by x2APIC".
   X2APIC_TPR:              0x808,
@@ -80,6 +81,7 @@ export const SystemRegister = {
   X2APIC_LVT_TIMER:        0x832,
   X2APIC_LVT_LINT0:        0x835,
   X2APIC_LVT_LINT1:        0x836,
-  X2APIC_LVT_ERROR:        0x837
+  X2APIC_LVT_ERROR:        0x837,
+  X2APIC_SELF_IPI:         0x83f
 } as const
 export type SystemRegister = (typeof SystemRegister)[keyof typeof SystemRegister]

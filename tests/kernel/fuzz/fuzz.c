@@ -36,6 +36,13 @@ static const long calls[] = {
   syscall_NBRecv, syscall_Wait, syscall_NBWait, syscall_ReplyRecv, syscall_NBSendRecv, syscall_NBSendWait, syscall_Yield, syscall_VMEnter
 };
 
+/* Pages that the processor uses for a guest, and the controls that use them. */
+static const word vmcs_pages[] = {vmcs_VIRTUAL_APIC_ADDRESS, vmcs_APIC_ACCESS_ADDRESS, vmcs_POSTED_INTERRUPT_DESCRIPTOR};
+static const struct { word field, always, sometimes; } page_users[] = {
+  {vmcs_PIN_BASED_CONTROLS, 0, 1 << 7}, {vmcs_SECONDARY_CONTROLS, unrestricted, 1 << 0 | 1 << 4 | 1 << 8 | 1 << 9}
+};
+enum { tpr_shadow = 1 << 21 };
+
 /* Words that are something: slots, sizes, small numbers, addresses, all bits. */
 static word odd_word(struct generator *generator) {
   word choice = next(generator) >> 8;
@@ -51,6 +58,8 @@ static word odd_word(struct generator *generator) {
     case 8: return 0;
     case 9: return radix;
     case 10: return vmcs_fields[choice % (sizeof vmcs_fields / sizeof *vmcs_fields)];
+    case 11: return vmcs_pages[choice % (sizeof vmcs_pages / sizeof *vmcs_pages)];
+    case 12: return choice & 1 ? tpr_shadow : page_users[choice >> 1 & 1].field;
     default: return choice & (slots - 1);
   }
 }
@@ -122,6 +131,10 @@ static void begin_guest(struct generator *generator) {
   X86_Page_MapEPT(guest.frame, 0, all_rights, write_back, guest.root);
   TCB_SetEPTRoot(player[0].tcb, guest.root);
   real_mode(&guest);
+  for (word n = 0; n < sizeof vmcs_pages / sizeof *vmcs_pages; n++)
+    if (below(generator, 4) != 0) X86_VCPU_SetPage(guest.vcpu, vmcs_pages[n], retype_from_arena(object_Page4K, 0));
+  for (word n = 0; n < sizeof page_users / sizeof *page_users; n++)
+    X86_VCPU_WriteVMCS(guest.vcpu, page_users[n].field, page_users[n].always | (page_users[n].sometimes & next(generator)));
 }
 
 static void begin(struct generator *generator, word buffers_at) {

@@ -4,6 +4,7 @@ import { Gates } from "../../../src/hal/Gates.ts"
 import { guestPaging, paging } from "../../../src/hal/x86_64/entries.ts"
 import type { Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { layout } from "../../../src/hal/x86_64/memory/layout.ts"
+import { Vmcs } from "../../../src/hal/x86_64/vmx/Vmcs.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import { Debug } from "../../../src/kernel/Debug.ts"
 import { check, reach } from "../../../src/kernel/invariants.ts"
@@ -50,7 +51,12 @@ export const watched = (
       throw new Error("invariants are about the kernel's own objects")
     }
   }
-  const place = { archData: booted.image.start + Offset.archData, paging, guestPaging }
+  const structure = new Vmcs(machine.memory)
+  const fieldOf = (vcpu: number, field: number): number => {
+    structure.use(vcpu)
+    return (structure.readHigh(field) >>> 0) * 2 ** 32 + (structure.readLow(field) >>> 0)
+  }
+  const place = { archData: booted.image.start + Offset.archData, paging, guestPaging, fieldOf }
   const found: { entries: number; wrong: ReadonlyArray<string> } = { entries: 0, wrong: [] }
   let root = 0
   const inspect = (): void => {

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ArchData, Vpid, vpidAt, vpids } from "../../../src/kernel/x86_64/ArchData.ts"
+import { ArchData, msrBitmap, Vpid, vpidAt, vpids, x2ApicBitmap } from "../../../src/kernel/x86_64/ArchData.ts"
+import { Vector } from "../../../src/kernel/x86_64/Vectors.ts"
 import { slots } from "../../../src/types/BootInfo.ts"
+import { objectTypes } from "../../../src/types/ObjectType.ts"
 import { right, wordKeeping } from "../../../src/types/Rights.ts"
+import { invalidCapability } from "../../../src/types/SyscallError.ts"
+import * as FrameMethods from "../../../src/types/x86_64/methods/Frame.ts"
 import * as IOPortControl from "../../../src/types/x86_64/methods/IOPortControl.ts"
 import * as Methods from "../../../src/types/x86_64/methods/VCPU.ts"
 import { SystemRegister } from "../../../src/types/x86_64/SystemRegister.ts"
@@ -170,6 +174,200 @@ describe("a virtual processor", () => {
         _tag: "IllegalOperation"
       })
     remove(system, target)
+  })
+})
+
+describe("a page that the processor uses for a virtual processor", () => {
+  const { VIRTUAL_APIC_ADDRESS, APIC_ACCESS_ADDRESS, POSTED_INTERRUPT_DESCRIPTOR } = VmcsField
+  const { PIN_BASED_CONTROLS, PRIMARY_CONTROLS, SECONDARY_CONTROLS, MSR_BITMAPS } = VmcsField
+  const page4K = objectTypes.Page4K.number
+  const pageAt = (n: number) => 0xb0_0000 + n * 0x1000
+  const frame = (system: System, n = 0): number => object(system, page4K, pageAt(n))
+  const setPage = (system: System, target: number, field: number, cap: number) =>
+    invoke(system, target, Methods.SetPage.label, [field], [cap])
+  const unmap = (system: System, cap: number) => invoke(system, cap, FrameMethods.Unmap.label)
+  const virtualRegisters =
+    Secondary.VIRTUALIZE_X2APIC_MODE | Secondary.APIC_REGISTER_VIRTUALIZATION | Secondary.VIRTUAL_INTERRUPT_DELIVERY
+  const assists = [
+    [PIN_BASED_CONTROLS, PinBased.PROCESS_POSTED_INTERRUPTS],
+    [PRIMARY_CONTROLS, Primary.USE_TPR_SHADOW],
+    [SECONDARY_CONTROLS, Secondary.VIRTUALIZE_APIC_ACCESSES | virtualRegisters]
+  ] as const
+  /** What of the assists the processor takes when a monitor asks for all. */
+  const asked = (system: System, target: number) =>
+    assists.map(([field, bits]) => {
+      write(system, target, field, 0xffff_ffff)
+      return fieldOf(system, 0, field) & bits
+    })
+  const none = assists.map(() => 0)
+  const all = assists.map(([, bits]) => bits)
+
+  it("is where its field says, and has a right to be written", () => {
+    const system = boot()
+    const target = vcpu(system)
+    for (const [n, field] of [VIRTUAL_APIC_ADDRESS, APIC_ACCESS_ADDRESS, POSTED_INTERRUPT_DESCRIPTOR].entries()) {
+      assert.deepStrictEqual(setPage(system, target, field, frame(system, n)), [])
+      assert.strictEqual(fieldOf(system, 0, field), pageAt(n))
+    }
+    const other = vcpu(system, 1)
+    for (const kept of [right.Frame.read, right.Frame.write]) {
+      const less = copy(system, frame(system, 3), wordKeeping("Frame", kept, false).bits)
+      assert(typeof less === "number")
+      assert.deepStrictEqual(setPage(system, other, VIRTUAL_APIC_ADDRESS, less), {
+        _tag: "InvalidCapability",
+        index: 1
+      })
+    }
+  })
+
+  it("is memory of 4 KiB, no device's, that is mapped nowhere, and not there already", () => {
+    const system = boot()
+    const target = vcpu(system)
+    const invalid = invalidCapability(1)
+    const large = object(system, objectTypes.LargePage.number, 0xc0_0000)
+    const device = object(system, page4K, 0xfe00_0000, true)
+    assert.deepStrictEqual(setPage(system, target, VIRTUAL_APIC_ADDRESS, large), invalid)
+    assert.deepStrictEqual(setPage(system, target, VIRTUAL_APIC_ADDRESS, device), invalid)
+    assert.deepStrictEqual(setPage(system, target, VIRTUAL_APIC_ADDRESS, slots.cnode), invalid)
+    const page = frame(system)
+    for (const field of [VmcsField.EPT_POINTER, VIRTUAL_APIC_ADDRESS + 1, 0, 2 ** 40])
+      assert.deepStrictEqual(setPage(system, target, field, page), { _tag: "InvalidArgument", index: 0 })
+    setPage(system, target, VIRTUAL_APIC_ADDRESS, page)
+    assert.deepStrictEqual(setPage(system, target, APIC_ACCESS_ADDRESS, page), invalid)
+    assert.deepStrictEqual(setPage(system, target, VIRTUAL_APIC_ADDRESS, frame(system, 1)), { _tag: "DeleteFirst" })
+    const second = copy(system, page)
+    assert(typeof second === "number")
+    assert.deepStrictEqual(setPage(system, target, APIC_ACCESS_ADDRESS, second), [])
+  })
+
+  it("is needed for what uses it, and CR8 is the guest's own only on one", () => {
+    const system = boot()
+    const target = vcpu(system)
+    assert.deepStrictEqual(asked(system, target), none)
+    setPage(system, target, VIRTUAL_APIC_ADDRESS, frame(system, 0))
+    assert.deepStrictEqual(asked(system, target), [0, Primary.USE_TPR_SHADOW, virtualRegisters])
+    setPage(system, target, APIC_ACCESS_ADDRESS, frame(system, 1))
+    setPage(system, target, POSTED_INTERRUPT_DESCRIPTOR, frame(system, 2))
+    assert.deepStrictEqual(asked(system, target), all)
+    const taskPriority = Primary.CR8_LOAD_EXITING | Primary.CR8_STORE_EXITING
+    write(system, target, PRIMARY_CONTROLS, Primary.USE_TPR_SHADOW)
+    assert.strictEqual(fieldOf(system, 0, PRIMARY_CONTROLS) & taskPriority, 0)
+    write(system, target, PRIMARY_CONTROLS, 0)
+    assert.strictEqual(fieldOf(system, 0, PRIMARY_CONTROLS) & taskPriority, taskPriority)
+  })
+
+  it("goes with the capability that gave it, and with it what used it", () => {
+    const ways: ReadonlyArray<(system: System, cap: number) => unknown> = [unmap, remove]
+    for (const [n, way] of ways.entries()) {
+      const system = boot()
+      const target = vcpu(system)
+      const caps = [VIRTUAL_APIC_ADDRESS, APIC_ACCESS_ADDRESS, POSTED_INTERRUPT_DESCRIPTOR].map((field, index) => {
+        const cap = frame(system, index)
+        setPage(system, target, field, cap)
+        return cap
+      })
+      asked(system, target)
+      way(system, caps[2]!)
+      assert.strictEqual(fieldOf(system, 0, POSTED_INTERRUPT_DESCRIPTOR), 0)
+      assert.strictEqual(fieldOf(system, 0, PIN_BASED_CONTROLS) & PinBased.PROCESS_POSTED_INTERRUPTS, 0)
+      assert.strictEqual(fieldOf(system, 0, PRIMARY_CONTROLS) & Primary.USE_TPR_SHADOW, Primary.USE_TPR_SHADOW)
+      way(system, caps[0]!)
+      assert.strictEqual(fieldOf(system, 0, VIRTUAL_APIC_ADDRESS), 0)
+      assert.deepStrictEqual(
+        assists.map(([field, bits]) => fieldOf(system, 0, field) & bits),
+        [0, 0, Secondary.VIRTUALIZE_APIC_ACCESSES],
+        `way ${n}`
+      )
+      assert.strictEqual(fieldOf(system, 0, PRIMARY_CONTROLS) & Primary.CR8_LOAD_EXITING, Primary.CR8_LOAD_EXITING)
+      assert.deepStrictEqual(setPage(system, target, VIRTUAL_APIC_ADDRESS, frame(system, 4)), [])
+    }
+  })
+
+  it("is nobody's when its virtual processor is gone, whoever has the number next", () => {
+    const system = boot()
+    const first = vcpu(system, 0)
+    const page = frame(system)
+    setPage(system, first, VIRTUAL_APIC_ADDRESS, page)
+    remove(system, first)
+    const second = vcpu(system, 1)
+    setPage(system, second, VIRTUAL_APIC_ADDRESS, frame(system, 1))
+    assert.deepStrictEqual(unmap(system, page), [])
+    assert.strictEqual(fieldOf(system, 1, VmcsField.VPID), 1)
+    assert.strictEqual(fieldOf(system, 1, VIRTUAL_APIC_ADDRESS), pageAt(1))
+  })
+
+  it("has registers of the x2APIC for the guest, if none of them is then the processor's own", () => {
+    const system = boot()
+    const target = vcpu(system)
+    const { archData } = system.machine
+    setPage(system, target, VIRTUAL_APIC_ADDRESS, frame(system))
+    for (const bits of [0, Secondary.VIRTUALIZE_X2APIC_MODE, virtualRegisters & ~Secondary.VIRTUALIZE_X2APIC_MODE]) {
+      write(system, target, SECONDARY_CONTROLS, bits)
+      assert.strictEqual(fieldOf(system, 0, MSR_BITMAPS), msrBitmap(archData))
+    }
+    write(system, target, SECONDARY_CONTROLS, virtualRegisters)
+    const bitmap = fieldOf(system, 0, MSR_BITMAPS)
+    assert.strictEqual(bitmap, x2ApicBitmap(archData))
+    const exitsOn = (register: number, part: number) =>
+      ((system.memory.load8(bitmap + part * 0x400 + (register >>> 3)) >>> (register & 7)) & 1) !== 0
+    const [reads, writes] = [0, 2].map((part) => (register: number) => exitsOn(register, part)) as [
+      (register: number) => boolean,
+      (register: number) => boolean
+    ]
+    const { X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI, IA32_TSC_DEADLINE } = SystemRegister
+    const [icr, currentCount] = [0x830, 0x839]
+    assert.deepStrictEqual([X2APIC_TPR, icr].map(reads), [false, false])
+    assert.deepStrictEqual([X2APIC_EOI, currentCount, IA32_TSC_DEADLINE].map(reads), [true, true, true])
+    assert.deepStrictEqual([X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI].map(writes), [false, false, false])
+    assert.deepStrictEqual([icr, currentCount, IA32_TSC_DEADLINE].map(writes), [true, true, true])
+  })
+
+  it("is notified of posted interrupts by a vector that is no other's", () => {
+    const system = boot()
+    vcpu(system)
+    const vector = fieldOf(system, 0, VmcsField.POSTED_INTERRUPT_NOTIFICATION)
+    assert.isTrue(vector >= Vector.firstInterrupt && vector < Vector.firstUser)
+  })
+})
+
+describe("the registers that a virtual processor's control structure does not have", () => {
+  const reset = (system: System, target: number) => invoke(system, target, Methods.ResetRegisters.label)
+  const { IA32_LSTAR, IA32_TSC_AUX, DR0, DR6 } = SystemRegister
+  const registerAt = (system: System, offset: number, index = 0) => system.memory.load32(at(index) + 0x3000 + offset)
+
+  it("are as after a reset when a monitor says so, and those of another stay", () => {
+    const system = boot()
+    const [target, other] = [vcpu(system, 0), vcpu(system, 1)]
+    for (const each of [other, target]) {
+      invoke(system, each, Methods.WriteMSR.label, [IA32_LSTAR, 0x1234n])
+      invoke(system, each, Methods.WriteMSR.label, [IA32_TSC_AUX, 7n])
+      invoke(system, each, Methods.WriteRegisters.label, Array(15).fill(9n))
+    }
+    read(system, target, VmcsField.GUEST_RIP)
+    system.processor.system.set(DR0, 0x1234n)
+    system.processor.system.set(DR6, 0xffff_0ff1n)
+    system.memory.store32(at(0) + 0x3100 + 160, 5)
+    assert.deepStrictEqual(reset(system, target), [])
+    const msr = (of: number, register: number) => invoke(system, of, Methods.ReadMSR.label, [register])
+    assert.deepStrictEqual(msr(target, IA32_LSTAR), [0n])
+    assert.deepStrictEqual(msr(target, IA32_TSC_AUX), [0n])
+    assert.deepStrictEqual(
+      [0, 8, 0x78].map((offset) => registerAt(system, offset)),
+      [0, 0, 0]
+    )
+    assert.strictEqual(system.processor.system.get(DR0), 0n)
+    assert.strictEqual(system.processor.system.get(DR6), 0xffff_0ff0n)
+    assert.strictEqual(system.memory.load32(at(0) + 0x3100 + 160), 0)
+    assert.strictEqual(system.memory.load16(at(0) + 0x3100), 0x37f)
+    assert.deepStrictEqual(msr(other, IA32_TSC_AUX), [7n])
+    assert.strictEqual(registerAt(system, 0, 1), 9)
+  })
+
+  it("need the right to write its state", () => {
+    const system = boot()
+    const readOnly = copy(system, vcpu(system), wordKeeping("VCPU", right.VCPU.readState, false).bits)
+    assert(typeof readOnly === "number")
+    assert.deepStrictEqual(reset(system, readOnly), { _tag: "IllegalOperation" })
   })
 })
 

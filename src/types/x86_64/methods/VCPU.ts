@@ -66,6 +66,31 @@ export const DisableIOPort = method({
   words: { low: count, high: count }
 })
 
+/**
+ * Give the processor a page that it uses for the guest by its physical address: the virtual-APIC page, the APIC-access page,
+ * or the one that begins with the posted-interrupt descriptor. `field` is the encoding of the field that will hold the address.
+ * The frame is mapped by this as it is in an address space: what unmaps it, takes it back.
+ */
+export const SetPage = method({
+  name: "X86_VCPU_SetPage",
+  label: 0x1001,
+  kind: "VCPU",
+  rights: ["writeState"],
+  words: { field: count },
+  caps: { frame: cap({ Frame: ["read", "write"] }) }
+})
+
+/**
+ * The registers that are no fields of its VMCS are as after a reset: the general ones, CR2, those of debugging, of
+ * SYSCALL, x87 and SSE, IA32_KERNEL_GS_BASE and IA32_TSC_AUX. RDX, too, is 0.
+ */
+export const ResetRegisters = method({
+  name: "X86_VCPU_ResetRegisters",
+  label: 0x1002,
+  kind: "VCPU",
+  rights: ["writeState"]
+})
+
 export const WriteRegisters = method({
   name: "X86_VCPU_WriteRegisters",
   label: 71,
