@@ -113,6 +113,19 @@ static void give(struct generator *generator, word cnode) {
   }
 }
 
+/* The guest's virtual processor, and what it was given of `vmcs_pages`. */
+static word guest_vcpu, guest_pages[sizeof vmcs_pages / sizeof *vmcs_pages];
+
+/* Some of the pages are taken back and others given, and controls that use them are asked for. */
+static void change_pages(struct generator *generator) {
+  for (word n = 0; n < sizeof vmcs_pages / sizeof *vmcs_pages; n++) {
+    if (below(generator, 4) == 0) X86_Page_Unmap(guest_pages[n]);
+    if (below(generator, 4) == 0) X86_VCPU_SetPage(guest_vcpu, vmcs_pages[n], guest_pages[n]);
+  }
+  for (word n = 0; n < sizeof page_users / sizeof *page_users; n++)
+    if (below(generator, 2) == 0) X86_VCPU_WriteVMCS(guest_vcpu, page_users[n].field, page_users[n].always | (page_users[n].sometimes & next(generator)));
+}
+
 /* A guest whose code and data are chance, with a state in which it can be entered. It is one of the players' who runs it. */
 static void begin_guest(struct generator *generator) {
   struct guest guest = {
@@ -131,10 +144,11 @@ static void begin_guest(struct generator *generator) {
   X86_Page_MapEPT(guest.frame, 0, all_rights, write_back, guest.root);
   TCB_SetEPTRoot(player[0].tcb, guest.root);
   real_mode(&guest);
-  for (word n = 0; n < sizeof vmcs_pages / sizeof *vmcs_pages; n++)
-    if (below(generator, 4) != 0) X86_VCPU_SetPage(guest.vcpu, vmcs_pages[n], retype_from_arena(object_Page4K, 0));
-  for (word n = 0; n < sizeof page_users / sizeof *page_users; n++)
-    X86_VCPU_WriteVMCS(guest.vcpu, page_users[n].field, page_users[n].always | (page_users[n].sometimes & next(generator)));
+  guest_vcpu = guest.vcpu;
+  for (word n = 0; n < sizeof vmcs_pages / sizeof *vmcs_pages; n++) {
+    guest_pages[n] = retype_from_arena(object_Page4K, 0);
+    X86_VCPU_SetPage(guest.vcpu, vmcs_pages[n], guest_pages[n]);
+  }
 }
 
 static void begin(struct generator *generator, word buffers_at) {
@@ -202,6 +216,7 @@ static void run_checks(void) {
   for (;;) {
     begin(&generator, 0x500000);
     for (int round = 0; round < rounds; round++) {
+      change_pages(&generator);
       play_on(&generator, round == 0);
       yield();
     }
