@@ -25,8 +25,8 @@ describe("the methods", () => {
       beyond.map(({ label, name }) => [label, name]),
       [
         [0x1000, "AddressSpace_Unmap"],
-        [0x1001, "X86_VCPU_SetPage"],
-        [0x1002, "X86_VCPU_ResetRegisters"]
+        [0x1002, "X86_VCPU_ResetRegisters"],
+        [0x1001, "X86_VCPU_SetPage"]
       ]
     )
     assert.strictEqual(all.length, 77 + beyond.length)
