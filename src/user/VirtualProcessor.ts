@@ -143,6 +143,8 @@ export class Stopped {
   /** General registers, in `registerOrder`. Who changes one sets `areChanged`. */
   readonly registers = new BigUint64Array(registerOrder.length)
   areChanged = false
+  /** Before all else, the registers that the control structure does not have become what they are after a reset. */
+  isReset = false
   /** Fields of the control structure to be written before the entry. */
   readonly fields: Array<readonly [field: number, value: bigint]> = []
   /** Notifications to be signalled before the entry: capability pointers. */
@@ -220,6 +222,11 @@ function* running(
   const bytes = new Uint8Array(words.buffer)
   const inBuffer = buffer + messageWord(MessageInfo.registerWords)
   for (;;) {
+    if (stopped.isReset) {
+      const { label } = replyOf(yield invocation(vcpu, VCPU.ResetRegisters, 0, 0n))
+      if (label !== 0) return label
+      stopped.isReset = false
+    }
     if (stopped.areChanged) {
       const { registers } = stopped
       memory.write(inBuffer, new Uint8Array(registers.buffer, MessageInfo.registerWords * wordBytes))

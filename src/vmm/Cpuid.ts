@@ -48,10 +48,8 @@ const hidden: ReadonlyArray<Feature> = [
   { leaf: 1, word: "ecx", bits: { DTES64: 2, MONITOR: 3, "DS-CPL": 4, VMX: 5, SMX: 6, EIST: 7, TM2: 8, SDBG: 11, FMA: 12, PDCM: 15, DCA: 18, XSAVE: 26, OSXSAVE: 27, AVX: 28, F16C: 29 } },
   { leaf: 1, word: "edx", bits: { MCE: 7, MTRR: 12, MCA: 14, DS: 21, ACPI: 22, HTT: 28, TM: 29, PBE: 31 } },
   { leaf: 7, word: "ebx", bits: { TSC_ADJUST: 1, SGX: 2, HLE: 4, AVX2: 5, RTM: 11, "RDT-M": 12, MPX: 14, "RDT-A": 15, AVX512F: 16, AVX512DQ: 17, AVX512_IFMA: 21, PT: 25, AVX512PF: 26, AVX512ER: 27, AVX512CD: 28, AVX512BW: 30, AVX512VL: 31 } },
-  { leaf: 7, word: "ecx", bits: { AVX512_VBMI: 1, PKU: 3, OSPKE: 4, WAITPKG: 5, AVX512_VBMI2: 6, CET_SS: 7, VAES: 9, VPCLMULQDQ: 10, AVX512_VNNI: 11, AVX512_BITALG: 12, TME: 13, AVX512_VPOPCNTDQ: 14, LA57: 16, RDPID: 22, KL: 23, BUS_LOCK_DETECT: 24, ENQCMD: 29, SGX_LC: 30, PKS: 31 } },
-  { leaf: 7, word: "edx", bits: { AVX512_4VNNIW: 2, AVX512_4FMAPS: 3, UINTR: 5, AVX512_VP2INTERSECT: 8, PCONFIG: 18, ARCH_LBR: 19, CET_IBT: 20, AMX_BF16: 22, AVX512_FP16: 23, AMX_TILE: 24, AMX_INT8: 25, IBRS: 26, STIBP: 27, L1D_FLUSH: 28, CORE_CAPABILITIES: 30, SSBD: 31 } },
-  // IA32_TSC_AUX is nobody's: the kernel does not switch it.
-  { leaf: 0x8000_0001, word: "edx", bits: { RDTSCP: 27 } }
+  { leaf: 7, word: "ecx", bits: { AVX512_VBMI: 1, PKU: 3, OSPKE: 4, WAITPKG: 5, AVX512_VBMI2: 6, CET_SS: 7, VAES: 9, VPCLMULQDQ: 10, AVX512_VNNI: 11, AVX512_BITALG: 12, TME: 13, AVX512_VPOPCNTDQ: 14, LA57: 16, KL: 23, BUS_LOCK_DETECT: 24, ENQCMD: 29, SGX_LC: 30, PKS: 31 } },
+  { leaf: 7, word: "edx", bits: { AVX512_4VNNIW: 2, AVX512_4FMAPS: 3, UINTR: 5, AVX512_VP2INTERSECT: 8, PCONFIG: 18, ARCH_LBR: 19, CET_IBT: 20, AMX_BF16: 22, AVX512_FP16: 23, AMX_TILE: 24, AMX_INT8: 25, IBRS: 26, STIBP: 27, L1D_FLUSH: 28, CORE_CAPABILITIES: 30, SSBD: 31 } }
 ]
 
 /** Features that a guest gets although the processor has none such: they are this monitor's. */

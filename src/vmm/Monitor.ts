@@ -323,6 +323,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       first.atWork()
       fate.isRestarting = false
       board.powerUp()
+      for (const cpu of cpus) cpu.powerUp()
       const why = begin(first, ram, guest.payload, {
         processors: count,
         // Linux would take it for its clock until it has the time stamp counter: an exit at each look.
@@ -386,7 +387,9 @@ export const controls = [
   [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
   [
     VmcsField.SECONDARY_CONTROLS,
-    BigInt(Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.PAUSE_LOOP_EXITING)
+    BigInt(
+      Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.ENABLE_RDTSCP | Secondary.PAUSE_LOOP_EXITING
+    )
   ],
   [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
 ] as const

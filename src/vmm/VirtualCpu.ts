@@ -129,7 +129,12 @@ export class VirtualCpu {
     stopped.controls = controls
   }
 
-  /** It begins at `rip` in this state, as after a reset. */
+  /** As after a reset it has nothing of what it held. INIT leaves it more: x87 and SSE state, and most model-specific registers. */
+  powerUp(): void {
+    this.stopped.isReset = true
+  }
+
+  /** It begins at `rip` in this state. */
   begin(fields: Fields, rip: number): void {
     const { stopped } = this
     stopped.registers.fill(0n)

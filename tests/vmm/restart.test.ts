@@ -1,7 +1,7 @@
 /** Guests that ask for a reset. */
 import { assert, describe, it } from "@effect/vitest"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
-import { count, exitWith, flat, out, put, real, store, until, whileBelow } from "./code.ts"
+import { count, exitWith, flat, out, put, real, store, until, whileBelow, word } from "./code.ts"
 import { run } from "./machine.ts"
 
 const MiB = 2 ** 20
@@ -60,6 +60,38 @@ describe("a guest's reset", { timeout: 120_000 }, () => {
     const changes = [0xbb, 1, 2, 3, 4, 0xbe, 5, 6, 7, 8, ...out(0x21, 0x55), ...reset]
     const looks = [0xba, 0x21, 0, 0, 0, 0x31, 0xc0, 0xec, 0x34, 0xfa, 0x09, 0xd8, 0x09, 0xf0, 0xa3, 0x10, 0x90, 0, 0]
     const code = [...count(times), ...whileBelow(times, 2, changes), ...looks, ...exitWith(0x9010)]
+    assert.deepStrictEqual(ending(run({ limit, guests: [flat(...code)] })), exit(0))
+  })
+
+  it("leaves nothing of the registers that a processor does not switch by itself", () => {
+    const at = 0x9010
+    // MOV EAX, imm32 and EDX, which WRMSR, DR0 and XMM1 take.
+    const eax = (value: number) => [0xb8, ...word(value)]
+    const ecx = (value: number) => [0xb9, ...word(value)]
+    const msrs = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102, 0xc000_0103]
+    const osfxsr = [...eax(0x200), 0x0f, 0x22, 0xe0]
+    const writeMsr = (register: number) => [...ecx(register), ...eax(0x1234_5670), 0x31, 0xd2, 0x0f, 0x30]
+    // MOV DR0..DR3, EAX; MOV CR2, EAX; MOVD XMM1, EAX; FLD1; LDMXCSR of 1FA0H.
+    const changes = [
+      ...[...msrs.flatMap(writeMsr), ...osfxsr, ...eax(0x1234_5670)],
+      ...[0, 1, 2, 3].flatMap((n) => [0x0f, 0x23, 0xc0 | (n << 3)]),
+      ...[0x0f, 0x22, 0xd0, 0x66, 0x0f, 0x6e, 0xc8, 0xd9, 0xe8],
+      ...[...store(0x9020, 0x1fa0), 0x0f, 0xae, 0x15, ...word(0x9020), ...reset]
+    ]
+    // OR of what a reset makes 0, in memory: OR [at], EAX.
+    const or = [0x09, 0x05, ...word(at)]
+    const readMsr = (register: number) => [...ecx(register), 0x0f, 0x32, ...or]
+    // XOR EAX, imm32: MXCSR (STMXCSR), and the status and control words (FNSTSW AX, FNSTCW).
+    const looks = [
+      ...[...store(at, 0), ...osfxsr, ...msrs.flatMap(readMsr)],
+      ...[0, 1, 2, 3].flatMap((n) => [0x0f, 0x21, 0xc0 | (n << 3), ...or]),
+      ...[0x0f, 0x20, 0xd0, ...or, 0x66, 0x0f, 0x7e, 0xc8, ...or],
+      ...[0x0f, 0xae, 0x1d, ...word(0x9020), 0xa1, ...word(0x9020), 0x35, ...word(0x1f80), ...or],
+      ...[0x31, 0xc0, 0xdf, 0xe0, ...or],
+      // RDTSCP: ECX; MOV EAX, ECX.
+      ...[0x0f, 0x01, 0xf9, 0x89, 0xc8, ...or]
+    ]
+    const code = [...count(times), ...whileBelow(times, 2, changes), ...looks, ...exitWith(at)]
     assert.deepStrictEqual(ending(run({ limit, guests: [flat(...code)] })), exit(0))
   })
 
