@@ -8,8 +8,8 @@ import { linesOf } from "./kinds.ts"
 import { type Entry, Ledger } from "./ledger.ts"
 import { meaningOf } from "./meaningOf.ts"
 import { isNative } from "./native.ts"
-import { operationTexts } from "./operationText.ts"
 import { Random } from "./Random.ts"
+import { writtenIn } from "./written.ts"
 
 const about = { commit: "none", date: "2026-01-01", processor: "some" }
 const few = (): Options => ({
@@ -160,24 +160,30 @@ describe("the ledger of a campaign", { timeout: 30_000 }, () => {
     assert.notEqual(meaningOf({ ...changed, kind }), meaningOf(add))
   })
 
-  it("knows what is written of the operations in which a line ends, and of no others", () => {
+  it("knows what is written of the operation in which a line ends and of the functions that it computes with, and of no others", () => {
     const fadd = lineNamed("D8 /0 fadd m32")
     const enter = lineNamed("C8 iw ib enter imm16,imm8")
+    const addps = lineNamed("NP 0F 58 /r addps x,x128")
+    const aesenc = lineNamed("66 0F 38 DC /r aesenc x,x128")
+    const pdep = lineNamed("VEX.LZ.F2.0F38.W1 F5 /r pdep r64,r64b,rm64 o64")
     const add = lineNamed("REX.W + 01 /r add rm64,r64 o64")
-    const changedBy = (file: string, text: string, to: string) => {
-      const texts = operationTexts((path) => {
-        const written = readFileSync(path, "utf8")
-        if (!path.endsWith(file)) return written
-        assert.include(written, text)
-        return written.replace(text, to)
+    const changedBy = (file: string, text = "const", to = "/** Otherwise. */ const") => {
+      const written = writtenIn((path) => {
+        const source = readFileSync(path, "utf8")
+        if (!path.endsWith(file)) return source
+        assert.include(source, text)
+        return source.replace(text, to)
       })
-      return [fadd, enter, add].filter((line) => meaningOf(line, texts) !== meaningOf(line))
+      return [fadd, enter, addps, aesenc, pdep, add].filter((line) => meaningOf(line, written) !== meaningOf(line))
     }
-    assert.deepEqual(changedBy("system/x87/round.ts", "export const", "/** Otherwise. */ export const"), [fadd])
-    assert.deepEqual(changedBy("system/far.ts", "export const", "/** Otherwise. */ export const"), [enter])
-    assert.deepEqual(changedBy("system/taskSwitch.ts", "export const", "/** Otherwise. */ export const"), [enter])
+    assert.deepEqual(changedBy("system/x87/round.ts"), [fadd])
+    assert.deepEqual(changedBy("system/far.ts"), [enter])
+    assert.deepEqual(changedBy("system/taskSwitch.ts"), [enter])
     assert.deepEqual(changedBy("system/operations.ts", "far.enter(core,", "far.enter( core,"), [enter])
     assert.deepEqual(changedBy("system/operations.ts", "const pauseTime = 64", "const pauseTime = 65"), [])
+    assert.deepEqual(changedBy("processor/float.ts"), [addps])
+    assert.deepEqual(changedBy("processor/vectorCrypto.ts"), [aesenc])
+    assert.deepEqual(changedBy("processor/functions.ts"), [pdep])
   })
 })
 
