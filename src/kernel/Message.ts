@@ -56,6 +56,24 @@ export const setWord = (
   return true
 }
 
+/** Set the first `length` words, given by halves. Without a buffer, those that registers hold. */
+export const setWords = (state: State, thread: number, buffer: number, halves: Int32Array, length: number): void => {
+  const { architecture, memory } = state
+  const inRegisters = Math.min(length, MessageInfo.registerWords)
+  for (let index = 0; index < inRegisters; index++)
+    architecture.setRegister(
+      state,
+      thread,
+      architecture.convention.message[index]!,
+      halves[2 * index]!,
+      halves[2 * index + 1]!
+    )
+  const arrived = buffer === 0 ? inRegisters : length
+  // A buffer is in one page.
+  memory.storeWords(buffer + messageWord(inRegisters), halves, 2 * inRegisters, 2 * (arrived - inRegisters))
+  state.charge(Charge.messageWord * arrived)
+}
+
 /** The first `length` words go from one thread to another. How many of them arrived. */
 export const copy = (state: State, from: number, to: number, length: number): number => {
   const { architecture, memory } = state

@@ -153,12 +153,12 @@ export class Stopped {
   yields = false
 
   reason = 0
-  qualification = 0n
+  qualification = 0
   instructionLength = 0
   guestPhysical = 0
   rflags = 0
   interruptibility = 0
-  cr3 = 0n
+  cr3 = 0
 }
 
 /** What a handler says after an exit: enter again, return to who called `VCPU_Run`, or first read these fields. */
@@ -220,6 +220,7 @@ function* running(
 ): Generator<Request, number, Answer> {
   const words = new BigUint64Array(bufferWords)
   const bytes = new Uint8Array(words.buffer)
+  const halves = new Uint32Array(words.buffer)
   const inBuffer = buffer + messageWord(MessageInfo.registerWords)
   for (;;) {
     if (stopped.isReset) {
@@ -253,12 +254,12 @@ function* running(
     if (answer.info === exited) {
       memory.read(inBuffer, bytes)
       stopped.reason = Number(answer.mr3)
-      stopped.qualification = words[0]!
-      stopped.instructionLength = Number(words[1]!)
-      stopped.guestPhysical = Number(words[2]!)
-      stopped.rflags = Number(words[3]!)
-      stopped.interruptibility = Number(words[4]!)
-      stopped.cr3 = words[5]!
+      stopped.qualification = wordAt(halves, 0)
+      stopped.instructionLength = halves[2]!
+      stopped.guestPhysical = wordAt(halves, 2)
+      stopped.rflags = halves[6]!
+      stopped.interruptibility = halves[8]!
+      stopped.cr3 = wordAt(halves, 5)
       stopped.registers.set(words.subarray(6))
       step = handler.exit(stopped)
     } else step = handler.notified(answer.badge, stopped)
@@ -274,6 +275,9 @@ function* running(
     if (step === "leave") return 0
   }
 }
+
+/** A word of fewer than 54 bits, by its halves. */
+const wordAt = (halves: Uint32Array, index: number): number => halves[2 * index + 1]! * 2 ** 32 + halves[2 * index]!
 
 const none = { capability: 0n, info: 0n, mr0: 0n, mr1: 0n, mr2: 0n, mr3: 0n, reply: 0n, destination: 0n } as const
 

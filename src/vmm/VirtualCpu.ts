@@ -99,12 +99,18 @@ export class Exits {
   readonly byReason = new Map<number, number>()
   /** What devices were left for: ports, and pages that are no memory. */
   readonly byDevice = new Map<string, number>()
+  /** Their names. */
+  private readonly ports = new Map<number, string>()
+  private readonly pages = new Map<number, string>()
 
   count(reason: number): void {
     this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + 1)
   }
 
-  countDevice(what: string): void {
+  countDevice(kind: "port" | "page", number: number): void {
+    const names = kind === "port" ? this.ports : this.pages
+    const what = names.get(number) ?? `${kind} ${number.toString(16).toUpperCase()}H`
+    names.set(number, what)
     this.byDevice.set(what, (this.byDevice.get(what) ?? 0) + 1)
   }
 }
@@ -423,11 +429,11 @@ const writeRegister: Handle = (cpu) => {
 
 /** "Exit Qualification for I/O Instructions". */
 const inputOutput: Handle = (cpu) => {
-  const qualification = low32(cpu.stopped.qualification)
+  const { qualification } = cpu.stopped
   const bytes = (qualification & 7) + 1
   const port = qualification >>> 16
   const isIn = (qualification & 8) !== 0
-  cpu.connected.exits.countDevice(`port ${port.toString(16).toUpperCase()}H`)
+  cpu.connected.exits.countDevice("port", port)
   if (qualification & 0x10) return stringOfPorts(cpu, port, bytes, isIn, (qualification & 0x20) !== 0)
   const { bus } = cpu.connected.board
   const width = (8 * bytes) as 8 | 16 | 32
@@ -448,7 +454,7 @@ const stringOfPorts = (cpu: VirtualCpu, port: number, bytes: number, isIn: boole
 
 /** "Exit Qualification for Control-Register Accesses". */
 const controlRegister: Handle = (cpu) => {
-  const qualification = low32(cpu.stopped.qualification)
+  const { qualification } = cpu.stopped
   const [number, kind, general] = [qualification & 15, (qualification >>> 4) & 3, (qualification >>> 8) & 15]
   if (number === 8) {
     const { apic } = cpu.connected
@@ -503,11 +509,7 @@ const vmcall: Handle = (cpu) => {
 
 /** A device's registers, or memory that is none. */
 const violation: Handle = (cpu) => {
-  cpu.connected.exits.countDevice(
-    `page ${Math.floor(cpu.stopped.guestPhysical / 4096)
-      .toString(16)
-      .toUpperCase()}H`
-  )
+  cpu.connected.exits.countDevice("page", Math.floor(cpu.stopped.guestPhysical / 4096))
   return access.memory(cpu)
 }
 
@@ -534,7 +536,7 @@ const reportedFault: Handle = (cpu) => ({
     const [cs, rsp, base, limit] = values.map(hex)
     const { rip, cr3 } = cpu.stopped
     return cpu.stop(
-      `triple fault at CS:RIP ${cs}:${hex(rip)}, RSP ${rsp}, CR3 ${hex(cr3)}, IDT at ${base} with limit ${limit}`
+      `triple fault at CS:RIP ${cs}:${hex(rip)}, RSP ${rsp}, CR3 ${hex(BigInt(cr3))}, IDT at ${base} with limit ${limit}`
     )
   }
 })

@@ -66,7 +66,7 @@ const bytesAt = (
   for (let done = 0; done < bytes.length; ) {
     const at = linear + BigInt(done)
     const part = bytes.subarray(done, done + Math.min(bytes.length - done, 0x1000 - Number(at & 0xfffn)))
-    const physical = translate(ram, at, { cr3: cpu.stopped.cr3, mode: paging })
+    const physical = translate(ram, at, { cr3: BigInt(cpu.stopped.cr3), mode: paging })
     if (physical === undefined || !(way === "read" ? ram.read(physical, part) : ram.write(physical, part))) return done
     done += part.length
   }
@@ -207,7 +207,7 @@ const element = (
   const count = BigInt.asUintN(wide, cpu.register("rcx"))
   if (repeats && count === 0n) return cpu.skip(length)
   const address = cpu.stopped.guestPhysical
-  const isWrite = (Number(cpu.stopped.qualification) & 2) !== 0
+  const isWrite = (cpu.stopped.qualification & 2) !== 0
   const other = new Uint8Array(8)
   const view = new DataView(other.buffer)
   if (kind === "movs") {

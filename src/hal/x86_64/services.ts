@@ -77,15 +77,14 @@ const registers: ReadonlyMap<number, Access> = new Map([
   [SystemRegister.GS,         data(segments.gs)]
 ])
 
-const msrs = new Map<number, Access>()
+/** These, and registers of the model once they were asked for. */
+const accesses = new Map(registers)
 const msrOf = (number: number): Access => {
-  const known = msrs.get(number)
-  if (known !== undefined) return known
   const made = msrAccess(number)
-  msrs.set(number, made)
+  accesses.set(number, made)
   return made
 }
-const access = (register: number): Access => registers.get(register) ?? msrOf(register)
+const access = (register: number): Access => accesses.get(register) ?? msrOf(register)
 
 const inState = new Map<number, number>([
   [SystemRegister.CR0, at.cr0],

@@ -168,23 +168,30 @@ const sayAgain = (state: State, machine: Machine, thread: number): void => {
   }
 }
 
+/** The words of the exit that is told of. Nothing is in it between two of them. */
+const words = new Int32Array(2 * VmEnter.exit.length)
+const setHalves = (index: number, lo: number, hi: number): void => {
+  words[2 * index] = lo
+  words[2 * index + 1] = hi
+}
+
 /** The call ends with an exit. */
 const comeBack = (state: State, machine: Machine, thread: number, reason: Halves, qualification: Halves): void => {
   const { memory } = state
   const { fieldLow, fieldHigh } = virtualizationOf(machine)
-  const registers = Vcpu.ofThread(memory, thread) + Vcpu.generalAt
-  const buffer = state.architecture.buffer(state, thread, "write")
+  memory.loadWords(Vcpu.ofThread(memory, thread) + Vcpu.generalAt, registers, 0, registers.length)
   for (let index = 0; index < fieldOf.length; index++) {
     const [field, register] = [fieldOf[index]!, registerOf[index]!]
-    if (field !== none) Message.setWord(state, thread, buffer, index, fieldLow(field), fieldHigh(field))
-    else if (register !== none) {
-      const at = registers + 8 * register
-      Message.setWord(state, thread, buffer, index, memory.load32(at), memory.load32(at + 4))
-    }
+    if (field !== none) setHalves(index, fieldLow(field), fieldHigh(field))
+    else if (register !== none) setHalves(index, registers[2 * register]!, registers[2 * register + 1]!)
   }
-  Message.setWord(state, thread, buffer, reasonAt, reason.lo, reason.hi)
-  Message.setWord(state, thread, buffer, qualificationAt, qualification.lo, qualification.hi)
+  setHalves(reasonAt, reason.lo, reason.hi)
+  setHalves(qualificationAt, qualification.lo, qualification.hi)
+  Message.setWords(state, thread, state.architecture.buffer(state, thread, "write"), words, VmEnter.exit.length)
   Message.setBadge(state, thread, 0, 0)
   Message.setInfo(state, thread, 0, 0, 0, VmEnter.result.exit)
   Scheduler.setState(state, thread, ThreadState.running)
 }
+
+/** The guest's general registers, by their numbers. */
+const registers = new Int32Array(2 * 16)

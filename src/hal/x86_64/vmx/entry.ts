@@ -111,7 +111,7 @@ const loadRegisters = (core: Core, vmcs: Vmcs): void => {
   if (entry & EntryControl.LOAD_IA32_PAT) copy(core, vmcs, place.GUEST_IA32_PAT, msrAt.IA32_PAT)
 
   for (const { of, selector, base, limit, rights } of segmentFields)
-    core.setSegment(
+    core.putSegment(
       of,
       vmcs.low(selector),
       accessOf(vmcs.low(rights)),

@@ -130,7 +130,7 @@ const saveNonRegisterState = (core: Core, vmcs: Vmcs): void => {
   const entry = vmcs.low(place.ENTRY_CONTROLS) & ~EntryControl.IA32E_MODE_GUEST
   vmcs.set(place.ENTRY_CONTROLS, entry | (core.isLongActive ? EntryControl.IA32E_MODE_GUEST : 0), 0)
   if (vmx.hasSecondary(Secondary.ENABLE_EPT))
-    for (const [n, of] of pdptePlaces.entries()) save(core, vmcs, system.pdptes + n * 8, of)
+    for (let n = 0; n < pdptePlaces.length; n++) save(core, vmcs, system.pdptes + n * 8, pdptePlaces[n]!)
   if (vmx.pinBased & PinBased.PREEMPTION_TIMER) stopTimer(core)
 }
 
@@ -166,14 +166,14 @@ const loadHostState = (core: Core, vmcs: Vmcs): void => {
   core.set(msrAt.IA32_EFER, (efer & ~(EFER.LME | EFER.LMA)) | (is64 ? EFER.LME | EFER.LMA : 0), 0)
   if (exits & ExitControl.LOAD_IA32_PAT) load(core, vmcs, place.HOST_IA32_PAT, msrAt.IA32_PAT)
 
-  core.setSegment(segments.cs, vmcs.low(place.HOST_CS_SELECTOR), is64 ? code64 : code32, -1, 0, 0)
+  core.putSegment(segments.cs, vmcs.low(place.HOST_CS_SELECTOR), is64 ? code64 : code32, -1, 0, 0)
   for (const [of, from] of dataSegments) {
     const selector = vmcs.low(from)
-    core.setSegment(of, selector, selector === 0 ? unusable : data, -1, 0, 0)
+    core.putSegment(of, selector, selector === 0 ? unusable : data, -1, 0, 0)
   }
   loadWithBase(core, vmcs, segments.fs, place.HOST_FS_SELECTOR, place.HOST_FS_BASE)
   loadWithBase(core, vmcs, segments.gs, place.HOST_GS_SELECTOR, place.HOST_GS_BASE)
-  core.setSegment(
+  core.putSegment(
     segments.tr,
     vmcs.low(place.HOST_TR_SELECTOR),
     busyTss,
@@ -181,7 +181,7 @@ const loadHostState = (core: Core, vmcs: Vmcs): void => {
     vmcs.low(place.HOST_TR_BASE),
     vmcs.high(place.HOST_TR_BASE)
   )
-  core.setSegment(segments.ldtr, 0, unusable, 0, 0, 0)
+  core.putSegment(segments.ldtr, 0, unusable, 0, 0, 0)
   load(core, vmcs, place.HOST_GDTR_BASE, system.gdtrBase)
   core.set(system.gdtrLimit, 0xffff, 0)
   load(core, vmcs, place.HOST_IDTR_BASE, system.idtrBase)
@@ -197,5 +197,5 @@ const loadHostState = (core: Core, vmcs: Vmcs): void => {
 
 const loadWithBase = (core: Core, vmcs: Vmcs, of: number, selectorAt: number, base: number): void => {
   const selector = vmcs.low(selectorAt)
-  core.setSegment(of, selector, selector === 0 ? unusable : data, -1, vmcs.low(base), vmcs.high(base))
+  core.putSegment(of, selector, selector === 0 ? unusable : data, -1, vmcs.low(base), vmcs.high(base))
 }

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { controlRules } from "../../../../src/hal/x86_64/vmx/controlRules.ts"
 import { guestRules } from "../../../../src/hal/x86_64/vmx/guestRules.ts"
 import { hostRules } from "../../../../src/hal/x86_64/vmx/hostRules.ts"
-import { moves } from "../../../../src/hal/x86_64/vmx/Kept.ts"
+import { moves, steadyFlags } from "../../../../src/hal/x86_64/vmx/Kept.ts"
 import { place, Vmcs } from "../../../../src/hal/x86_64/vmx/Vmcs.ts"
 import { VmcsField, type VmcsFieldName } from "../../../../src/types/x86_64/VmcsField.ts"
 import { hlt } from "../board.ts"
@@ -11,9 +11,8 @@ import { Random } from "../native/Random.ts"
 import { Hypervisor, vmcsRegion } from "./hypervisor.ts"
 
 const names = Object.keys(VmcsField) as readonly VmcsFieldName[]
-const RFLAGS_VM = 1 << 17
 
-/** It notes where it is read, but for RFLAGS.VM, which does not move. */
+/** It notes where it is read, but for the flags that do not move. */
 class Watched extends Vmcs {
   readonly read = new Set<number>()
   override low(at: number): number {
@@ -25,7 +24,7 @@ class Watched extends Vmcs {
     return super.high(at)
   }
   override has(at: number, bit: number): boolean {
-    return at === place.GUEST_RFLAGS && bit === RFLAGS_VM ? (super.low(at) & bit) !== 0 : super.has(at, bit)
+    return at === place.GUEST_RFLAGS && (bit & ~steadyFlags) === 0 ? (super.low(at) & bit) !== 0 : super.has(at, bit)
   }
 }
 
