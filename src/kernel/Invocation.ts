@@ -5,7 +5,6 @@
  * refuse what it does not allow.
  */
 import { type Kind, ofNumber } from "../types/Kind.ts"
-import * as MessageInfo from "../types/MessageInfo.ts"
 import * as Method from "../types/Method.ts"
 import * as SyscallError from "../types/SyscallError.ts"
 import * as Capability from "./Capability.ts"
@@ -30,14 +29,10 @@ export interface Invocation {
 
 /** The halves of word `index` of the message. */
 export const low = (view: View, { caller, buffer }: Invocation, index: number): number =>
-  index < MessageInfo.registerWords
-    ? view.architecture.registerLow(view, caller, view.architecture.convention.message[index]!)
-    : view.memory.load32(buffer + Message.at(index))
+  Message.wordLow(view, caller, buffer, index)
 
 export const high = (view: View, { caller, buffer }: Invocation, index: number): number =>
-  index < MessageInfo.registerWords
-    ? view.architecture.registerHigh(view, caller, view.architecture.convention.message[index]!)
-    : view.memory.load32(buffer + Message.at(index) + 4)
+  Message.wordHigh(view, caller, buffer, index)
 
 /** Refused if the capability invoked lacks a right that the method needs, or the message a word or a capability. */
 export const check = (

@@ -8,7 +8,7 @@ import { Charge } from "../hal/Charge.ts"
 import { messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
 import type { Word } from "../types/Word.ts"
-import type { State } from "./State.ts"
+import type { State, View } from "./State.ts"
 
 /** Where word `index` lies in an IPC buffer. */
 export const at = messageWord
@@ -34,6 +34,17 @@ export const setInfo = (
 
 export const setBadge = (state: State, thread: number, low: number, high: number): void =>
   state.architecture.setRegister(state, thread, state.architecture.convention.capability, low, high)
+
+/** The halves of word `index`. `buffer` is the thread's: it has one, if the word is in it. */
+export const wordLow = (view: View, thread: number, buffer: number, index: number): number =>
+  index < MessageInfo.registerWords
+    ? view.architecture.registerLow(view, thread, view.architecture.convention.message[index]!)
+    : view.memory.load32(buffer + messageWord(index))
+
+export const wordHigh = (view: View, thread: number, buffer: number, index: number): number =>
+  index < MessageInfo.registerWords
+    ? view.architecture.registerHigh(view, thread, view.architecture.convention.message[index]!)
+    : view.memory.load32(buffer + messageWord(index) + 4)
 
 /** Set word `index`. `buffer` is the thread's, 0 if it has none: then the word is cut off, and false. */
 export const setWord = (

@@ -20,6 +20,7 @@ import * as Frame from "../types/x86_64/methods/Frame.ts"
 import * as Guest from "../types/x86_64/methods/TCB.ts"
 import * as VCPU from "../types/x86_64/methods/VCPU.ts"
 import type { VmcsField } from "../types/x86_64/VmcsField.ts"
+import * as VmEnter from "../types/x86_64/VmEnter.ts"
 import type { Allocator, NotMade } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
@@ -125,12 +126,8 @@ export const VCPU_ResetRegisters = <C extends AnyCap>(
 
 // Running it.
 
-/** The order of the guest's registers in messages. RSP is a field of the control structure. */
-// biome-ignore format: the order of the message
-export const registerOrder = [
-  "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
-  "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
-] as const
+/** The order of the guest's registers in messages. */
+export const registerOrder = VmEnter.registers
 
 /** A guest between an exit and the next entry. The words of an exit's message, of which a handler changes what is to be different. */
 export class Stopped {
@@ -221,20 +218,14 @@ function* running(
   const words = new BigUint64Array(bufferWords)
   const bytes = new Uint8Array(words.buffer)
   const halves = new Uint32Array(words.buffer)
+  /** The registers but for the first, which is in one. */
+  const others = new Uint8Array(stopped.registers.buffer, wordBytes)
   const inBuffer = buffer + messageWord(MessageInfo.registerWords)
   for (;;) {
     if (stopped.isReset) {
       const { label } = replyOf(yield invocation(vcpu, VCPU.ResetRegisters, 0, 0n))
       if (label !== 0) return label
       stopped.isReset = false
-    }
-    if (stopped.areChanged) {
-      const { registers } = stopped
-      memory.write(inBuffer, new Uint8Array(registers.buffer, MessageInfo.registerWords * wordBytes))
-      const given = [registers[0]!, registers[1]!, registers[2]!, registers[3]!] as const
-      const { label } = replyOf(yield invocation(vcpu, VCPU.WriteRegisters, registers.length, ...given))
-      if (label !== 0) return label
-      stopped.areChanged = false
     }
     for (const [field, value] of stopped.fields) {
       const { label } = replyOf(yield invocation(vcpu, VCPU.WriteVMCS, 2, BigInt(field), value))
@@ -246,7 +237,10 @@ function* running(
     if (stopped.yields) yield yielding
     stopped.yields = false
 
-    const answer = syscallOf(yield enter(stopped))
+    const { areChanged } = stopped
+    if (areChanged) memory.write(inBuffer, others)
+    stopped.areChanged = false
+    const answer = syscallOf(yield enter(stopped, areChanged))
     stopped.rip = answer.mr0
     stopped.controls = Number(answer.mr1)
     stopped.interruption = Number(answer.mr2)
@@ -285,15 +279,17 @@ const signal = (capability: bigint): Request => ({ ...none, _tag: "Syscall", num
 
 const yielding: Request = { ...none, _tag: "Syscall", number: numbers.Yield }
 
-const enter = ({ rip, controls, interruption }: Stopped): Request => ({
+const withRegisters = BigInt(VmEnter.callWithRegisters)
+
+const enter = ({ rip, controls, interruption, registers }: Stopped, areChanged: boolean): Request => ({
   _tag: "Syscall",
   number: numbers.VMEnter,
   capability: 0n,
-  info: 0n,
+  info: areChanged ? withRegisters : 0n,
   mr0: rip,
   mr1: BigInt(controls >>> 0),
   mr2: BigInt(interruption >>> 0),
-  mr3: 0n,
+  mr3: areChanged ? registers[0]! : 0n,
   reply: 0n,
   destination: 0n
 })

@@ -1,7 +1,8 @@
 /**
  * Guest: a thread that runs its virtual processor, from the system call by which it begins to the exit that ends it.
  *
- * The call takes three words: where the guest goes on, its primary controls, and the event that it is to begin with.
+ * The call takes three words: where the guest goes on, its primary controls, and the event that it is to begin with; and
+ * the guest's general registers behind them, if the message has as many words.
  * While it runs, the thread's registers always say how the call would be made again: so the thread can be stopped,
  * moved and resumed at any time like every other. The call ends when the guest does something that its monitor must
  * know of: then the thread has the words of `VmEnter.exit`; or when the thread's bound notification is signalled.
@@ -13,6 +14,7 @@
 import { Charge } from "../../hal/Charge.ts"
 import { Halt } from "../../hal/Gates.ts"
 import { numberOf } from "../../types/Kind.ts"
+import * as MessageInfo from "../../types/MessageInfo.ts"
 import * as SyscallError from "../../types/SyscallError.ts"
 import { ExitReason } from "../../types/x86_64/ExitReason.ts"
 import * as ThreadMethods from "../../types/x86_64/methods/TCB.ts"
@@ -67,6 +69,7 @@ export const enter = (state: State, machine: Machine, thread: number): boolean =
   const vcpu = Vcpu.ofThread(memory, thread)
   if (vcpu === 0) return false
   const [rip, primary, event] = architecture.convention.message
+  takeRegisters(state, thread, vcpu)
   const low = (register: number | undefined) => architecture.registerLow(state, thread, register!)
   Vcpu.makeCurrent(state, machine, vcpu)
   Vcpu.setField(machine, VmcsField.GUEST_RIP, low(rip), architecture.registerHigh(state, thread, rip!))
@@ -81,6 +84,31 @@ export const enter = (state: State, machine: Machine, thread: number): boolean =
   } else Scheduler.setState(state, thread, ThreadState.runsGuest)
   return true
 }
+
+/** The guest's general registers are those of the message, if it has them. Made again, the call does not say them again. */
+const takeRegisters = (state: State, thread: number, vcpu: number): void => {
+  const { architecture, memory } = state
+  if (
+    MessageInfo.length(architecture.registerLow(state, thread, architecture.convention.info)) <
+    VmEnter.callWithRegisters
+  )
+    return
+  const buffer = architecture.buffer(state, thread, "read")
+  if (buffer === 0) return
+  Message.setInfo(state, thread, 0, 0, 0, 0)
+  memory.loadWords(vcpu + Vcpu.generalAt, registers, 0, registers.length)
+  for (let n = 0; n < VmEnter.registers.length; n++) {
+    const index = VmEnter.call.length + n
+    const to = 2 * general[VmEnter.registers[n]!]
+    registers[to] = Message.wordLow(state, thread, buffer, index)
+    registers[to + 1] = Message.wordHigh(state, thread, buffer, index)
+  }
+  memory.storeWords(vcpu + Vcpu.generalAt, registers, 0, registers.length)
+  state.charge(Charge.messageWord * VmEnter.registers.length)
+}
+
+/** Of a guest on its way, by their numbers. Nothing is in it between two calls. */
+const registers = new Int32Array(2 * 16)
 
 /** When the kernel is left, the processor runs the thread's guest. */
 export const run = (state: State, machine: Machine, contexts: Contexts, thread: number): void => {
@@ -192,6 +220,3 @@ const comeBack = (state: State, machine: Machine, thread: number, reason: Halves
   Message.setInfo(state, thread, 0, 0, 0, VmEnter.result.exit)
   Scheduler.setState(state, thread, ThreadState.running)
 }
-
-/** The guest's general registers, by their numbers. */
-const registers = new Int32Array(2 * 16)

@@ -1,6 +1,6 @@
 /**
  * VmEnter: the words of the system call that runs a virtual processor. It takes those of `call` in the first message
- * registers, and comes back with a result in the register of the message info: then they are there again, as the call
+ * registers, and, if the message has as many words, the guest's registers; and comes back with a result in the register of the message info: then they are there again, as the call
  * would be made to go on.
  */
 import { VmcsField } from "./VmcsField.ts"
@@ -13,6 +13,15 @@ export const result = {
 } as const
 
 export const call = ["rip", "primaryControls", "event"] as const
+
+/** The guest's general registers, in the order of messages. RSP is a field of the control structure. */
+// biome-ignore format: the order of the message
+export const registers = [
+  "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+] as const
+
+/** A call whose message has so many words says the registers too, behind `call`: as X86_VCPU_WriteRegisters before it would. */
+export const callWithRegisters = call.length + registers.length
 
 /** Words that are fields of the control structure. */
 // biome-ignore format: a word, a line
@@ -33,7 +42,7 @@ export type ExitField = keyof typeof exitFields
 export const exit = [
   ...call,
   "reason", "qualification", "instructionLength", "guestPhysicalAddress", "rflags", "interruptibility", "cr3",
-  "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"
+  ...registers
 ] as const
 export type ExitWord = (typeof exit)[number]
 

@@ -35,6 +35,12 @@ static void basic(void) {
   check_is(answer(vm_exit_rax), registers[0]);
   check_is(answer(vm_exit_rbp), registers[6]);
   check_is(answer(vm_exit_r15), registers[14]);
+  it("has the registers that the call says, if its message has as many words");
+  for (word n = 0; n < 15; n++) my_buffer->words[3 + n] = 0x2222000000000000 + n;
+  check_is(vm_enter_saying(15, hlt_exiting, 0, 18).length, 1);
+  check_is(answer(vm_exit_reason), exit_HLT);
+  check_is(answer(vm_exit_rax), 0x2222000000000000);
+  check_is(answer(vm_exit_r15), 0x222200000000000e);
   it("asks its monitor what the processor is");
   code(&mine, "\x0f\xa2\xf4");
   check_is(exit_reason(0), exit_CPUID);

@@ -62,11 +62,15 @@ static void set_code(struct guest *guest, const char *bytes, word length) {
 #define code(guest, bytes) set_code(guest, bytes, sizeof bytes - 1)
 
 /* Of the answer, the length is 0 for a notification, 1 for an exit; its words are in the IPC buffer. */
-static struct message vm_enter(word rip, word primary, word event) {
+static struct message vm_enter_saying(word rip, word primary, word event, word length) {
   my_buffer->words[0] = rip;
   my_buffer->words[1] = primary;
   my_buffer->words[2] = event;
-  return system_call(syscall_VMEnter, 0, (struct message){0}, 0, 0);
+  return system_call(syscall_VMEnter, 0, (struct message){.length = length}, 0, 0);
+}
+
+static struct message vm_enter(word rip, word primary, word event) {
+  return vm_enter_saying(rip, primary, event, 0);
 }
 
 /* It counts, for as long as a number is in XMM1 that no other guest has there. @returns where it counts */

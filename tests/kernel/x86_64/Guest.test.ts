@@ -75,6 +75,16 @@ const monitor = () => {
       enter(Entry.syscall)
       return way()
     },
+    /** General registers, in the message of the next call: it has so many words. */
+    say: (registers: ReadonlyArray<bigint>, length = BigInt(VmEnter.callWithRegisters)) => {
+      set("rsi", length)
+      set("r15", registers[0]!)
+      const buffer = state.architecture.buffer(state, thread, "write")
+      for (const [n, value] of registers.slice(1).entries()) {
+        memory.store32(buffer + messageWord(4 + n), Number(BigInt.asIntN(32, value)))
+        memory.store32(buffer + messageWord(4 + n) + 4, Number(BigInt.asIntN(32, value >> 32n)))
+      }
+    },
     /** The guest's exit: what the processor writes to the control structure. */
     exit: (reason: number, written: Readonly<Record<number, bigint>> = {}) => {
       fields().set(VmcsField.EXIT_REASON, BigInt(reason >>> 0))
@@ -134,6 +144,25 @@ describe("VMEnter", () => {
     assert.strictEqual(it.enter(), "resume")
     assert.strictEqual(it.get("rbx"), 42n)
     assert.strictEqual(it.get("r15"), values[14])
+  })
+
+  it("begins with the registers that the call says, if its message has as many words: once", () => {
+    const it = monitor()
+    const values = Array.from({ length: 15 }, (_, index) => 0x1_0000_0000n * BigInt(index + 1) + 7n)
+    it.say(values)
+    assert.strictEqual(it.enter(), "launch")
+    const names = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r15"] as const
+    assert.deepStrictEqual(
+      names.map(it.get),
+      [0, 1, 2, 3, 4, 5, 6, 7, 14].map((index) => values[index])
+    )
+    const { state } = it.system
+    assert.strictEqual(state.architecture.registerLow(state, it.thread, state.architecture.convention.info), 0)
+    it.set("rbx", 42n)
+    it.exit(ExitReason.HLT)
+    it.say(values, 17n)
+    assert.strictEqual(it.enter(), "resume")
+    assert.strictEqual(it.get("rbx"), 42n)
   })
 
   it("is a system call that there is not for a thread without a virtual processor", () => {
