@@ -8,13 +8,13 @@
  * Status 1: something differs beyond the liberties that are listed (tests/hal/x86_64/native/liberties.ts).
  */
 import { execFileSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
-import { campaign, type Report } from "../tests/hal/x86_64/native/campaign.ts"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { campaign } from "../tests/hal/x86_64/native/campaign.ts"
 import { compareEncodings } from "../tests/hal/x86_64/native/encodings.ts"
 import { nameOfHost } from "../tests/hal/x86_64/native/host.ts"
-import { nameOf } from "../tests/hal/x86_64/native/kinds.ts"
-import { type Entry, Ledger } from "../tests/hal/x86_64/native/ledger.ts"
+import { Ledger } from "../tests/hal/x86_64/native/ledger.ts"
 import { isNative } from "../tests/hal/x86_64/native/native.ts"
+import { pageOf, summaryOf, textOf } from "./nativeSummary.ts"
 import { numberOf, refuse, typed } from "./typed.ts"
 
 const usage = `Usage: npm run campaign:native -- [options]
@@ -98,72 +98,11 @@ const report = campaign({
   }
 })
 
-const total = (entries: Iterable<Entry>, of: (entry: Entry) => number): number => {
-  let sum = 0
-  for (const entry of entries) sum += of(entry)
-  return sum
-}
-const casesOf = (entries: ReadonlyArray<Entry>): number => entries.at(-1)?.to ?? 0
-const unique = (texts: Iterable<string>): string => [...new Set(texts)].sort().join(", ")
-
-/** How many lines have had at least so many cases. */
-const steps = [1000, 10_000, 100_000]
-const rowsOf = ({ compared }: Report): ReadonlyArray<ReadonlyArray<string | number>> => {
-  const groups = Map.groupBy(compared, ([line]) => line.group)
-  const row = (name: string, lines: ReadonlyArray<readonly [unknown, ReadonlyArray<Entry>]>) => [
-    name,
-    lines.length,
-    ...steps.map((step) => lines.filter(([, entries]) => casesOf(entries) >= step).length),
-    lines.reduce((sum, [, entries]) => sum + casesOf(entries), 0),
-    lines.reduce((sum, [, entries]) => sum + total(entries, ({ differing }) => differing), 0)
-  ]
-  return [...[...groups].sort().map(([name, lines]) => row(name, lines)), row("all", [...compared])]
-}
-
-const entries = [...report.compared.values()].flat()
-const covered = new Map<string, number>()
-for (const entry of entries)
-  for (const [reason, count] of Object.entries(entry.covered)) covered.set(reason, (covered.get(reason) ?? 0) + count)
-const columns = ["what CPUID calls it", "lines", ...steps.map((step) => `with ${step}`), "cases", "differ"]
-const missing = [...report.missing].map(([{ name }, features]) => `${name} (${features.join(", ")})`)
-const differ = entries.filter(({ differing }) => differing > 0)
-
+const summary = summaryOf(report)
 console.log(`\n${ran} cases with seed ${seed} in ${(seconds() / 60).toFixed(1)} min`)
-for (const row of rowsOf(report)) console.log(row.map((cell, n) => String(cell).padStart(n === 0 ? 14 : 9)).join(" "))
-console.log(`${total(entries, ({ plain }) => plain)} of all cases by plain execution too`)
-console.log(`${total(entries, ({ exceptions }) => exceptions)} ended in an exception`)
-for (const [reason, count] of covered) console.log(`${count} differences: ${reason}`)
-console.log(`${missing.length} lines that this processor lacks${missing.length === 0 ? "" : `: ${missing.join("; ")}`}`)
-console.log(
-  `${report.left.length} lines that user mode cannot run as without an operating system: ${report.left.map(nameOf).join("; ")}`
-)
-console.log(`${total(entries, ({ differing }) => differing)} cases differ`)
-for (const { line, different } of differ) for (const each of different) console.log(`- ${line}, ${each}`)
-
+console.log(textOf(summary))
 if (values.summary !== undefined) {
-  const table = [columns, columns.map(() => "---"), ...rowsOf(report)].map((row) => `| ${row.join(" | ")} |`)
-  writeFileSync(
-    values.summary,
-    `# The comparison with a real processor
-
-What \`npm run campaign:native\` has compared: each line of the instruction tables that user mode can run, with chance operands, addresses,
-prefixes and registers, run by a processor and by every reading: registers, memory, flags and exceptions.
-
-- Processor: ${unique(entries.map(({ processor }) => processor))}
-- Seed ${seed}, on ${unique(entries.map(({ date }) => date))}
-- ${total(entries, ({ plain }) => plain)} cases also by plain execution; ${total(entries, ({ exceptions }) => exceptions)} ended in an exception
-
-${table.join("\n")}
-
-Differences that are none, each covered by a liberty (tests/hal/x86_64/native/liberties.ts):
-
-${[...covered].map(([reason, count]) => `- ${count}: ${reason}`).join("\n")}
-
-Lines that this processor lacks: ${missing.join("; ") || "none"}.
-
-Lines that user mode cannot run as it would without an operating system, or that return what is the host's own:
-${report.left.map((form) => `\`${nameOf(form)}\``).join(", ")}.
-${differ.length === 0 ? "" : `\nWhat differs:\n\n${differ.flatMap(({ line, different }) => different.map((each) => `- ${line}, ${each}`)).join("\n")}\n`}`
-  )
+  const was = existsSync(values.summary) ? readFileSync(values.summary, "utf8") : ""
+  writeFileSync(values.summary, pageOf(summary, seed, was))
 }
-process.exitCode = differ.length === 0 ? 0 : 1
+process.exitCode = summary.differing === 0 ? 0 : 1

@@ -2,10 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
 import { campaign, type Options, type Report } from "./campaign.ts"
 import { missingFor } from "./host.ts"
 import { linesOf } from "./kinds.ts"
 import { type Entry, Ledger } from "./ledger.ts"
+import { leftOut } from "./left.ts"
 import { meaningOf } from "./meaningOf.ts"
 import { isNative } from "./native.ts"
 import { Random } from "./Random.ts"
@@ -112,6 +114,18 @@ describe.runIf(isNative)("a campaign against the processor of this machine", { t
 
 const lines = linesOf(new Random(1))
 const lineNamed = (name: string) => lines.find((line) => line.name === name)!
+
+describe("the lines of a campaign", () => {
+  it("are all of 64-bit mode, but for those that are left out for a reason", () => {
+    const left = [...leftOut().values()].flat()
+    const compared = new Set(lines.map(({ form }) => form))
+    assert.deepEqual(
+      left.filter((form) => compared.has(form)),
+      []
+    )
+    assert.equal(compared.size + left.length, forms.filter(({ long }) => long).length)
+  })
+})
 
 describe("the ledger of a campaign", { timeout: 30_000 }, () => {
   const entry: Entry = {

@@ -8,6 +8,7 @@ import type { SystemName } from "../../../../src/hal/x86_64/processor/Meaning.ts
 import { at, segments, vectorBytes } from "../../../../src/hal/x86_64/processor/State.ts"
 import { encode } from "./encode.ts"
 import { interestingHalf, interestingMxcsr, interestingRegister } from "./floats.ts"
+import { whyLeft } from "./left.ts"
 import type { Random } from "./Random.ts"
 import type { VectorState } from "./vectors.ts"
 import { initialX87 } from "./x87.ts"
@@ -114,21 +115,12 @@ export const isSplitLock = (
   return (addressOf(memory, length, registers) & 63n) > BigInt(64 - bytes)
 }
 
-/** The forms that user mode runs in the same way under an operating system as without one. */
+/** The forms that end in no operation of the machine; or would, if user mode might try them. */
 export const comparableForms = (random: Random): ReadonlyArray<Form> =>
   forms.filter((form) => {
-    if (!form.long || isUnlike(form)) return false
-    if (form.privileged) return true
-    return effectsIn(makeCase(form, random).instruction).system === undefined
+    if (!form.long || whyLeft(form) !== undefined) return false
+    return form.privileged || effectsIn(makeCase(form, random).instruction).system === undefined
   })
-
-/**
- * Answered by the operating system, used by the harness itself, or not the same on all processors: MOVSXD of 16 bits; random numbers, and which
- * processor it is.
- */
-const isUnlike = ({ name, operands }: Form): boolean =>
-  unlike.has(name.replace(/^v/, "")) || (name === "movsxd" && operands[0] === "r16")
-const unlike = new Set(["sldt", "str", "smsw", "rdfsbase", "wrfsbase", "wrgsbase", "rdrand", "rdseed", "rdpid"])
 
 // ---- registers that suit the instruction
 

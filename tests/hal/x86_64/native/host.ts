@@ -16,9 +16,12 @@ const names: Readonly<Record<string, string>> = {
 /** Those of every processor that runs 64-bit code. */
 const always = /^(?:intel.*|x64|nop|multibytenop|cpuid|msr|tsc|pause|fpu.*|8086.*)$/
 
+/** The vendor is among what it has. */
+const intel = "genuineintel"
 const flagsOfHost = (): ReadonlySet<string> => {
-  const line = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? ""
-  return new Set(line.trim().split(/\s+/))
+  const said = readFileSync("/proc/cpuinfo", "utf8")
+  const found = (name: string): string => new RegExp(`^${name}\\s*:(.*)$`, "m").exec(said)?.[1]?.trim() ?? ""
+  return new Set([...found("flags").split(/\s+/), found("vendor_id").toLowerCase()])
 }
 
 /** What of CPUID this line belongs to, as the disassembler has it. */
@@ -28,9 +31,13 @@ export const opinionOn = (form: Form): ReadonlyArray<string> =>
 
 /** What this line needs that the processor of this machine has not. */
 export const missingFor = (form: Form, host = flagsOfHost()): ReadonlyArray<string> =>
-  opinionOn(form)
+  [...opinionOn(form), ...(isOfIntel(form) ? [intel] : [])]
     .map((feature) => feature.toLowerCase())
     .filter((feature) => !always.test(feature) && !host.has(names[feature] ?? feature))
+
+/** What processors of other vendors do otherwise: far pointers of 64 bits, and MOVSXD of 16. */
+const isOfIntel = ({ name, operands }: Form): boolean =>
+  operands.includes("m16:64") || (name === "movsxd" && operands.includes("r16"))
 
 /** What it calls itself. */
 export const nameOfHost = (): string =>

@@ -1,6 +1,5 @@
 /** The kinds of lines: what cases of each are made of, and what runs them. */
 import type { Form } from "../../../../src/hal/x86_64/processor/Form.ts"
-import { forms } from "../../../../src/hal/x86_64/processor/instructions/index.ts"
 import { type Case, comparableForms, makeCase, type RegistersFor, registersFor } from "./cases.ts"
 import { opinionOn } from "./host.ts"
 import { makeOperationCase, operationForms, operationRegistersFor, withFrames } from "./operations.ts"
@@ -76,10 +75,4 @@ export const linesOf = (random: Random): ReadonlyArray<Line> => {
     ...operationForms(random).map((form) => [form, operation] as const)
   ])
   return [...kinds].map(([form, kind]) => ({ form, kind, name: nameOf(form), group: opinionOn(form)[0] ?? "none" }))
-}
-
-/** Lines of 64-bit mode that user mode cannot run as it would without an operating system. */
-export const leftOf = (lines: ReadonlyArray<Line>): ReadonlyArray<Form> => {
-  const compared = new Set(lines.map(({ form }) => form))
-  return forms.filter((form) => form.long && !compared.has(form))
 }

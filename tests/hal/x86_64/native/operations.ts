@@ -13,7 +13,9 @@ import {
   registersFor,
   setRegister
 } from "./cases.ts"
+import { whyLeft } from "./left.ts"
 import type { Random } from "./Random.ts"
+import { x87Forms } from "./x87Cases.ts"
 
 /** The segments of the operating system below, by selector, as far as programs use them. */
 export const descriptors: ReadonlyMap<number, bigint> = new Map([
@@ -29,24 +31,21 @@ export const [userCode, userData] = [0x33, 0x2b] as const
 /** 64-bit code, data, code and data of the kernel, none, beyond the table, of an LDT that there is not. 32-bit code would be run. */
 const selectors = [userCode, userCode, userCode, userData, userData, 0x10, 0x13, 0x18, 0, 3, 0xfff8, 0x2f, 0x30, 0x28]
 
-// biome-ignore format: by what they are about
-const operations = new Set<SystemName>([
-  "popf", "enter", "cli", "sti", "clac", "stac", "in", "out", "ins", "outs",
-  "iret", "farReturn", "farJump", "farCall", "movToSegment", "lar", "lsl", "verr", "verw", "maskedLoad", "maskedStore", "gather"
-])
-
-/** FS and GS are the harness's and the other cases'. Far pointers of 64 bits are not on every processor. */
-const isKept = ({ operands }: Form): boolean =>
-  operands[0] === "fs" || operands[0] === "gs" || operands.includes("m16:64")
-
 const operationOf = (form: Form, random: Random): SystemName | undefined =>
   effectsIn(makeCase(form, random).instruction).system
 
+/** The x87 FPU's operations have cases of their own. */
+const ofX87: ReadonlySet<Form> = new Set(x87Forms)
+
 export const operationForms = (random: Random): ReadonlyArray<Form> =>
-  forms.filter((form) => {
-    const operation = !form.long || form.privileged || isKept(form) ? undefined : operationOf(form, random)
-    return operation !== undefined && operations.has(operation)
-  })
+  forms.filter(
+    (form) =>
+      form.long &&
+      !form.privileged &&
+      whyLeft(form) === undefined &&
+      !ofX87.has(form) &&
+      operationOf(form, random) !== undefined
+  )
 
 // ---- what lies in memory
 
@@ -112,6 +111,7 @@ export const operationRegistersFor: RegistersFor = (instruction, random) => {
   const operation = effectsIn(instruction).system
   const n = random.below(each)
   const isFar = operation === "farJump" || operation === "farCall"
+  const hasFarPointer = isFar || operation === "loadFarPointer"
   // Whether a repetition of nothing is refused differs.
   if (operation === "ins" || operation === "outs") registers[1] = 1n
   if (operation === "iret" || operation === "farReturn" || operation === "popf")
@@ -121,7 +121,8 @@ export const operationRegistersFor: RegistersFor = (instruction, random) => {
   for (const operand of operands)
     if (operand.kind === "reg" && operand.width === 16 && !operand.implied)
       setRegister(registers, operand, BigInt(random.of(selectors)) | (random.word() & ~0xffffn))
-    else if (operand.kind === "mem" && isFar) point(operand, registers, random, BigInt(pointerAt(form.sizes[0]!, n)))
+    else if (operand.kind === "mem" && hasFarPointer)
+      point(operand, registers, random, BigInt(pointerAt(form.sizes[0]!, n)))
     else if (operand.kind === "mem" && operand.width === 16)
       point(operand, registers, random, BigInt(selectorAt(random.below(selectors.length))))
   return registers
