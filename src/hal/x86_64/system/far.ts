@@ -2,7 +2,8 @@
  * Far transfers within 64-bit mode, and ENTER. SDM vol. 2A, "CALL", "JMP", "ENTER"; vol. 2B, "RET": operation of far
  * transfers in IA-32e mode.
  *
- * A selector that names a system descriptor names a call gate (callGate.ts).
+ * A selector that names a system descriptor names a call gate (callGate.ts). Where compatibility mode begins, processors cut the offset to 32 bits
+ * before they compare it with the limit, and the stack is one of 32 bits already.
  */
 import { inStack } from "../memory/Access.ts"
 import { at, segments } from "../processor/State.ts"
@@ -18,6 +19,7 @@ import {
   fetchStack,
   isConforming,
   isNull,
+  limitOf,
   markAccessed,
   rplOf,
   setCode,
@@ -29,8 +31,21 @@ type Halves = readonly [lo: number, hi: number]
 const rsp = at.general + 4 * 8
 const rbp = at.general + 5 * 8
 
-/** A code segment of the same privilege, and a canonical address. */
-const check = (core: Core, selector: number, hi: number): Descriptor => {
+/** Whether code in this segment is 64-bit code. */
+const isLongCode = ({ high }: Descriptor): boolean => (high & bits.L) !== 0
+
+/** An offset in this code, as it will be in RIP: canonical in 64-bit code, within the limit in other code. @throws `raised` #GP(0) */
+export const offsetIn = (core: Core, code: Descriptor, [lo, hi]: Halves): Halves => {
+  if (isLongCode(code)) {
+    core.checkCanonical(hi)
+    return [lo, hi]
+  }
+  if (lo >>> 0 > limitOf(code.low, code.high)) core.raise(vector.GP)
+  return [lo, 0]
+}
+
+/** A code segment of the same privilege. */
+const check = (core: Core, selector: number): Descriptor => {
   const descriptor = { ...fetchCode(core, selector) }
   const { high } = descriptor
   const { privilege } = core
@@ -39,20 +54,23 @@ const check = (core: Core, selector: number, hi: number): Descriptor => {
     : (selector & 3) <= privilege && dplOf(high) === privilege
   if (!allowed || (high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   checkPresent(core, high, selector)
-  core.checkCanonical(hi)
   return descriptor
 }
 
-const go = (core: Core, selector: number, descriptor: Descriptor, lo: number, hi: number): void => {
+const go = (core: Core, selector: number, descriptor: Descriptor, offset: Halves): void => {
   markAccessed(core, descriptor)
   setCode(core, selector, descriptor, core.privilege)
-  core.set(at.rip, lo, hi)
+  core.set(at.rip, ...offset)
 }
 
 export const jump = (core: Core, selector: number, lo: number, hi: number): void => {
   const gate = callGateAt(core, selector)
-  if (gate === undefined) go(core, selector, check(core, selector, hi), lo, hi)
-  else jumpThrough(core, gate)
+  if (gate !== undefined) {
+    jumpThrough(core, gate)
+    return
+  }
+  const descriptor = check(core, selector)
+  go(core, selector, descriptor, offsetIn(core, descriptor, [lo, hi]))
 }
 
 export const call = (core: Core, selector: number, lo: number, hi: number, width: number): void => {
@@ -62,17 +80,26 @@ export const call = (core: Core, selector: number, lo: number, hi: number, width
     return
   }
   const step = width / 8
-  const descriptor = check(core, selector, hi)
+  const descriptor = check(core, selector)
+  const target = offsetIn(core, descriptor, [lo, hi])
   // The return address is below the stack pointer until all of it is there: only then the pointer moves.
-  store(core, rsp, -step, core.selector(segments.cs), 0, width)
-  store(core, rsp, -2 * step, core.low(at.rip), core.high(at.rip), width)
-  go(core, selector, descriptor, lo, hi)
-  add(core, rsp, -2 * step)
+  const below = (by: number): Halves => {
+    const [low, high] = offset(core, rsp, by)
+    return [low, isLongCode(descriptor) ? high : 0]
+  }
+  const push = (by: number, low: number, high: number): void => {
+    core.set(at.bounce, low, high)
+    core.write(...below(by), width | inStack)
+  }
+  push(-step, core.selector(segments.cs), 0)
+  push(-2 * step, core.low(at.rip), core.high(at.rip))
+  go(core, selector, descriptor, target)
+  core.set(rsp, ...below(-2 * step))
 }
 
 export const return_ = (core: Core, width: number, release: number): void => {
   const step = width / 8
-  const [lo, hi] = load(core, rsp, 0, width)
+  const popped = load(core, rsp, 0, width)
   const selector = load(core, rsp, step, width)[0] & 0xffff
   const privilege = rplOf(selector)
   const descriptor = { ...fetchCode(core, selector) }
@@ -80,8 +107,9 @@ export const return_ = (core: Core, width: number, release: number): void => {
   const dpl = dplOf(high)
   if (privilege < core.privilege || (isConforming(high) ? dpl > privilege : dpl !== privilege))
     core.raise(vector.GP, selector & ~3)
+  if ((high & (bits.L | bits.D)) === (bits.L | bits.D)) core.raise(vector.GP, selector & ~3)
   checkPresent(core, high, selector)
-  core.checkCanonical(hi)
+  const target = offsetIn(core, descriptor, popped)
   if (privilege === core.privilege) {
     markAccessed(core, descriptor)
     setCode(core, selector, descriptor, privilege)
@@ -98,7 +126,7 @@ export const return_ = (core: Core, width: number, release: number): void => {
     add(core, rsp, release)
     dropPrivileged(core)
   }
-  core.set(at.rip, lo, hi)
+  core.set(at.rip, ...target)
 }
 
 /** ENTER: RBP is pushed, `level` - 1 frame pointers are copied, and `size` bytes are made room for. */

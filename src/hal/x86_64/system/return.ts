@@ -12,12 +12,12 @@ import {
   fetchStack,
   isConforming,
   isNull,
-  limitOf,
   markAccessed,
   rplOf,
   setCode,
   setStack
 } from "./descriptors.ts"
+import { offsetIn } from "./far.ts"
 import { legacyReturn } from "./legacyReturn.ts"
 import { poppableFlags } from "./poppedFlags.ts"
 import { RFLAGS, vector } from "./registers.ts"
@@ -55,14 +55,13 @@ export const interruptReturn = (core: Core, width: number): void => {
 
   const stackDescriptor = fetchStack(core, stack, privilege)
   // Processors look at the stack segment before they look at RIP.
-  if (is64) core.checkCanonical(rip[1])
-  else if (rip[1] !== 0 || rip[0] >>> 0 > limitOf(descriptor.low, high)) core.raise(vector.GP)
+  const target = offsetIn(core, descriptor, rip)
   markAccessed(core, descriptor)
 
   const changeable = changeableFlags(core, width)
   setStack(core, stack, stackDescriptor)
   setCode(core, selector, descriptor, privilege)
-  core.set(at.rip, rip[0], is64 ? rip[1] : 0)
+  core.set(at.rip, ...target)
   core.set(rspAt, ...rsp)
   core.setRflags((core.rflags() & ~changeable & ~RFLAGS.RF) | (flags[0] & changeable))
   core.unblockNmis()

@@ -143,6 +143,71 @@ describe.each(Object.entries(readings))("compatibility mode, %s", (_, reading) =
   })
 })
 
+describe.each(Object.entries(readings))("far transfers from 64-bit mode to compatibility mode, %s", (_, reading) => {
+  const [pointer, target, GP] = [0x10_7000, code + 0x200, 13]
+  const [code32, short32] = [0x18, 0x20]
+  /** A far pointer is at [RBX]; #GP leads to a HLT. */
+  const aBoard = (offset: bigint, selector: number, ...program: readonly number[]): Board => {
+    const board = new Board(reading).identity(0, 4 * MiB)
+    withGdt(board, descriptors.code64, descriptors.data, descriptors.code32, 0x0040_9b00_0000_0fffn)
+    board
+      .start(...program)
+      .put64(pointer, offset)
+      .put(pointer + 8, selector, 0)
+      .put(target, ...hlt)
+    const handler = code + 0x300
+    board.put(idt + GP * 16, ...bytes(handler & 0xffff, 2), 8, 0, 0, 0x8e, ...bytes(handler >> 16, 2), ...bytes(0, 8))
+    board.put(handler, ...hlt)
+    const { core } = board.machine
+    for (const [base, limit, at] of [
+      [system.gdtrBase, system.gdtrLimit, gdt],
+      [system.idtrBase, system.idtrLimit, idt]
+    ] as const) {
+      core.set(base, at, 0)
+      core.set(limit, 0xfff, 0)
+    }
+    return board.set("rbx", BigInt(pointer)).set("rax", offset)
+  }
+  const [jump, call] = [hex("48 FF 2B"), hex("48 FF 1B")]
+  // PUSH selector; PUSH RAX; RETF
+  const ret = (selector: number) => [0x6a, selector, 0x50, 0x48, 0xcb]
+  // MOV RCX, RSP; PUSH 10H; PUSH RCX; PUSHF; PUSH selector; PUSH RAX; IRETQ
+  const iret = (selector: number) => [...hex("48 89 E1 6A 10 51 9C"), 0x6a, selector, 0x50, 0x48, 0xcf]
+
+  // As a processor was seen to do.
+  it.each([
+    ["JMP", jump],
+    ["CALL", call],
+    ["RET", ret(code32)],
+    ["IRET", iret(code32)]
+  ])("%s cuts the offset to 32 bits", (_name, program) => {
+    const board = aBoard(BigInt(target) + 2n ** 32n, code32, ...program)
+    expect(board.run(20)).toEqual({ _tag: "Idle" })
+    expect(board.get("rip")).toBe(BigInt(target + 1))
+    expect(board.machine.core.mode.bits).toBe(32)
+  })
+
+  it.each([
+    ["JMP", jump],
+    ["CALL", call],
+    ["RET", ret(short32)],
+    ["IRET", iret(short32)]
+  ])("%s beyond the limit is #GP(0) of the instruction", (_name, program) => {
+    const board = aBoard(0x1000n, short32, ...program)
+    expect(board.run(20)).toEqual({ _tag: "Idle" })
+    expect(board.get("rip")).toBe(BigInt(code + 0x301))
+    expect(board.get64(Number(board.get("rsp")))).toBe(0n)
+    expect(board.machine.core.mode.bits).toBe(64)
+  })
+
+  it("CALL pushes to a stack of 32 bits", () => {
+    const board = aBoard(BigInt(target), code32, ...call).set("rsp", BigInt(stackTop) + 2n ** 40n)
+    board.run(20)
+    expect(board.get("rsp")).toBe(BigInt(stackTop - 16))
+    expect(board.get64(stackTop - 16)).toBe(BigInt(code + call.length))
+  })
+})
+
 describe.each(Object.entries(readings))("rings of protected mode, %s", (_, reading) => {
   const [tss, kernelStack, user, userStack] = [0x10_5000, 0x18_0000, 0x10_6000, 0x19_0000]
   const gate = (type: number, handler: number) => [
