@@ -19,6 +19,7 @@ import type { Upstream } from "./pciFunction.ts"
 import { Pic } from "./pic.ts"
 import { Pit } from "./pit.ts"
 import { type DateTime, Rtc } from "./rtc.ts"
+import { SystemControl } from "./systemControl.ts"
 import type { Target, Timers } from "./Wires.ts"
 
 /** Nanoseconds for an access to a chip behind the slowest of the buses. */
@@ -54,6 +55,7 @@ export class Pc {
   readonly pci: PciBus
   private readonly configPorts: ConfigPorts
   private readonly resetControl: ResetControl
+  private readonly systemControl: SystemControl
   /** The HPET has taken the place of the 8254's and the clock's interrupts. */
   private isReplaced = false
   /** Which of the PCI lines are asserted. */
@@ -94,6 +96,7 @@ export class Pc {
       message
     }
     this.resetControl = new ResetControl(reset)
+    this.systemControl = new SystemControl(this.keyboard, reset)
     this.pci = new PciBus(upstream, (line, isAsserted) => this.setPciLine(line, isAsserted))
     this.configPorts = new ConfigPorts(this.pci, this.resetControl)
   }
@@ -109,7 +112,8 @@ export class Pc {
       this.hpet,
       this.pm,
       this.keyboard,
-      this.resetControl
+      this.resetControl,
+      this.systemControl
     ])
       chip.reset()
     this.pci.reset()
@@ -180,6 +184,7 @@ export class Pc {
       at("keyboard data",          portMap.keyboard,        keyboard),
       at("keyboard control",       portMap.keyboardControl, control),
       at("real-time clock",        portMap.rtc,             rtc),
+      at("system control port A",  portMap.systemControl,   this.systemControl),
       at("ACPI power management",  portMap.acpiPm,          pm,                  32),
       at("PCI address",            portMap.pciAddress,      configPorts.address, 32),
       at("PCI data",               portMap.pciData,         configPorts.data,    32),

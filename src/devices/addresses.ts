@@ -22,6 +22,8 @@ export const portMap = {
   pitControl:   { base: 0x61,  count: 1 },
   keyboardControl: { base: 0x64, count: 1 },
   rtc:          { base: 0x70,  count: 4 },
+  /** System control port A. */
+  systemControl: { base: 0x92, count: 1 },
   slavePic:     { base: 0xa0,  count: 2 },
   edgeLevel:    { base: 0x4d0, count: 2 },
   acpiPm:       { base: 0x600, count: 12 },

@@ -129,6 +129,16 @@ export class I8042 implements Target {
     this.update()
   }
 
+  /** Address line 20 is on. */
+  get fastA20(): boolean {
+    return (this.outputPort & OUTPUT_PORT.A20) !== 0
+  }
+
+  /** Address line 20, as system control port A drives it: the output port says the same. */
+  driveA20(isOn: boolean): void {
+    this.drive(isOn ? this.outputPort | OUTPUT_PORT.A20 : this.outputPort & ~OUTPUT_PORT.A20)
+  }
+
   // ---- the controller
 
   private status(): number {

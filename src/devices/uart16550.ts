@@ -34,7 +34,14 @@ export const bits = {
 } as const
 
 /** Interrupt identification, the most urgent first. Table "Interrupt Control Functions". */
-const identification = { lineStatus: 6, receivedData: 4, transmitterEmpty: 2, none: 1, fifos: 0xc0 } as const
+const identification = {
+  modemStatus: 0,
+  lineStatus: 6,
+  receivedData: 4,
+  transmitterEmpty: 2,
+  none: 1,
+  fifos: 0xc0
+} as const
 
 const fifoDepth = 16
 
@@ -57,6 +64,8 @@ export class Uart16550 implements Target {
   private SCR = 0
   private divisor = 0
   private overrun = false
+  /** Bits 3 to 0 of MSR: which of its inputs have changed since it was read; of RI, that it has become inactive. */
+  private changes = 0
   /** The transmitter has become empty, and nobody has been told. */
   private emptied = false
   private readonly received: number[] = []
@@ -73,6 +82,7 @@ export class Uart16550 implements Target {
     this.LCR = 0
     this.MCR = 0
     this.overrun = false
+    this.changes = 0
     this.emptied = false
     this.received.length = 0
     this.signal()
@@ -125,8 +135,11 @@ export class Uart16550 implements Target {
         this.overrun = false
         return value
       }
-      case registers.MSR:
-        return this.modemStatus()
+      case registers.MSR: {
+        const value = this.modemInputs() | this.changes
+        this.changes = 0
+        return value
+      }
       default:
         return this.SCR
     }
@@ -154,7 +167,7 @@ export class Uart16550 implements Target {
         this.LCR = value
         return
       case registers.MCR:
-        this.MCR = value & 0x1f
+        this.control(value & 0x1f)
         return
       case registers.SCR:
         this.SCR = value
@@ -192,7 +205,7 @@ export class Uart16550 implements Target {
    * "Loop: the four modem control outputs are internally connected to the four modem control inputs." Else the other
    * end is there and ready.
    */
-  private modemStatus(): number {
+  private modemInputs(): number {
     if (!(this.MCR & bits.MCR.loop)) return bits.MSR.CTS | bits.MSR.DSR | bits.MSR.DCD
     const { MCR } = this
     return (
@@ -203,10 +216,20 @@ export class Uart16550 implements Target {
     )
   }
 
+  /** "Modem status register": "delta" bits, and "trailing edge of ring indicator". */
+  private control(MCR: number): void {
+    const before = this.modemInputs()
+    this.MCR = MCR
+    const now = this.modemInputs()
+    const { CTS, DSR, RI, DCD } = bits.MSR
+    this.changes |= (((before ^ now) & (CTS | DSR | DCD)) | (before & ~now & RI)) >>> 4
+  }
+
   private identify(): number {
     if (this.overrun && this.IER & bits.IER.lineStatus) return identification.lineStatus
     if (this.received.length > 0 && this.IER & bits.IER.receivedData) return identification.receivedData
     if (this.emptied && this.IER & bits.IER.transmitterEmpty) return identification.transmitterEmpty
+    if (this.changes !== 0 && this.IER & bits.IER.modemStatus) return identification.modemStatus
     return identification.none
   }
 

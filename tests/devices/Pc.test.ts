@@ -174,6 +174,20 @@ describe("the machine", () => {
     assert.deepStrictEqual(events, ["off", "reset", "reset"])
   })
 
+  it("is reset by port 92H when bit 0 becomes 1, and its bit 1 is address line 20, as the keyboard controller says", () => {
+    const { bus, events } = aPc(new Time())
+    assert.strictEqual(bus.readPort(0x92, 8), 2)
+    bus.writePort(0x92, 8, 0)
+    assert.strictEqual(bus.readPort(0x92, 8), 0)
+    bus.writePort(0x64, 8, 0xd0)
+    assert.strictEqual(bus.readPort(0x60, 8) & 2, 0)
+    bus.writePort(0x64, 8, 0xdf)
+    assert.strictEqual(bus.readPort(0x92, 8), 2)
+    bus.writePort(0x92, 8, 3)
+    bus.writePort(0x92, 8, 3)
+    assert.deepStrictEqual(events, ["reset"])
+  })
+
   it("is as at first after a reset, but for the time of day", () => {
     const { time, pc, bus, apic } = aPc(new Time())
     pc.leaveFirmwareState()

@@ -98,7 +98,22 @@ describe("the 16550", () => {
     uart.write(THR, 0x55)
     assert.strictEqual(uart.read(RBR), 0x55)
     assert.deepStrictEqual(line.sent, [])
-    assert.strictEqual(uart.read(MSR), bits.MSR.CTS | bits.MSR.DCD)
+    assert.strictEqual(uart.read(MSR) & 0xf0, bits.MSR.CTS | bits.MSR.DCD)
+  })
+
+  it("in loop notes which of its modem inputs have changed, and interrupts for that until it was read", () => {
+    const { uart, line } = aUart()
+    uart.write(MCR, bits.MCR.loop | bits.MCR.OUT1)
+    uart.read(MSR)
+    uart.write(IER, bits.IER.modemStatus)
+    assert.isFalse(line.level)
+    uart.write(MCR, bits.MCR.loop | bits.MCR.RTS)
+    assert.isTrue(line.level)
+    assert.strictEqual(uart.read(IIR), 0)
+    // CTS has come, and the bell has stopped.
+    assert.strictEqual(uart.read(MSR), bits.MSR.CTS | 0b0101)
+    assert.isFalse(line.level)
+    assert.strictEqual(uart.read(MSR), bits.MSR.CTS)
   })
 
   it("in loop loses what it has no room for, and says so once", () => {
