@@ -23,7 +23,6 @@ class Arithmetic extends protocol("arithmetic", {
   double: { request: Schema.Int, reply: Schema.Int }
 }) {}
 
-const calls = 100_000
 const program = (path: string) => readFileSync(join(import.meta.dirname, "..", path))
 
 /** Start a server and a client that calls it `calls` times. */
@@ -70,7 +69,7 @@ const compiled: Pair = (calls) =>
   })
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
-  { name: "kernel, typed IPC, TypeScript to TypeScript", run: () => figures(typescript, calls) },
-  { name: "kernel, IPC of plain words, TypeScript to TypeScript", run: () => figures(untyped, calls) },
-  { name: "kernel, IPC, machine code to machine code", run: () => figures(compiled, calls) }
+  { name: "kernel, typed IPC, TypeScript to TypeScript", run: () => figures(typescript) },
+  { name: "kernel, IPC of plain words, TypeScript to TypeScript", run: () => figures(untyped) },
+  { name: "kernel, IPC, machine code to machine code", run: () => figures(compiled) }
 ]

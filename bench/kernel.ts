@@ -106,11 +106,10 @@ const folder = join(import.meta.dirname, "kernel")
 export const benchmarks: ReadonlyArray<Benchmark> = [
   ...Object.entries(compiled).map(([name, what]) => ({
     name: `kernel, from machine code: ${what}`,
-    run: () =>
-      figures((times) => build("operations", { folder, defines: [`OPERATION=${name}`, `TIMES=${times}`] }), 30_000)
+    run: () => figures((times) => build("operations", { folder, defines: [`OPERATION=${name}`, `TIMES=${times}`] }))
   })),
   ...Object.entries(typescript).map(([what, program]) => ({
     name: `kernel, from TypeScript: ${what}`,
-    run: () => figures(program, 20_000)
+    run: () => figures(program)
   }))
 ]

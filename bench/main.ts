@@ -1,11 +1,12 @@
 /**
- * All benchmarks, or those whose names have a word in them.
+ * All benchmarks, or those whose names have a word in them; each in a process of its own.
  *
  *     npm run bench
  *     npm run bench -- ipc
  */
 import "../src/cli/asyncContext.ts"
 
+import { spawnSync } from "node:child_process"
 import { prepareEngine } from "../src/cli/engine.ts"
 import type { Benchmark } from "./Benchmark.ts"
 import * as boot from "./boot.ts"
@@ -28,14 +29,22 @@ const benchmarks: ReadonlyArray<Benchmark> = [
   boot.benchmark
 ]
 
-prepareEngine()
-const words = process.argv.slice(2).map((word) => word.toLowerCase())
-const asked = benchmarks.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word)))
+const typed = process.argv.slice(2).map((word) => word.toLowerCase())
+const asked = benchmarks.filter(({ name }) => typed.every((word) => name.toLowerCase().includes(word)))
 
 const number = (value: number): string =>
   value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 }).padStart(12)
 
-for (const { name, run } of asked) {
+if (asked.length === 1) {
+  prepareEngine()
+  const [{ name, run }] = asked as [Benchmark]
   console.log(name)
   for (const figure of await run()) console.log(`${number(figure.value)}  ${figure.name}`)
+} else {
+  for (const { name } of asked) {
+    const { status } = spawnSync(process.execPath, [...process.execArgv, import.meta.filename, name], {
+      stdio: "inherit"
+    })
+    if (status !== 0) process.exitCode = 1
+  }
 }

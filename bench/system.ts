@@ -38,22 +38,40 @@ const check = (exit: Exit.Exit<unknown, unknown>): void => {
 
 /** So often it is done twice to know what each time takes of the machine: always the same. */
 const few = 200
+/** More often than any run here takes. */
+const endless = 2 ** 30
+/** Instructions between two looks at the time. */
+const slice = 500_000
+/** Milliseconds of the processor, until the host's compiler has done its work; and that are measured. */
+const [warm, measured] = [2000, 2000]
+
+const busy = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** Runs for so long, and says for how many instructions. */
+const runFor = ({ run, machine }: System, milliseconds: number): number => {
+  const [began, ends] = [machine.instructions, busy() + milliseconds]
+  while (busy() < ends) run(machine.instructions + slice)
+  return machine.instructions - began
+}
 
 /**
- * What each time takes. The host's time is that of `times` in the midst of one run, when the host's compiler has done
- * its work: of the processor, whoever else runs on it, and on the clock.
+ * What each time takes. The host's time is that of many in the midst of one run, of the first machine of its process, as programs
+ * have it: of the processor, whoever else runs on it, and on the clock.
  */
-export const figures = (repeated: Repeated, times: number): ReadonlyArray<Figure> => {
-  const begins = instructions(repeated, few)
-  const each = (instructions(repeated, 2 * few) - begins) / few
-  const system = start(repeated, 3 * times)
-  system.run(begins + 1.5 * times * each)
-  const [started, startedBusy] = [performance.now(), process.cpuUsage()]
-  system.run(begins + 2.5 * times * each)
-  const [milliseconds, { user, system: kernel }] = [performance.now() - started, process.cpuUsage(startedBusy)]
+export const figures = (repeated: Repeated): ReadonlyArray<Figure> => {
+  const system = start(repeated, endless)
+  runFor(system, warm)
+  const [started, startedBusy] = [performance.now(), busy()]
+  const run = runFor(system, measured)
+  const [milliseconds, ofProcessor] = [performance.now() - started, busy() - startedBusy]
+  const each = (instructions(repeated, 2 * few) - instructions(repeated, few)) / few
+  const times = run / each
   return [
     { name: "ns each", value: (milliseconds * 1e6) / times },
-    { name: "ns of the processor each", value: ((user + kernel) * 1000) / times },
+    { name: "ns of the processor each", value: (ofProcessor * 1e6) / times },
     { name: "instructions each", value: each }
   ]
 }

@@ -11,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 /** In the sources, or in the package, which has JavaScript: a Node strips no types in node_modules. */
 const main = [join(root, "src", "cli", "main.ts"), join(root, "lib", "cli", "main.js")].find(existsSync)
+/** How our modules are loaded: beside it. */
+const hooks = pathToFileURL(main.replace(/main(?=\.[jt]s$)/, "hooks")).href
 /** Stripped and compiled sources: a start reads them instead of doing that again. */
 const cache = join(root, ".cache", "node")
 const pinned = 26
@@ -18,6 +20,7 @@ const pinned = 26
 if (Number.parseInt(process.versions.node, 10) >= pinned) {
   module.enableCompileCache(cache)
   process.argv[1] = main
+  await import(hooks)
   await import(pathToFileURL(main).href)
 } else {
   const node = pinnedNode()
@@ -43,7 +46,7 @@ function pinnedNode() {
 
 /** @param {string} node */
 function run(node) {
-  const child = spawn(node, [main, ...process.argv.slice(2)], {
+  const child = spawn(node, ["--import", hooks, main, ...process.argv.slice(2)], {
     stdio: "inherit",
     env: { NODE_COMPILE_CACHE: cache, ...process.env }
   })
