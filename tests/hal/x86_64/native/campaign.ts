@@ -1,5 +1,6 @@
 /** The campaign: very many cases of every line of the tables that user mode can run, on the processor of this machine and by every reading. */
-import { compareLine, unit } from "./compareLine.ts"
+import { batchCases } from "./batches.ts"
+import { compareLine } from "./compareLine.ts"
 import { missingFor } from "./host.ts"
 import { type Line, linesOf } from "./kinds.ts"
 import type { Entry, Ledger } from "./ledger.ts"
@@ -56,8 +57,8 @@ export const campaign = (options: Options): Report => {
   for (const cases of options.cases)
     for (const [index, [line, meaning]] of lines.entries()) {
       const done = ledger.of(line.name, meaning, seed).at(-1)?.to ?? 0
-      // Cases come in whole units.
-      for (let from = done - (done % unit); from < cases && !isOver(); ) {
+      // Cases come in whole batches.
+      for (let from = done - (done % batchCases); from < cases && !isOver(); ) {
         const to = Math.min(cases, from + atOnce)
         const counted = compareLine(line, from, to, { seed, plainEvery, pools })
         const entry: Entry = { line: line.name, group: line.group, meaning, seed, from, to, ...counted, ...about }

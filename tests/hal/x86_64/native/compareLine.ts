@@ -1,45 +1,28 @@
 /**
- * Many cases of one line, compared: those of a thousand have a seed of their own, so that they are the same whichever run comes to them.
+ * Many cases of one line, compared.
  *
  * What runs on memory without page tables runs by the interpreter, or in every fourth group of cases as regions of the translator; and, one in so
  * many, plainly. All cases are made, run and compared as words; only those that differ are looked at.
  */
-import { Interpreter } from "../../../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
-import { makePlain } from "../../../../src/hal/x86_64/processor/plain.ts"
-import type { ReadingParts } from "../../../../src/hal/x86_64/processor/Reading.ts"
-import { translator } from "../../../../src/hal/x86_64/processor/translator/Translator.ts"
+import { type Batch, batchCases, batchesOf } from "./batches.ts"
 import { type Case, place } from "./cases.ts"
 import { type Line, usesX87 } from "./kinds.ts"
 import type { Entry } from "./ledger.ts"
 import { differing } from "./liberties.ts"
-import { MachineRunner } from "./machine.ts"
 import {
   change,
   type NativeStates,
   outcomeFrom,
-  type Round,
   roomForOutcomes,
   runNative,
   runNativeStates,
   runsAt
 } from "./native.ts"
 import { show, undefinedAlways } from "./outcome.ts"
-import { Random } from "./Random.ts"
-import { changesOf, FlatRunner, type Runner } from "./read.ts"
-import {
-  areWordsSame,
-  caseAt,
-  caseIn,
-  completed,
-  copyWords,
-  outcomeAt,
-  outcomeIn,
-  putCase,
-  putFpuRest,
-  type States,
-  statesOf
-} from "./states.ts"
-import { dataFrom, freedomOf, type Pools, vary } from "./variation.ts"
+import { changesOf, type Runner } from "./read.ts"
+import { type Named, prepare, quickFor, type Readings, readingsFor } from "./readings.ts"
+import { areWordsSame, caseAt, caseIn, completed, outcomeAt, outcomeIn, putFpuRest, statesOf } from "./states.ts"
+import type { Pools } from "./variation.ts"
 
 export interface How {
   readonly seed: number
@@ -50,136 +33,25 @@ export interface How {
 /** What is counted. */
 export type Counted = Pick<Entry, "plain" | "exceptions" | "covered" | "differing" | "different">
 
-/** Cases come in units of so many, except for the last; and so many of them have one instruction. */
-export const unit = 1000
-const ofOneInstruction = 200
-/** So many units are run at once. */
-const unitsAtOnce = 10
-
-/** Cases of whole units, and outcomes: all are written before they are read. */
-const cases = Array.from({ length: unitsAtOnce }, () => statesOf(unit * caseAt.bytes))
+/** So many cases are run at once. */
+const atOnce = 10 * batchCases
 const outcomes = roomForOutcomes()
 
-/** The cases of a line from one number, the first of a unit, up to another. */
+/** The cases of a line from one number, the first of a batch, up to another. */
 export const compareLine = (line: Line, from: number, to: number, how: How): Counted => {
   const count: Count = { plain: 0, exceptions: 0, covered: {}, differing: 0, different: [] }
   const definedFlags = ~undefinedAlways(line.form)
   let readings: Readings | undefined
-  for (let first = from; first < to; first += unit * unitsAtOnce) {
-    const batches = batchesOf(line, first, Math.min(to, first + unit * unitsAtOnce), how)
+  for (let first = from; first < to; first += atOnce) {
+    const batches = batchesOf(line, first, Math.min(to, first + atOnce), how.seed, how.pools)
     const native = runNativeStates(batches, outcomes)
-    readings ??= line.kind.onMachine ? onMachine() : onFlat(native.selectors)
-    prepare(line, batches, readings)
+    readings ??= readingsFor(line.kind, native.selectors)
+    prepare(line.kind, batches, readings)
     for (const [n, batch] of batches.entries())
       compareBatch({ line, batch, native, starts: native.starts[n]!, definedFlags, count }, readings, how.plainEvery)
   }
   return count
 }
-
-// ---- cases
-
-/** Cases that have one instruction. */
-interface Group {
-  readonly like: Case
-  readonly first: number
-  readonly end: number
-}
-interface Batch extends Round {
-  readonly groups: ReadonlyArray<Group>
-}
-
-const batchesOf = (line: Line, from: number, to: number, { seed, pools }: How): ReadonlyArray<Batch> => {
-  const batches: Array<Batch> = []
-  for (let first = from; first < to; first += unit) {
-    const random = new Random(seed ^ hashOf(line.name) ^ Math.imul(1 + first / unit, 0x9e37_79b1))
-    const count = Math.min(unit, to - first)
-    batches.push(
-      batchOf(line, count, count === unit ? cases[batches.length]! : statesOf(count * caseAt.bytes), random, pools)
-    )
-  }
-  return batches
-}
-
-const hashOf = (text: string): number => {
-  let hash = 0x811c_9dc5
-  for (const character of text) hash = Math.imul(hash ^ character.charCodeAt(0), 0x0100_0193)
-  return hash
-}
-
-const batchOf = ({ form, kind }: Line, count: number, cases: States, random: Random, pools: Pools): Batch => {
-  const groups: Array<Group> = []
-  const data = kind.dataOf(dataFrom(pools, random), random)
-  for (let first = 0; first < count; first += ofOneInstruction) {
-    const like = kind.make(form, random)
-    const free = freedomOf(kind, like)
-    const end = Math.min(count, first + ofOneInstruction)
-    putCase(cases.view, first * caseAt.bytes, like)
-    for (let n = first + 1; n < end; n++) {
-      copyWords(cases.words, (first * caseAt.bytes) >> 2, cases.words, (n * caseAt.bytes) >> 2, caseAt.bytes >> 2)
-      vary(cases, n * caseAt.bytes, like, free, pools, random)
-    }
-    groups.push({ like, first, end })
-  }
-  return { cases, data, groups }
-}
-
-// ---- what runs them
-
-interface Named {
-  readonly name: string
-  readonly runner: Runner
-}
-interface Readings {
-  /** Runs some cases. */
-  readonly plain: Named
-  /** One of these runs all cases of a group; if there is none, plain execution does. */
-  readonly quick: ReadonlyArray<Quick>
-}
-interface Quick extends Named {
-  /** Makes the handlers that are missing. */
-  readonly generate: () => void
-}
-
-/** Handlers are made for a line at once; those for what comes up later, soon. */
-const patience = 20
-
-const onFlat = (selectors: ReadonlyArray<number>): Readings => {
-  const quick = (name: string, make: (parts: ReadingParts) => Interpreter): Quick => {
-    let reading: Interpreter | undefined
-    const runner = new FlatRunner((parts) => (reading = make(parts)), selectors)
-    return { name, runner, generate: () => reading?.generate() }
-  }
-  return {
-    plain: { name: "plain", runner: new FlatRunner(makePlain, selectors) },
-    quick: [
-      quick("interpreter", (parts) => new Interpreter(parts, { patience })),
-      quick("translator", translator({ patience, heat: 2, worth: "anything" }))
-    ]
-  }
-}
-
-let machine: Readings | undefined
-const onMachine = (): Readings => {
-  machine ??= { plain: { name: "machine", runner: new MachineRunner() }, quick: [] }
-  return machine
-}
-
-const quickFor = ({ quick }: Readings, group: number): Quick | undefined => quick[group % 4 === 3 ? 1 : 0]
-
-/** Each instruction is run once, without being looked at: that shows which handlers are missing. */
-const prepare = ({ kind }: Line, batches: ReadonlyArray<Batch>, readings: Readings): void => {
-  for (const { cases, data, groups } of batches) {
-    for (const { runner } of readings.quick) runner.setData(data)
-    for (const [index, { like, first }] of groups.entries()) {
-      const quick = quickFor(readings, index)
-      quick?.runner.setCode(like.code, usesX87(kind))
-      quick?.runner.run(cases, first * caseAt.bytes, ours, 0)
-    }
-  }
-  for (const { generate } of readings.quick) generate()
-}
-
-// ---- comparing
 
 /** What is counted while cases are compared. */
 interface Count {
