@@ -81,7 +81,6 @@ export const call = (core: Core, selector: number, lo: number, hi: number, width
   }
   const step = width / 8
   const descriptor = check(core, selector)
-  const target = offsetIn(core, descriptor, [lo, hi])
   // The return address is below the stack pointer until all of it is there: only then the pointer moves.
   const below = (by: number): Halves => {
     const [low, high] = offset(core, rsp, by)
@@ -93,7 +92,8 @@ export const call = (core: Core, selector: number, lo: number, hi: number, width
   }
   push(-step, core.selector(segments.cs), 0)
   push(-2 * step, core.low(at.rip), core.high(at.rip))
-  go(core, selector, descriptor, target)
+  // "IF stack not large enough for return address THEN #SS(0)" stands before what is asked of the offset.
+  go(core, selector, descriptor, offsetIn(core, descriptor, [lo, hi]))
   core.set(rsp, ...below(-2 * step))
 }
 

@@ -50,7 +50,7 @@ export const liberties: ReadonlyArray<Liberty> = [
   {
     reason: "a CALL whose target cannot be gone to has written the return address, or not",
     of: /^byte /,
-    covers: (test, native, ours) => named(/^call(?: far)?$/)(test) && both(native, ours)
+    covers: (test, native, ours) => named(/^call$/)(test) && both(native, ours)
   },
   {
     reason: "a store of 80 bits that faults in its second page has written to the first, or not",
