@@ -175,6 +175,41 @@ describe("the console", () => {
     )
   })
 
+  it("keeps what comes in until the driver has opened the port, if it opens ports", () => {
+    const device = new ConsoleDevice(() => undefined)
+    const { start, queues, notify, memory, view } = aDriver(device)
+    start([1])
+    const [receive, , controlReceive, controlTransmit] = queues
+    device.input(bytesOf("hello"))
+    receive!.chain(0, [], [{ address: 0x8000, length: 16 }])
+    receive!.offer(0)
+    notify(0)
+    assert.deepStrictEqual(receive!.taken(), [])
+    for (let n = 0; n < 4; n++) {
+      controlReceive!.chain(n, [], [{ address: 0x9000 + 16 * n, length: 8 }])
+      controlReceive!.offer(n)
+    }
+    const say = (event: number, value: number) => {
+      view.setUint32(0xa000, 0, true)
+      view.setUint16(0xa004, event, true)
+      view.setUint16(0xa006, value, true)
+      controlTransmit!.chain(0, [{ address: 0xa000, length: 8 }], [])
+      controlTransmit!.offer(0)
+      notify(3)
+      return controlReceive!.taken().map(({ id }) => [4, 6].map((by) => view.getUint16(0x9000 + 16 * id + by, true)))
+    }
+    const [deviceReady, deviceAdd, portReady, consolePort, portOpen] = [0, 1, 3, 4, 6]
+    assert.deepStrictEqual(say(deviceReady, 1), [[deviceAdd, 1]])
+    assert.deepStrictEqual(say(portReady, 1), [
+      [consolePort, 1],
+      [portOpen, 1]
+    ])
+    assert.deepStrictEqual(receive!.taken(), [])
+    say(portOpen, 1)
+    assert.deepStrictEqual(receive!.taken(), [{ id: 0, length: 5 }])
+    assert.deepStrictEqual([...memory.subarray(0x8000, 0x8005)], [...bytesOf("hello")])
+  })
+
   it("takes a character without a queue", () => {
     const said: number[] = []
     const { put } = aDriver(new ConsoleDevice((bytes) => said.push(...bytes)))
