@@ -320,13 +320,18 @@ export class LocalApic implements Receiver, Target {
     const vector = highest(this.isr)
     if (vector < 0) return
     clear(this.isr, vector)
+    this.ended(vector)
+    this.surroundings.noticed()
+  }
+
+  /** The interrupt of this vector is served no more: who raised it hears of it, if it is a level. */
+  ended(vector: number): void {
     if (has(this.tmr, vector)) {
       // "Support for directed EOI": software then writes the EOI register of the IOAPIC itself.
       if ((this.word("SVR") & SVR.suppressBroadcast) === 0) this.bus.endOfInterrupt(vector)
       this.endOfPin(0, vector)
       this.endOfPin(1, vector)
     }
-    this.surroundings.noticed()
   }
 
   private endOfPin(pin: 0 | 1, vector: number): void {
@@ -371,12 +376,37 @@ export class LocalApic implements Receiver, Target {
     return (this.base[0] & BASE.BSP) !== 0
   }
 
-  private isX2(): boolean {
+  isX2(): boolean {
     return this.isEnabled() && (this.base[0] & BASE.EXTD) !== 0
   }
 
   private isSoftwareEnabled(): boolean {
     return (this.word("SVR") & SVR.enable) !== 0
+  }
+
+  // ---- registers on a page, a doubleword each 16 bytes: "Virtualized APIC Registers" of SDM vol. 3C
+
+  /** What a processor that virtualizes them changes by itself is as on the page: TPR, ISR, IRR and ICR. */
+  takeRegisters(page: Uint32Array): void {
+    for (const name of ["TPR", "ICR"] as const) this.put(name, page[4 * registers[name].n]!)
+    this.put("ICR_HIGH", page[this.isX2() ? 4 * registers.ICR.n + 1 : 4 * registers.ICR_HIGH.n]!)
+    for (let n = 0; n < 8; n++) {
+      this.isr[n] = page[4 * (arrays.ISR + n)]!
+      this.irr[n] = page[4 * (arrays.IRR + n)]!
+    }
+  }
+
+  /** The page is as the registers are: all but the timer's current count, and those that are never read. */
+  putRegisters(page: Uint32Array): void {
+    for (const name of names) {
+      const { n, xApic } = registers[name]
+      if (name !== "CURRENT_COUNT" && xApic !== "WO" && xApic !== "-") page[4 * n] = this.value(name)
+    }
+    for (let n = arrays.ISR; n < arrays.IRR + 8; n++) page[4 * n] = this.inArray(n)
+    if (!this.isX2()) return
+    page[4 * registers.ID.n] = this.initialId
+    page[4 * registers.LDR.n] = this.logicalId()
+    page[4 * registers.ICR.n + 1] = this.word("ICR_HIGH")
   }
 
   // ---- registers in memory: xAPIC

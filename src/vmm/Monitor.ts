@@ -19,7 +19,7 @@ import { EntropyDevice } from "../devices/virtio/entropy.ts"
 import { NetworkDevice } from "../devices/virtio/network.ts"
 import type { Cap, Endpoint } from "../types/Capability.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
-import { ExitControl, PinBased, Secondary } from "../types/x86_64/VmxControls.ts"
+import { ExitControl, PinBased } from "../types/x86_64/VmxControls.ts"
 import { ask } from "../user/Client.ts"
 import { Signal_Pointer, Wait } from "../user/Ipc.ts"
 import { Ring } from "../user/Ring.ts"
@@ -36,6 +36,7 @@ import { longMode, protectedMode } from "./initialState.ts"
 import { blockBytes, type Landlord } from "./Landlord.ts"
 import { SharedDisk } from "./SharedDisk.ts"
 import { Shift, Worker } from "./Shift.ts"
+import { VirtualApic, virtualApicAt } from "./VirtualApic.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
 
@@ -215,11 +216,12 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       ended,
       reset
     })
+    const assists = board.pc.localApics.map((apic, id) => new VirtualApic(apic, memory, virtualApicAt(id)))
     for (const [id, { stopped, worker }] of seats.entries()) {
       const kick = count === 1 ? undefined : (yield* ask(held.landlord, "kick", id)).caps.kick
       const connected = {
         ...{ id, board, ram, timers, ended, reset, exits, worker, shift },
-        apic: board.pc.localApics[id]!,
+        ...{ apic: board.pc.localApics[id]!, assists, assist: assists[id]! },
         cpuid: cpuidOf(host, id, count),
         hypercall: (number: bigint) => {
           if (number === hypercalls.time) return BigInt(now())
@@ -324,6 +326,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       fate.isRestarting = false
       board.powerUp()
       for (const cpu of cpus) cpu.powerUp()
+      first.rests()
       const why = begin(first, ram, guest.payload, {
         processors: count,
         // Linux would take it for its clock until it has the time stamp counter: an exit at each look.
@@ -385,12 +388,6 @@ const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | und
 /** Controls of this monitor's choice: of those that the processor does not have, the kernel makes nothing. */
 export const controls = [
   [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
-  [
-    VmcsField.SECONDARY_CONTROLS,
-    BigInt(
-      Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.ENABLE_RDTSCP | Secondary.PAUSE_LOOP_EXITING
-    )
-  ],
   [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
 ] as const
 

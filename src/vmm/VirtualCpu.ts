@@ -3,10 +3,10 @@
  *
  * SDM vol. 3C, "VM Exits", "Exit Qualification for ..."; what is done about each basic exit reason is in the table `exits`.
  */
-import type { LocalApic } from "../devices/localApic.ts"
+import { external, type LocalApic } from "../devices/localApic.ts"
 import { ExitReason, entryFailure } from "../types/x86_64/ExitReason.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
-import { EntryControl, Interruption, InterruptionType, Primary } from "../types/x86_64/VmxControls.ts"
+import { EntryControl, Interruption, InterruptionType, Primary, Secondary } from "../types/x86_64/VmxControls.ts"
 import { registerOrder, type Step, type Stopped } from "../user/VirtualProcessor.ts"
 import type { Board, Ending } from "./Board.ts"
 import type { HostCpuid } from "./Cpuid.ts"
@@ -15,6 +15,7 @@ import { bit, EFER, entries, type Fields, needed, shadowed, startUp } from "./in
 import { readMsr, writeMsr } from "./Msr.ts"
 import { access } from "./mmio.ts"
 import type { Shift, Worker } from "./Shift.ts"
+import { apicAccessAt, type VirtualApic } from "./VirtualApic.ts"
 import type { VirtualTimers } from "./VirtualTimers.ts"
 
 /** What a processor of a guest is connected to. */
@@ -22,6 +23,9 @@ export interface Connected {
   readonly id: number
   readonly board: Board
   readonly apic: LocalApic
+  /** Where the processor has the local APICs of all the guest's processors; `assist` is this one's. */
+  readonly assists: ReadonlyArray<VirtualApic>
+  readonly assist: VirtualApic
   readonly ram: GuestRam
   readonly timers: VirtualTimers
   readonly cpuid: HostCpuid
@@ -84,6 +88,10 @@ const controls =
     Primary.USE_TSC_OFFSETTING) >>>
   0
 
+/** Secondary controls that it has, whatever its local APIC is: of those that the processor does not have, the kernel makes nothing. */
+const secondary =
+  Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.ENABLE_RDTSCP | Secondary.PAUSE_LOOP_EXITING
+
 /**
  * "PAUSE-Loop Exiting": a loop whose PAUSEs are so many instructions apart, and that takes so many, waits for another processor. It is
  * worth an exit that is shorter than a turn of its thread.
@@ -133,6 +141,7 @@ export class VirtualCpu {
     this.connected = connected
     this.stopped = stopped
     stopped.controls = controls
+    stopped.fields.push([VmcsField.SECONDARY_CONTROLS, BigInt(secondary)])
   }
 
   /** As after a reset it has nothing of what it held. INIT leaves it more: x87 and SSE state, and most model-specific registers. */
@@ -160,7 +169,8 @@ export class VirtualCpu {
 
   /** Its local APIC may have something. */
   noticed(): void {
-    if (this.connected.apic.pending() >= 0) this.kick()
+    const { apic, assist } = this.connected
+    if (assist.delivers || apic.pending() >= 0) this.kick()
   }
 
   nmi(): void {
@@ -194,10 +204,19 @@ export class VirtualCpu {
 
   /** Its thread is at work, and makes the accesses from here on. */
   atWork(): void {
-    const { shift, worker, board, apic } = this.connected
+    const { shift, worker, board, apic, assists } = this.connected
     shift.begin(worker)
     board.runs(apic)
+    for (const assist of assists) assist.take()
     this.isKicked = false
+  }
+
+  /** Its thread's work is done: the guest goes on, or another thread. */
+  rests(): void {
+    const { assists, assist } = this.connected
+    for (const each of assists) each.give()
+    assist.tell(this.stopped.fields, secondary)
+    this.stopped.controls = ((this.stopped.controls & ~Primary.USE_TPR_SHADOW) | assist.primary) >>> 0
   }
 
   /** What others have sent takes effect. */
@@ -290,7 +309,12 @@ export class VirtualCpu {
     connected.exits.count(reason)
     const handle = exits.get(reason)
     if (handle === undefined) return this.stop(`it left for reason ${reason}, which nothing is known of`)
-    return this.prepared(handle(this))
+    return this.resting(this.prepared(handle(this)))
+  }
+
+  private resting(step: Step): Step {
+    this.rests()
+    return step
   }
 
   /** Between two turns of the guest: what is due happens, and what it is to be interrupted for is delivered. */
@@ -300,7 +324,7 @@ export class VirtualCpu {
         read: step.read,
         goOn: (...values) => {
           this.atWork()
-          return this.isHeld ? this.prepared("leave") : this.prepared(step.goOn(...values))
+          return this.resting(this.prepared(this.isHeld ? "leave" : step.goOn(...values)))
         }
       }
     }
@@ -333,7 +357,8 @@ export class VirtualCpu {
       this.hasNmi = false
       stopped.interruption = 2 | (InterruptionType.NMI << 8) | Interruption.VALID
     } else if (this.hasNmi) windows |= Primary.NMI_WINDOW_EXITING
-    if (connected.apic.pending() >= 0) {
+    const pending = connected.apic.pending()
+    if (pending === external || (pending >= 0 && !connected.assist.delivers)) {
       const isOpen = isKnown && (stopped.rflags & RFLAGS_IF) !== 0 && (stopped.interruptibility & blocking) === 0
       if (isOpen && (stopped.interruption & Interruption.VALID) === 0) {
         stopped.interruption = connected.apic.acknowledge() | Interruption.VALID
@@ -362,9 +387,9 @@ export class VirtualCpu {
   /** Something came from outside while the guest ran. */
   interrupted(): Step {
     this.connected.timers.runDue()
-    if (this.isHeld || this.activity !== "runs") return "leave"
+    if (this.isHeld || this.activity !== "runs") return this.resting("leave")
     this.equip(false)
-    return "enter"
+    return this.resting("enter")
   }
 
   /** It does not run: whether it does now. */
@@ -375,6 +400,7 @@ export class VirtualCpu {
       this.activity = "runs"
       this.equip(true)
     }
+    this.rests()
     return this.activity === "runs"
   }
 
@@ -515,6 +541,26 @@ const violation: Handle = (cpu) => {
 
 const entered: Handle = () => "enter"
 
+// What its local APIC does not do by itself.
+
+/** An access that is not virtualized. "Exit Qualification for APIC-Access VM Exits": the offset in bits 11:0, the type in 15:12. */
+const apicAccess: Handle = (cpu) => {
+  const qualification = low32(cpu.stopped.qualification)
+  cpu.stopped.guestPhysical = apicAccessAt + (qualification & 0xfff)
+  return violation(cpu)
+}
+
+/** The write was done on the page. */
+const apicWrite: Handle = (cpu) => {
+  cpu.connected.assist.written(low32(cpu.stopped.qualification) & 0xff0)
+  return "enter"
+}
+
+const virtualizedEoi: Handle = (cpu) => {
+  cpu.connected.apic.ended(low32(cpu.stopped.qualification) & 0xff)
+  return "enter"
+}
+
 /** It waits for another processor, which runs on this one's time if it does not wait for its own. */
 const spin: Handle = (cpu) => {
   cpu.stopped.yields = true
@@ -569,11 +615,14 @@ const exits: ReadonlyMap<number, Handle> = new Map<number, Handle>([
   [ExitReason.MWAIT,                   invalid],
   [ExitReason.MONITOR,                 invalid],
   [ExitReason.PAUSE,                   spin],
+  [ExitReason.APIC_ACCESS,             apicAccess],
+  [ExitReason.VIRTUALIZED_EOI,         virtualizedEoi],
   [ExitReason.EPT_VIOLATION,           violation],
   [ExitReason.INVEPT,                  invalid],
   [ExitReason.PREEMPTION_TIMER,        (cpu) => cpu.rearm()],
   [ExitReason.INVVPID,                 invalid],
   [ExitReason.WBINVD,                  skipped],
   [ExitReason.XSETBV,                  setExtendedControl],
+  [ExitReason.APIC_WRITE,              apicWrite],
   [ExitReason.VMFUNC,                  invalid]
 ])

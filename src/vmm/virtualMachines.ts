@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import type { Cap } from "../types/Capability.ts"
 import type { Starter, TaskSpec } from "../types/System.ts"
+import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
 import { Cap_Copy, Cap_Mint, Cap_Revoke } from "../user/Capabilities.ts"
 import { Signal } from "../user/Ipc.ts"
@@ -16,11 +17,12 @@ import { type PartOf, type System, startPart } from "../user/System.ts"
 import { prepareThread } from "../user/TaskThreads.ts"
 import { TCB_BindNotification, TCB_SetPriority } from "../user/ThreadSettings.ts"
 import { SchedContext_Consumed, SchedControl_SetBudget } from "../user/Threads.ts"
-import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
+import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetPage, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
 import { signal } from "./channels.ts"
 import { blockBits, blockBytes, type Landlord, NoProcessor } from "./Landlord.ts"
 import { memoryAt } from "./Monitor.ts"
 import { survey } from "./survey.ts"
+import { apicAccessAt, virtualApicAt } from "./VirtualApic.ts"
 
 /** What a guest gets of its landlord, who knows it by its place: its badge at `landlord` is one more. */
 export interface Tenant<N extends string> {
@@ -102,7 +104,10 @@ interface Processor {
 /** What rings a processor's thread for another of the same guest. */
 const kickOf = (wake: Full<"Notification">) => Cap_Mint(wake, ["write"], { badge: signal.kick })
 
-/** Bind a monitor's threads to their virtual processors, their notifications and the guest's memory, which is empty. */
+/**
+ * Bind a monitor's threads to their virtual processors, their notifications and the guest's memory, which is empty, but that the
+ * processor has pages for the local APICs.
+ */
 const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenant: Tenant<string>, usual: TaskSpec) {
   const { asidPool } = yield* BootInfo
   const { authority, schedControl } = yield* Spawner
@@ -118,10 +123,16 @@ const bind = Effect.fnUntraced(function* (task: Started, first: Processor, tenan
     const wake = yield* create("Notification")
     processors.push({ thread, vcpu: yield* create("VCPU"), wake, kick: yield* kickOf(wake) })
   }
-  for (const { thread, vcpu, wake } of processors) {
+  const accesses = yield* create("Page4K")
+  yield* EPT_Map(root, apicAccessAt, yield* Cap_Copy(accesses, ["read", "write"]))
+  for (const [number, { thread, vcpu, wake }] of processors.entries()) {
     yield* TCB_SetEPTRoot(thread, root)
     yield* VCPU_SetTCB(vcpu, thread)
     yield* TCB_BindNotification(thread, wake)
+    yield* VCPU_SetPage(vcpu, VmcsField.APIC_ACCESS_ADDRESS, yield* Cap_Copy(accesses, ["read", "write"]))
+    const registers = yield* create("Page4K")
+    yield* VCPU_SetPage(vcpu, VmcsField.VIRTUAL_APIC_ADDRESS, yield* Cap_Copy(registers, ["read", "write"]))
+    yield* AddressSpace_Map(task.addressSpace, virtualApicAt(number), registers, ["read", "write"])
   }
   if (time !== undefined) yield* SchedControl_SetBudget(schedControl, task.schedContext, time)
   yield* TCB_SetPriority(task.tcb, authority, priority)
