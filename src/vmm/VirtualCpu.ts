@@ -545,19 +545,19 @@ const entered: Handle = () => "enter"
 
 /** An access that is not virtualized. "Exit Qualification for APIC-Access VM Exits": the offset in bits 11:0, the type in 15:12. */
 const apicAccess: Handle = (cpu) => {
-  const qualification = low32(cpu.stopped.qualification)
+  const qualification = cpu.stopped.qualification
   cpu.stopped.guestPhysical = apicAccessAt + (qualification & 0xfff)
   return violation(cpu)
 }
 
 /** The write was done on the page. */
 const apicWrite: Handle = (cpu) => {
-  cpu.connected.assist.written(low32(cpu.stopped.qualification) & 0xff0)
+  cpu.connected.assist.written(cpu.stopped.qualification & 0xff0)
   return "enter"
 }
 
 const virtualizedEoi: Handle = (cpu) => {
-  cpu.connected.apic.ended(low32(cpu.stopped.qualification) & 0xff)
+  cpu.connected.apic.ended(cpu.stopped.qualification & 0xff)
   return "enter"
 }
 
