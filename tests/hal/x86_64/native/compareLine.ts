@@ -18,7 +18,7 @@ import {
   runNativeStates,
   runsAt
 } from "./native.ts"
-import { show, undefinedAlways } from "./outcome.ts"
+import { show, undefinedFlags } from "./outcome.ts"
 import { changesOf, type Runner } from "./read.ts"
 import { type Named, prepare, quickFor, type Readings, readingsFor } from "./readings.ts"
 import { areWordsSame, caseAt, caseIn, completed, outcomeAt, outcomeIn, putFpuRest, statesOf } from "./states.ts"
@@ -40,7 +40,6 @@ const outcomes = roomForOutcomes()
 /** The cases of a line from one number, the first of a batch, up to another. */
 export const compareLine = (line: Line, from: number, to: number, how: How): Counted => {
   const count: Count = { plain: 0, exceptions: 0, covered: {}, differing: 0, different: [] }
-  const definedFlags = ~undefinedAlways(line.form)
   let readings: Readings | undefined
   for (let first = from; first < to; first += atOnce) {
     const batches = batchesOf(line, first, Math.min(to, first + atOnce), how.seed, how.pools)
@@ -48,7 +47,7 @@ export const compareLine = (line: Line, from: number, to: number, how: How): Cou
     readings ??= readingsFor(line.kind, native.selectors)
     prepare(line.kind, batches, readings)
     for (const [n, batch] of batches.entries())
-      compareBatch({ line, batch, native, starts: native.starts[n]!, definedFlags, count }, readings, how.plainEvery)
+      compareBatch({ line, batch, native, starts: native.starts[n]!, count }, readings, how.plainEvery)
   }
   return count
 }
@@ -66,13 +65,11 @@ interface Compared {
   readonly batch: Batch
   readonly native: NativeStates
   readonly starts: Int32Array
-  /** Of a completed case. */
-  readonly definedFlags: number
   readonly count: Count
 }
 
 const compareBatch = (compared: Compared, readings: Readings, plainEvery: number): void => {
-  const { line, batch, native, starts, definedFlags, count } = compared
+  const { line, batch, native, starts, count } = compared
   const { plain } = readings
   for (const { runner } of [plain, ...readings.quick]) runner.setData(batch.data)
   for (const [index, group] of batch.groups.entries()) {
@@ -83,7 +80,7 @@ const compareBatch = (compared: Compared, readings: Readings, plainEvery: number
       const { words } = native.outcomes
       const start = starts[n]!
       if (words[(start + outcomeAt.vector) >> 2] !== isCompleted) count.exceptions++
-      else words[(start + outcomeAt.rflags) >> 2]! &= definedFlags
+      else words[(start + outcomeAt.rflags) >> 2]! &= definedIn(batch, group.like, n)
       if (usesX87(line.kind)) putFpuRest(words, start)
       if (quick !== undefined) compareCase(compared, group.like, n, quick)
       if (quick !== undefined && n % plainEvery !== 0) continue
@@ -94,15 +91,19 @@ const compareBatch = (compared: Compared, readings: Readings, plainEvery: number
 }
 const isCompleted = completed | 0
 
+/** The flags that are compared if the case is completed. */
+const definedIn = ({ cases }: Batch, { instruction }: Case, n: number): number =>
+  ~(undefinedFlags(instruction, cases.words[(n * caseAt.bytes + caseAt.registers + 8) >> 2]!) ?? 0)
+
 /** The outcome of a reading. */
 const ours = statesOf(outcomeAt.bytes)
 
 const compareCase = (compared: Compared, like: Case, n: number, by: Named): void => {
-  const { line, batch, native, starts, definedFlags } = compared
+  const { line, batch, native, starts } = compared
   by.runner.run(batch.cases, n * caseAt.bytes, ours, 0)
   if (usesX87(line.kind)) putFpuRest(ours.words, 0)
   if (native.outcomes.words[(starts[n]! + outcomeAt.vector) >> 2] === isCompleted)
-    ours.words[outcomeAt.rflags >> 2]! &= definedFlags
+    ours.words[outcomeAt.rflags >> 2]! &= definedIn(batch, like, n)
   const words = (usesX87(line.kind) ? outcomeAt.runs : outcomeAt.x87) >> 2
   if (!areWordsSame(native.outcomes.words, starts[n]! >> 2, ours.words, 0, words)) look(compared, like, n, by)
   else if (!isMemorySame(native, starts[n]!, batch.data, by.runner)) look(compared, like, n, by)
