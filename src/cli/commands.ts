@@ -154,7 +154,7 @@ export const vm: Command = {
     guests: { value: "N", short: "g", is: "so many guests of this kind, each with a monitor of its own (default: 1)" },
     weights: {
       value: "W,W...",
-      is: "a number for each guest: it has at most the part of the time that this is of their sum (default: equal turns)"
+      is: "a number for each guest: of the time that guests want, it has the part that this is of the numbers of those who do (default: equal)"
     },
     reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
     "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },

@@ -7,7 +7,7 @@ import { BlockDevice, type BlockStore } from "../devices/virtio/block.ts"
 import { VirtioPci } from "../devices/virtio/VirtioPci.ts"
 import type { Stop } from "../hal/x86_64/Processor.ts"
 import { ExitReason } from "../types/x86_64/ExitReason.ts"
-import { budgetsOf, NoShare } from "../user/FairShare.ts"
+import { budgetsOf, NoShare, timeOf } from "../user/FairShare.ts"
 import { rootTask } from "../user/RootTask.ts"
 import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import { greeting } from "../vmm/guest/greeting.ts"
@@ -56,7 +56,7 @@ interface Asked {
   readonly processors: number
   readonly onReset: "restart" | "end"
   readonly onTripleFault: "stop" | "reset"
-  /** Of each guest, in microseconds of `period`. */
+  /** The turn of each guest, in microseconds. */
   readonly budgets: ReadonlyArray<number> | undefined
 }
 
@@ -182,9 +182,10 @@ const askedOf = (given: Given, memoryBytes: number): Asked | BadFile | UsageErro
   return { count, ...each, disks, network, forwarded, budgets }
 }
 
-const period = 10_000
+/** Microseconds: every guest that computes has its turn once in so many. */
+const round = 10_000
 
-/** The time of each guest, of so many weights. */
+/** The turn of each guest, of so many weights. */
 const budgetsFor = (
   text: string | boolean | undefined,
   count: number
@@ -195,7 +196,7 @@ const budgetsFor = (
     return usageError(
       `--weights is a number for each guest: of ${weights.length} for ${count} guests, nothing is known`
     )
-  const budgets = budgetsOf(period, Object.fromEntries(weights.map((weight, n) => [`${n}`, Number(weight)])))
+  const budgets = budgetsOf(round, Object.fromEntries(weights.map((weight, n) => [`${n}`, Number(weight)])))
   const odd = weights.find((weight) => !(Number(weight) > 0))
   if (odd !== undefined) return usageError(`'${odd}' is no weight: 2,1 are weights`)
   return budgets instanceof NoShare
@@ -238,7 +239,7 @@ const guestsOf = (asked: Asked): ReadonlyArray<Wanted> => {
     exits: new Exits(),
     ...(network !== undefined && { mac: Uint8Array.of(0x52, 0x54, 0, 0x12, 0x35, n + 1) }),
     ...(disks.has(n) && { hasDisk: true }),
-    ...(budgets && { time: { budget: budgets[n]!, period } })
+    ...(budgets && { time: timeOf("turns", budgets[n]!, round) })
   }))
 }
 

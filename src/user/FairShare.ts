@@ -2,7 +2,9 @@
  * FairShare: time by weights, as a policy over budgets.
  *
  * The kernel knows budgets and periods. Who is to have how much of them is a program's business: this one gives each
- * member the part of every period that its weight is of all weights. What it gives, the kernel enforces.
+ * member the part of every period that its weight is of all weights. What it gives, the kernel enforces. It is either all
+ * that a member may have (`parts`), or the length of its turn (`turns`): then who wants its time has it by the weights of
+ * those who do, and nothing is lost when one waits.
  */
 import { Effect, Schema } from "effect"
 import type { Cap, Endpoint } from "../types/Capability.ts"
@@ -10,7 +12,7 @@ import { protocol } from "../types/Protocol.ts"
 import type { Refusal } from "./Invocation.ts"
 import { reply, replyError, serve } from "./Server.ts"
 import type { Syscalls } from "./Syscalls.ts"
-import { SchedControl_SetBudget } from "./Threads.ts"
+import { SchedControl_SetBudget, type SchedulingParameters } from "./Threads.ts"
 
 /** The kernel gives no budget below this: microseconds. */
 const leastBudget = 20
@@ -26,6 +28,15 @@ export class FairShare extends protocol("fair share", {
     error: NoShare
   }
 }) {}
+
+/** What a member's budget is: the most it has in a period, or its turn among its equals, in rounds of a period when all are ready. */
+export type Sharing = "parts" | "turns"
+
+/** As the kernel takes it: "with both the same, equals take turns of that length". */
+export const timeOf = (sharing: Sharing, budget: number, period: number): SchedulingParameters => ({
+  budget,
+  period: sharing === "turns" ? budget : period
+})
 
 /** By the names of members: weights, or budgets in microseconds. */
 export type PerMember = Readonly<Record<string, number>>
@@ -50,11 +61,13 @@ export interface Policy {
   /** Microseconds: in each period, every member has its part of `shared`; the rest is for others. */
   readonly period: number
   readonly shared: number
+  /** Members that take turns have one priority. */
+  readonly sharing: Sharing
 }
 
 /** Give every member its budget. Nobody's changes if one's would be too little. */
 export const shareFairly = (
-  { schedControl, members, period, shared }: Policy,
+  { schedControl, members, period, shared, sharing }: Policy,
   weights: PerMember
 ): Effect.Effect<PerMember, NoShare | Refusal, Syscalls> =>
   Effect.gen(function* () {
@@ -63,7 +76,7 @@ export const shareFairly = (
     for (const [member, schedContext] of Object.entries(members)) {
       const budget = budgets[member]
       if (budget === undefined) return yield* Effect.fail(new NoShare({ member }))
-      yield* SchedControl_SetBudget(schedControl, schedContext, { budget, period })
+      yield* SchedControl_SetBudget(schedControl, schedContext, timeOf(sharing, budget, period))
     }
     return budgets
   })

@@ -66,7 +66,7 @@ const measured = () => {
         shareTime(
           endpoint,
           answers,
-          { schedControl, members: { one, two, three }, period, shared },
+          { schedControl, members: { one, two, three }, period, shared, sharing: "parts" },
           { one: 1, two: 2, three: 6 }
         )
       )

@@ -1,5 +1,5 @@
 /** A machine with a kernel and guests in it: what they print, and how they end. */
-import { Exit } from "effect"
+import { Effect, Exit } from "effect"
 import { boot } from "../../src/cli/System.ts"
 import { slot } from "../../src/devices/pciBus.ts"
 import { BlockDevice, type BlockStore } from "../../src/devices/virtio/block.ts"
@@ -8,7 +8,11 @@ import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
 import type { Machine } from "../../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
+import type { Allocator, NotMade } from "../../src/user/Allocator.ts"
+import type { BootInfo } from "../../src/user/BootInfo.ts"
 import { type RootTask, rootTask } from "../../src/user/RootTask.ts"
+import type { Spawner } from "../../src/user/Spawn.ts"
+import type { Syscalls } from "../../src/user/Syscalls.ts"
 import { cardSlot, diskSlot } from "../../src/vmm/guests.ts"
 import type { Report } from "../../src/vmm/Monitor.ts"
 import { startMany, type Wanted } from "../../src/vmm/manyGuests.ts"
@@ -30,6 +34,8 @@ export interface Options {
   readonly dialogue?: ReadonlyArray<readonly [prompt: string, answer: string]>
   /** Told when a prompt has come. */
   readonly prompted?: (machine: Machine) => void
+  /** What is started before the guests. */
+  readonly beside?: Effect.Effect<unknown, NotMade, Syscalls | Allocator | Spawner | BootInfo>
 }
 
 const memoryBytes = 16 * MiB
@@ -71,7 +77,8 @@ export const run = ({
   machineBytes,
   limit = 3e9,
   dialogue = [],
-  prompted
+  prompted,
+  beside = Effect.void
 }: Options) => {
   const wanted = guests.map(
     (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, hasDisk: disks[n] !== undefined, ...guest })
@@ -82,7 +89,10 @@ export const run = ({
   )
   const reports: Array<Report> = []
   const root = rootTask(
-    startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
+    Effect.andThen(
+      beside,
+      startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
+    )
   )
   let [seen, from] = ["", 0]
   const typed: Array<number> = []
