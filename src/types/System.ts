@@ -97,6 +97,11 @@ export interface Spec {
   readonly tasks: Readonly<Record<string, TaskSpec>>
   /** Pairs of tasks neither of which may learn anything of the other. */
   readonly isolated?: ReadonlyArray<readonly [string, string]>
+  /**
+   * Who keeps those apart that it serves, by its own word: tasks, and endpoints where the starter answers. What isolated tasks have in common
+   * with these alone is no way between them.
+   */
+  readonly trusted?: ReadonlyArray<string>
 }
 
 /** The specification itself, or sentences in the place of what is wrong. */
@@ -107,7 +112,9 @@ export type Checked<S extends Spec> = {
       ? { readonly [T in keyof S["tasks"]]: CheckedTask<S, T & string, S["tasks"][T]> }
       : F extends "isolated"
         ? CheckedPairs<S, S[F]>
-        : `⛔ a system has objects, tasks and isolated tasks, but no '${F & string}'`
+        : F extends "trusted"
+          ? CheckedTrust<S, S[F]>
+          : `⛔ a system has objects, tasks, isolated tasks and trusted ones, but no '${F & string}'`
 }
 
 type CheckedTask<S extends Spec, T extends string, Of extends TaskSpec> = {
@@ -308,19 +315,48 @@ type CheckedPairs<S extends Spec, Pairs> = { readonly [I in keyof Pairs]: Checke
 type CheckedPair<S extends Spec, Pair> = Pair extends readonly [infer X extends string, infer Y extends string]
   ? X extends keyof S["tasks"]
     ? Y extends keyof S["tasks"]
-      ? Unless<Either<Leak<Flow<S>, X, Y>, Leak<Flow<S>, Y, X>>, Pair>
+      ? Unless<Either<Leak<Flow<S, Between<S, X | Y>>, X, Y>, Leak<Flow<S, Between<S, X | Y>>, Y, X>>, Pair>
       : readonly [X, `⛔ there is no task '${Y}'`]
     : readonly [`⛔ there is no task '${X}'`, Y]
   : Pair
 
+type CheckedTrust<S extends Spec, Trust> = {
+  readonly [I in keyof Trust]: Trust[I] extends keyof S["tasks"] | StartersOf<S>
+    ? Trust[I]
+    : `⛔ '${Trust[I] & string}' is no task, and no endpoint where the starter answers`
+}
+type StartersOf<S extends Spec> = {
+  [O in keyof S["objects"]]: S["objects"][O] extends Starter ? O : never
+}[keyof S["objects"]]
+
+/** Who is trusted to keep these tasks apart. What one of those knows is judged as what anybody knows. */
+type Between<S extends Spec, Pair extends string> = S extends {
+  readonly trusted: ReadonlyArray<infer T extends string>
+}
+  ? [Extract<T, Pair>] extends [never]
+    ? T
+    : never
+  : never
+
+/** The endpoints where nobody receives who is not trusted. */
+type KeptApart<S extends Spec, Trusted extends string> = {
+  [O in keyof S["objects"] & string]: S["objects"][O] extends Starter
+    ? Extract<O, Trusted>
+    : KindOfObject<S["objects"][O]> extends "Endpoint"
+      ? [Having<S, O, "read">] extends [Trusted]
+        ? O
+        : never
+      : never
+}[keyof S["objects"] & string]
+
 /** The one sentence, or if there is none the other. */
 type Either<One, Other> = [One] extends [never] ? Other : One
 
-/** What each task puts information into, and what it takes information from. */
-type Flow<S extends Spec> = {
-  readonly [T in keyof S["tasks"]]: {
-    readonly puts: Through<S, S["tasks"][T], "puts">
-    readonly takes: Through<S, S["tasks"][T], "takes">
+/** What each task puts information into, and what it takes information from; but for who is trusted to keep the others apart. */
+type Flow<S extends Spec, Trusted extends string> = {
+  readonly [T in Exclude<keyof S["tasks"], Trusted>]: {
+    readonly puts: Exclude<Through<S, S["tasks"][T], "puts">, KeptApart<S, Trusted>>
+    readonly takes: Exclude<Through<S, S["tasks"][T], "takes">, KeptApart<S, Trusted>>
   }
 }
 type Through<S extends Spec, Of extends TaskSpec, Way extends "puts" | "takes"> = {

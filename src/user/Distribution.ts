@@ -67,8 +67,14 @@ export const show = (system: System): string =>
     ])
   )
 
-/** When each task runs, what memory it has of its own, and of whom it learns nothing, as a table of text. */
+/** When each task runs, what memory it has of its own, and of whom it learns nothing, as a table of text; and who is trusted that it is so. */
 export const showTasks = ({ spec }: System): string =>
+  [
+    tableOfTasks(spec),
+    ...(spec.trusted ?? []).map((name) => `${name} is trusted to keep those apart that it serves`)
+  ].join("\n")
+
+const tableOfTasks = (spec: System["spec"]): string =>
   table(
     ["task", "priority", "time", "memory", "learns nothing of"],
     Object.entries(spec.tasks).map(([task, { priority, time = turn, memory }]) => [

@@ -48,9 +48,9 @@ export const IOPort_Out8 = <C extends AnyCap>(
   data: number
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => write(IOPort.Out8, ports, port, data)
 
-/** Write bytes to a port, one after another. */
+/** `IOPort_Out8` of one byte after another. */
 export const IOPort_Out8s = <C extends AnyCap>(
-  ports: Need<C, "IOPort_Out8s", "IOPort", "out">,
+  ports: Need<C, "IOPort_Out8", "IOPort", "out">,
   port: number,
   data: Uint8Array
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "out">> => {

@@ -8,7 +8,8 @@
  *         client: { program: client, priority: 100, grants: { console: { to: "screen", rights: ["write", "grantReply"] } } },
  *         ...
  *       },
- *       isolated: [["client", "driver"]]
+ *       isolated: [["client", "driver"]],
+ *       trusted: ["console"]
  *     })
  *     export default rootTask(startSystem(system))
  */
@@ -110,7 +111,8 @@ export const without = <S extends Spec>(
         { ...one, grants: kept(one.grants, (_, { to }) => !objects.has(to)) }
       ])
     ),
-    isolated: (spec.isolated ?? []).filter((pair) => !pair.some((name) => tasks.has(name)))
+    isolated: (spec.isolated ?? []).filter((pair) => !pair.some((name) => tasks.has(name))),
+    trusted: (spec.trusted ?? []).filter((name) => !tasks.has(name) && !objects.has(name))
   }
   return { [typeId]: typeId, spec: part }
 }

@@ -160,7 +160,7 @@ export const times = [
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, priority: 254 } } }),
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, priority: 255 } } }), //! TS2322 ⛔ the priorities of tasks are 0 to 254
   defineSystem({ objects: o, tasks: { ...t, client: c }, isolated: [] }),
-  defineSystem({ objects: o, tasks: { ...t, client: c }, islated: [] }), //! TS2322 ⛔ a system has objects, tasks and isolated tasks, but no 'islated'
+  defineSystem({ objects: o, tasks: { ...t, client: c }, islated: [] }), //! TS2322 ⛔ a system has objects, tasks, isolated tasks and trusted ones, but no 'islated'
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 5000, period: 5000 } } } }),
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 5001, period: 5000 } } } }), //! TS2322 ⛔ a budget of 5001 µs is more than its period of 5000 µs
   defineSystem({ objects: o, tasks: { ...t, client: c, driver: { ...d, time: { budget: 19, period: 5000 } } } }) //! TS2322 ⛔ a budget is at least 20 µs
@@ -207,4 +207,19 @@ export const chains = [
   defineSystem({ objects: { first: "Notification", last: "Notification" }, tasks: chain, isolated: [["ringer", "waiter"]] }), //! TS2322 ⛔ not isolated: 'ringer' → first → 'between' → last → 'waiter'
   defineSystem({ objects: { first: "Notification", last: "Notification" }, tasks: chain, isolated: [["alone", "waiter"]] }),
   defineSystem({ objects: { first: "Notification", last: "Notification" }, tasks: chain, isolated: [["between", "waiter"]] }) //! TS2322 ⛔ not isolated: 'between' → last → 'waiter'
+]
+
+// Trust: what isolated tasks have in common with who is trusted is no way between them; what they have with others is, and so is what they have with each other.
+const middle = { objects: { first: "Notification", last: "Notification" }, tasks: chain } as const
+// biome-ignore format: a refusal, a line
+export const trust = [
+  defineSystem({ ...middle, isolated: [["ringer", "waiter"]], trusted: ["between"] }),
+  defineSystem({ ...middle, isolated: [["ringer", "waiter"]], trusted: ["alone"] }), //! TS2322 ⛔ not isolated: 'ringer' → first → 'between' → last → 'waiter'
+  defineSystem({ ...middle, isolated: [["ringer", "waiter"]], trusted: ["between", "betwen"] }), //! TS2322 ⛔ 'betwen' is no task, and no endpoint where the starter answers
+  defineSystem({ ...middle, isolated: [["ringer", "between"]], trusted: ["between"] }), //! TS2322 ⛔ not isolated: 'ringer' → first → 'between'
+  defineSystem({ objects: o, tasks: { ...t, client: c }, isolated: [["client", "another"]], trusted: ["server"] }),
+  defineSystem({ objects: o, tasks: { ...t, client: c }, isolated: [["client", "another"]] }), //! TS2322 ⛔ not isolated: 'client' → screen → 'another'
+  defineSystem({ objects: o, tasks: { ...t, client: c }, isolated: [["client", "another"]], trusted: ["driver"] }), //! TS2322 ⛔ not isolated: 'client' → screen → 'another'
+  defineSystem({ objects: q, tasks: z, isolated: [["sees", "gazes"]], trusted: ["server", "client"] }),
+  defineSystem({ objects: q, tasks: z, isolated: [["draws", "gazes"]], trusted: ["server", "client"] }) //! TS2322 ⛔ not isolated: 'draws' → wall → 'gazes'
 ]

@@ -64,3 +64,13 @@ export const isolated = [
   defineSystem({ objects: o, tasks: all, isolated: [] }),
   defineSystem({ objects: o, tasks: all, isolated: [["ann", "bob"]] }) //! TS2322 ⛔ not isolated: 'ann' → landlord → 'bob'
 ]
+
+// Or what they have in common, they have with servers that keep them apart, and say so.
+// biome-ignore format: a refusal, a line
+export const trusting = [
+  defineSystem({ objects: o, tasks: all, isolated: [["ann", "bob"]], trusted: ["timer", "console", "landlord"] }),
+  defineSystem({ objects: o, tasks: all, isolated: [["ann", "bob"]], trusted: ["timer", "console"] }), //! TS2322 ⛔ not isolated: 'ann' → landlord → 'bob'
+  defineSystem({ objects: o, tasks: all, isolated: [["ann", "bob"]], trusted: ["timer", "console", "landlord", "konsole"] }), //! TS2322 ⛔ 'konsole' is no task, and no endpoint where the starter answers
+  defineSystem({ objects: o, tasks: all, isolated: [["ann", "bob"]], trusted: ["timer", "console", "landlord", "com1"] }), //! TS2322 ⛔ 'com1' is no task, and no endpoint where the starter answers
+  defineSystem({ objects: n, tasks: joined, isolated: [["ann", "bob"]], trusted: ["timer", "console", "landlord", "network"] }),
+]
