@@ -8,7 +8,7 @@ import { Halt } from "../hal/Gates.ts"
 import { numberOf } from "../types/Kind.ts"
 import * as Methods from "../types/methods/IRQHandler.ts"
 import { right } from "../types/Rights.ts"
-import { illegalOperation } from "../types/SyscallError.ts"
+import { illegalOperation, invalidCapability } from "../types/SyscallError.ts"
 import * as Capability from "./Capability.ts"
 import * as Deletion from "./Deletion.ts"
 import * as Derivation from "./Derivation.ts"
@@ -55,7 +55,8 @@ export const decode = (view: View, invocation: Invocation): Decoded => {
       const args = read(view, invocation, Methods.SetNotification)
       if (isRefusal(args)) return args
       const source = extraCap(view, invocation, Methods.SetNotification, 0)
-      if (isRefusal(source)) return source
+      // Here the interface counts from 0.
+      if (isRefusal(source)) return invalidCapability(0)
       const cap = Capability.read(view, source)
       return (state) => {
         Deletion.removeAtOnce(state, slot)

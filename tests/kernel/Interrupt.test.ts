@@ -82,7 +82,7 @@ describe("an interrupt", () => {
 
 describe("SetNotification", () => {
   it("takes a notification that can be signalled, and nothing else", () => {
-    assert.deepInclude(set(world.root), { label: labelOf.InvalidCapability, words: [1] })
-    assert.deepInclude(set(world.diminished(notification, 0b10)), { label: labelOf.InvalidCapability, words: [1] })
+    assert.deepInclude(set(world.root), { label: labelOf.InvalidCapability, words: [0] })
+    assert.deepInclude(set(world.diminished(notification, 0b10)), { label: labelOf.InvalidCapability, words: [0] })
   })
 })

@@ -15,7 +15,7 @@ import * as Capability from "../Capability.ts"
 import { insertObject } from "../Derivation.ts"
 import { type Invocation, low, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type State, type View } from "../State.ts"
-import { ports, portWord } from "./ArchData.ts"
+import { portWord } from "./ArchData.ts"
 import { emptySlot } from "./EmptySlot.ts"
 import type { Machine } from "./Machine.ts"
 import * as Mapping from "./Mapping.ts"
@@ -63,8 +63,7 @@ export const decodeControl = (view: View, machine: Machine, invocation: Invocati
   if (invocation.label !== ControlMethods.Issue.label) return SyscallError.illegalOperation
   const args = read(view, invocation, ControlMethods.Issue)
   if (isRefusal(args)) return args
-  if (args.firstPort >= ports) return SyscallError.invalidArgument(0)
-  if (args.lastPort >= ports || args.lastPort < args.firstPort) return SyscallError.invalidArgument(1)
+  if (args.lastPort < args.firstPort) return SyscallError.invalidArgument(1)
   const range = { first: args.firstPort, last: args.lastPort }
   if (!isFree(view, machine, range)) return SyscallError.revokeFirst
   const slot = emptySlot(view, invocation, ControlMethods.Issue, 0, args)

@@ -1,5 +1,5 @@
 /** The method of the right to give out IO ports. */
-import { byte, cap, count, method, word } from "../../Method.ts"
+import { byte, cap, method, short, word } from "../../Method.ts"
 
 /** Put the ports from `firstPort` to `lastPort` into an empty slot. */
 export const Issue = method({
@@ -7,6 +7,6 @@ export const Issue = method({
   label: 56,
   kind: "IOPortControl",
   rights: ["issue"],
-  words: { firstPort: count, lastPort: count, index: word, depth: byte },
+  words: { firstPort: short, lastPort: short, index: word, depth: byte },
   caps: { root: cap({ CNode: ["put"] }) }
 })
