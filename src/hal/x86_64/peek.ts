@@ -53,6 +53,13 @@ export const linear = (core: Core, segment: number, offset: number): readonly [l
   return [(lo + core.low(core.segmentBase(segment))) | 0, 0]
 }
 
+/** RIP is at a repeated string instruction. */
+export const isAtRepeated = (core: Core): boolean => {
+  const bytes = peek(core, ...linear(core, segments.cs, at.rip), longest)
+  const found = decode(bytes, 0, bytes.length, modeOf(core.low(at.mode)))
+  return typeof found !== "string" && found.form.name.startsWith("rep")
+}
+
 /** The instruction that RIP is at: its bytes, and what it is in words. */
 export const nextInstruction = (core: Core): { readonly bytes: Uint8Array; readonly text: string } => {
   const bytes = peek(core, ...linear(core, segments.cs, at.rip), longest)

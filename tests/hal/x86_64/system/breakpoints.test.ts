@@ -106,6 +106,17 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       expectPushedRf(faults, RF)
     })
 
+    it("on a repeated string instruction is before its first iteration alone", () => {
+      // REP STOSB; HLT
+      const board = breakOn(aBoard(0xf3, 0xaa, 0xf4), on.execution, code)
+        .set("rcx", 3n)
+        .set("rdi", BigInt(address))
+      // INC R8; OR DWORD [RSP + 16], 10000H; IRETQ
+      board.put(handlerOf(1), ...hex("49 FF C0 81 4C 24 10 00 00 01 00"), ...iretq)
+      board.run(40)
+      assert.deepStrictEqual([board.get("rip"), board.get("rcx"), board.get("r8")], [BigInt(code + 3), 0n, 1n])
+    })
+
     it("behind MOV to SS waits until the next instruction is done; one on that instruction is not noticed", () => {
       // MOV SS, [RBX]; NOP; NOP
       const data = breakOn(aBoard(0x8e, 0x13, ...nop, ...nop), on.access, address, 2)
@@ -145,6 +156,19 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       board.machine.core.setRflags(TF)
       board.run(20)
       assert.deepStrictEqual([isInHandler(board, 1), pushedRip(board), why(board)], [true, 3, BS])
+    })
+
+    it("is each iteration of a repeated string instruction, with RF between two of them", () => {
+      // REP STOSB; NOP
+      const board = aBoard(0xf3, 0xaa, ...nop)
+        .set("rcx", 2n)
+        .set("rdi", BigInt(address))
+      // MOV R9, R8; MOV R8, [RSP + 16]; IRETQ
+      board.put(handlerOf(1), ...hex("4D 89 C1 4C 8B 44 24 10"), ...iretq)
+      board.machine.core.setRflags(TF)
+      board.run(1 + 4 + 1 + 4)
+      assert.deepStrictEqual([board.get("r9") & RF, board.get("r8") & RF], [RF, 0n])
+      assert.deepStrictEqual([board.get("rip"), board.get("rcx")], [BigInt(code + 2), 0n])
     })
 
     it("does not go into a system call whose IA32_FMASK has TF, and stops behind the SYSRET that brings it back", () => {
