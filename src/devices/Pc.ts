@@ -25,6 +25,12 @@ import type { Target, Timers } from "./Wires.ts"
 /** Nanoseconds for an access to a chip behind the slowest of the buses. */
 const southBridge = 500
 
+const shutdown = { jumpAfterEoi: 0x05, jump: 0x0a } as const
+/** OCW2, non-specific. */
+const endOfInterrupt = 0x20
+/** Where the pointer is that firmware goes on at: an offset, and a segment above it. */
+export const resumePointer = 0x467
+
 export interface Board {
   readonly timers: Timers
   readonly ramBytes: number
@@ -147,6 +153,18 @@ export class Pc {
       shared,
       this.pciLines.some((each, n) => each && pciIrqs[n] === shared)
     )
+  }
+
+  // ---- firmware's part of a reset
+
+  /**
+   * Software may have the processor reset to get back to real-address mode. IBM Personal Computer AT Technical Reference, "Shutdown status byte":
+   * firmware then goes on at the pointer in 40H:67H, for one of the two values after it has ended the 8259As' interrupts. False: it starts anew.
+   */
+  takeResume(): boolean {
+    const status = this.rtc.takeShutdownStatus()
+    if (status === shutdown.jumpAfterEoi) for (const chip of this.pic.commands) chip.write(0, 8, endOfInterrupt)
+    return status === shutdown.jumpAfterEoi || status === shutdown.jump
   }
 
   // ---- where everything is

@@ -53,6 +53,9 @@ const second = 1_000_000_000
 /** UIP is 1 from 244 microseconds before an update cycle, which takes 1984 microseconds with a crystal of 32.768 kHz. */
 const updating = (244 + 1984) * 1000
 
+/** IBM Personal Computer AT Technical Reference, "Shutdown status byte". */
+const shutdownStatus = 0x0f
+
 /** "A don't care code": any hexadecimal byte from C0H to FFH, in each of the three alarm bytes. */
 const isAny = (code: number): boolean => code >= 0xc0
 
@@ -104,6 +107,13 @@ export class Rtc implements Target {
   /** Memory of the CMOS as firmware leaves it. */
   putMemory(at: number, value: number): void {
     this.cmos[at] = value
+  }
+
+  /** The shutdown status byte: what software that is about to reset the processor has asked firmware for. It is cleared. */
+  takeShutdownStatus(): number {
+    const status = this.cmos[shutdownStatus]!
+    this.cmos[shutdownStatus] = 0
+    return status
   }
 
   // ---- ports 70H to 73H

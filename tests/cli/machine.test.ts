@@ -38,6 +38,7 @@ const kernel = (name: string, code: ReadonlyArray<number>): string => {
   return file(name, bytes)
 }
 
+const word = (value: number) => [0, 8, 16, 24].map((by) => (value >>> by) & 0xff)
 const out = (port: number, value: number) => [0xb0, value, 0xe6, port]
 const say = (text: string) => [...text].flatMap((character) => out(0xe9, character.charCodeAt(0)))
 const halt = [0xfa, 0xf4]
@@ -75,6 +76,26 @@ describe("skyscope machine", () => {
     assert.include(stderr, "the instruction at RIP: 0F 0B ud2\n")
     assert.match(stderr, /the stack at RSP:\n {2}\w+_12345678/)
     assert.match(stderr, /CS {3}0008 {2}base 00000000_00000000/)
+  })
+
+  it("goes on where the kernel has told firmware, when it resets the processor for that", () => {
+    const real = 0x8000
+    // MOV AL, 2AH; OUT F4H, AL, in 16-bit code at 0800H:0000H.
+    const copied = [0xb0, 0x2a, 0xe6, 0xf4].flatMap((byte, n) => [0xc6, 0x05, ...word(real + n), byte])
+    // MOV DWORD [467H], 08000000H; CMOS 0FH = 0AH; an INIT for the processor that sends it.
+    const pointer = [0xc7, 0x05, ...word(0x467), ...word(0x0800_0000)]
+    const init = [0xc7, 0x05, ...word(0xfee0_0310), ...word(0), 0xc7, 0x05, ...word(0xfee0_0300), ...word(0x4500)]
+    const resumes = kernel("resumes", [...copied, ...pointer, ...out(0x70, 0x0f), ...out(0x71, 0x0a), ...init, ...loop])
+    assert.strictEqual(machine("-k", resumes, "-n", "1_000_000").status, 0x55)
+    const byPort = kernel("byPort", [
+      ...copied,
+      ...pointer,
+      ...out(0x70, 0x0f),
+      ...out(0x71, 0x05),
+      ...out(0x64, 0xfe),
+      ...loop
+    ])
+    assert.strictEqual(machine("-k", byPort, "-n", "1_000_000").status, 0x55)
   })
 
   it("ends when the instructions that it may run are used up, whatever the kernel does", () => {

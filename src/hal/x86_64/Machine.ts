@@ -16,7 +16,7 @@ import { FwCfg, fwCfgItems, fwCfgKey } from "../../devices/fwCfg.ts"
 import { type HelperName, usualHelpers } from "../../devices/helperNames.ts"
 import { attachHelper } from "../../devices/helpers.ts"
 import type { Surroundings } from "../../devices/localApic.ts"
-import { type Board, Pc } from "../../devices/Pc.ts"
+import { type Board, Pc, resumePointer } from "../../devices/Pc.ts"
 import type { DateTime } from "../../devices/rtc.ts"
 import { type SerialLine, SerialPorts } from "../../devices/serial.ts"
 import type { Fiber } from "../../types/Gate.ts"
@@ -50,7 +50,7 @@ import { report } from "./report.ts"
 import { privilegedRegisters, timer } from "./services.ts"
 import { Core } from "./system/Core.ts"
 import { system } from "./system/registers.ts"
-import { powerUp, reset, resetProtected } from "./system/reset.ts"
+import { beginAt, powerUp, reset, resetProtected } from "./system/reset.ts"
 import type { Source } from "./vmx/events.ts"
 import { virtualization } from "./vmx/service.ts"
 
@@ -228,6 +228,7 @@ export class Machine {
     this.gate.limit = limit
     for (;;) {
       const stop = this.seen(this.processors.run(limit))
+      if (stop._tag === "Reset" && this.resumes()) continue
       if (stop._tag !== "Reset" || this.hardware.onReset !== "start" || this.loadAgain === undefined) return stop
       this.reset()
       this.loadAgain()
@@ -237,6 +238,15 @@ export class Machine {
   /** Boards see a processor that has shut down, and reset it. */
   private seen(stop: Stop): Stop {
     return stop._tag === "TripleFault" && this.hardware.onTripleFault === "reset" ? { _tag: "Reset" } : stop
+  }
+
+  /** After a reset of the processor for which software has told firmware where to go on: it is there, in real-address mode. */
+  private resumes(): boolean {
+    if (this.loadAgain === undefined || !this.pc.takeResume()) return false
+    this.processors.powerUp()
+    const pointer = new DataView(this.memory.ram(resumePointer, 4).slice().buffer)
+    beginAt(this.core, pointer.getUint16(2, true), pointer.getUint16(0, true))
+    return true
   }
 
   /** Chips and processors as after power-up. Memory keeps what it has, and time goes on. */

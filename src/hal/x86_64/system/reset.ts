@@ -118,8 +118,13 @@ export const initialize = (core: Core): void => {
 
 /** A start-up message: "the vector ... an address of 000VV000H", in real-address mode. SDM vol. 3A, "Typical AP Initialization Sequence". */
 export const startUp = (core: Core, vector: number): void => {
-  core.setSegment(segments.cs, vector << 8, 0x9b, 0xffff, vector << 12, 0)
-  core.set(at.rip, 0, 0)
+  beginAt(core, vector << 8, 0)
+}
+
+/** In real-address mode, as a reset has left it. */
+export const beginAt = (core: Core, selector: number, offset: number): void => {
+  core.setSegment(segments.cs, selector, 0x9b, 0xffff, selector << 4, 0)
+  core.set(at.rip, offset, 0)
   core.i32[system.activity >> 2] = activity.active
 }
 
