@@ -1,6 +1,6 @@
 /**
  * A campaign of hostile virtual machine monitors and hostile guests, beside a guest that behaves: the kernel's invariants are checked as
- * they go on, and what the guest that behaves prints is compared with what it prints alone.
+ * they go on, and what a guest that behaves prints, and a witness with two processors, is compared with what they print alone.
  *
  * A hostile monitor is a task that has a virtual processor, guest memory and the objects of its tables, and makes random calls with them:
  * fields of the control structure, registers, mappings, and entry after entry. Hostile guests run random code under the usual monitor.
@@ -36,7 +36,9 @@ import { controls, type Report } from "../../src/vmm/Monitor.ts"
 import { startMany, type Wanted } from "../../src/vmm/manyGuests.ts"
 import { Exits } from "../../src/vmm/VirtualCpu.ts"
 import { watched } from "../kernel/fuzz/watched.ts"
+import { begin } from "./code.ts"
 import { random, randomCode } from "./randomCode.ts"
+import { expected, witness } from "./witness.ts"
 
 export interface Round {
   readonly seed: number
@@ -74,6 +76,8 @@ export interface Found {
 const MiB = 2 ** 20
 const hostileMonitors = 2
 const hostileGuests = 2
+/** The guest that behaves, and the one that has nothing to do with it all. */
+const innocent: ReadonlyArray<string> = ["good", "witness"]
 const memoryBytes = 16 * MiB
 /** Long enough for the guest that behaves. */
 const mostInstructions = 40e6
@@ -259,13 +263,24 @@ export const round = ({ seed, every, reading = makeInterpreter, budget = period,
   const counts: Counts = { calls: 0, refused: 0, entries: 0, exits: 0, reasons: new Map() }
   const reports: Array<Report> = []
   const notes: Array<string> = []
-  const good: Wanted = {
+  const seeing: Wanted = { name: "witness", memoryBytes, ...witness, priority: 140 }
+  const measuring: Wanted = {
     ...{ name: "good", memoryBytes, payload: { _tag: "Flat", bytes: greeting }, priority: 150, exits: new Exits() }
   }
-  const bad = (n: number): Wanted => ({
-    ...{ name: `bad${n}`, memoryBytes, payload: { _tag: "Flat", bytes: randomCode(1000 * seed + n) } }
-  })
-  const guests = [good, ...Array.from({ length: isQuiet ? 0 : hostileGuests }, (_, n) => bad(n))]
+  // Every other one has a second processor, which does harm of its own.
+  const bad = (n: number): Wanted => {
+    const code = randomCode(1000 * seed + n)
+    return n % 2 === 0
+      ? { name: `bad${n}`, memoryBytes, payload: { _tag: "Flat", bytes: code } }
+      : {
+          ...{ name: `bad${n}`, memoryBytes, processors: 2 },
+          payload: {
+            _tag: "Flat",
+            bytes: Uint8Array.from([...begin([...randomCode(1000 * seed + 500 + n)]), ...code])
+          }
+        }
+  }
+  const guests = [measuring, seeing, ...Array.from({ length: isQuiet ? 0 : hostileGuests }, (_, n) => bad(n))]
   const root = rootTask(
     Effect.gen(function* () {
       const wakes: Array<Full<"Notification">> = []
@@ -281,7 +296,7 @@ export const round = ({ seed, every, reading = makeInterpreter, budget = period,
   )
   let seen = ""
   const machine = new Machine({
-    memoryBytes: memoryBytes * (1 + hostileGuests) + 32 * MiB,
+    memoryBytes: memoryBytes * (2 + hostileGuests) + 48 * MiB,
     reading,
     console: {
       write: (byte) => {
@@ -301,29 +316,40 @@ export const round = ({ seed, every, reading = makeInterpreter, budget = period,
     )
   )
   const found = watched(machine, "fiber", every)
-  const isOver = () => reports.some(({ name }) => name === "good")
+  const isOver = () => innocent.every((each) => reports.some(({ name }) => name === each))
   let stop = machine.run(1)
-  // Some time after the good one has ended, too: its memory goes back.
+  // Some time after they have ended, too: their memory goes back.
   while (stop._tag === "Limit" && found.wrong.length === 0 && machine.instructions < mostInstructions && !isOver())
     stop = machine.run(machine.instructions + 1e6)
   stop = stop._tag === "Limit" && found.wrong.length === 0 ? machine.run(machine.instructions + 2e6) : stop
   const ends = new Map<string, number>()
-  for (const { name, ending } of reports) if (name !== "good") ends.set(ending._tag, (ends.get(ending._tag) ?? 0) + 1)
-  const ending = reports.find(({ name }) => name === "good")?.ending
+  for (const { name, ending } of reports)
+    if (!innocent.includes(name)) ends.set(ending._tag, (ends.get(ending._tag) ?? 0) + 1)
+  const endingOf = (each: string) => reports.find(({ name }) => name === each)?.ending
+  const [good, saw] = [endingOf("good"), endingOf("witness")]
   return {
     ...{ entries: found.entries, instructions: machine.instructions, memory: machine.memoryHash(), counts, ends },
-    seen: seen
-      .split("\r\n")
-      .filter((line) => isQuiet || line.startsWith("good | "))
-      .map((line) => line.replace("good | ", ""))
-      .filter((line) => line !== ""),
+    seen: innocent.flatMap((name) => linesOf(seen, name)),
     wrong: [
       ...found.wrong,
       ...notes,
       ...(stop._tag === "Limit" || stop._tag === "Idle" ? [] : [JSON.stringify(stop)]),
-      ...(ending?._tag === "PowerOff" ? [] : [`the good guest ended so: ${JSON.stringify(ending)}`])
+      ...(good?._tag === "PowerOff" ? [] : [`the good guest ended so: ${JSON.stringify(good)}`]),
+      ...(saw?._tag === "Exit" && saw.status === expected.status
+        ? []
+        : [`the witness ended so: ${JSON.stringify(saw)}`])
     ]
   }
+}
+
+/** What a guest said, line by line. A line that others came between stands there again, as far as it has come. */
+const linesOf = (seen: string, guest: string): ReadonlyArray<string> => {
+  const lines = seen
+    .split("\r\n")
+    .flatMap((line) => (line.startsWith(`${guest} | `) ? [line.slice(guest.length + 3)] : []))
+  return lines
+    .flatMap((part) => part.split("\n"))
+    .filter((line, n, all) => line !== "" && !all[n + 1]?.startsWith(line))
 }
 
 /** What the guest that behaves measures in nanoseconds by its own clock, a line each, and by how much more than alone is too much. */

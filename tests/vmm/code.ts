@@ -19,6 +19,11 @@ export const until = (address: number, value: number): readonly number[] => [
   ...[0xf3, 0x90, 0x83, 0x3d, ...word(address), value],
   ...[0x75, 0xf5]
 ]
+/** The same until it is not less. */
+export const untilAtLeast = (address: number, value: number): readonly number[] => [
+  ...until(address, value).slice(0, -2),
+  ...[0x72, 0xf5]
+]
 /** MOV EDX, port; MOV AL, value; OUT DX, AL */
 export const out = (port: number, value: number): readonly number[] => [0xba, ...word(port), 0xb0, value, 0xee]
 /** MOV EAX, [address]; MOV EDX, F4H; OUT DX, EAX: the guest ends, with twice the value and one more. */
@@ -33,6 +38,23 @@ export const whileBelow = (address: number, value: number, then: readonly number
 export const flat = (...code: readonly number[]) =>
   ({ payload: { _tag: "Flat", bytes: Uint8Array.from(code) } }) as const
 
+// ---- several processors: the local APIC's registers of the first are in memory
+
+const ICR = { low: 0xfee0_0300, high: 0xfee0_0310 } as const
+export const send = (low: number, to = 0): readonly number[] => [
+  ...store(ICR.high, to * 2 ** 24),
+  ...store(ICR.low, low)
+]
+/** Where the others begin. */
+const program = 0x8000
+const [INIT, startUp, others] = [0x4500, 0x4600 | (program >>> 12), 0xc_0000]
+/** The others run this from here on. */
+export const begin = (code: readonly number[]): readonly number[] => [
+  ...put(program, code),
+  ...send(others | INIT),
+  ...send(others | startUp)
+]
+
 /** What a processor does that a startup IPI has started: 16-bit code in real-address mode. */
 export const real = {
   /** LOCK INC dword [address] */
@@ -42,6 +64,17 @@ export const real = {
     ...[0x66, 0xb9, ...word(number)],
     ...[0x66, 0xb8, ...word(value)],
     ...[0x66, 0x31, 0xd2, 0x0f, 0x30]
+  ],
+  /** Its local APIC is in x2APIC mode, and on. */
+  x2Apic: (): readonly number[] => [...real.msr(0x1b, 0xfee0_0c00), ...real.msr(0x80f, 0x1ff)],
+  /** MOV SP, C000H */
+  stack: [0xbc, ...bytes(0xc000, 2)],
+  /** The handler of an interrupt counts at `address`, and ends it: EAX, ECX and EDX stay. */
+  counts: (address: number): readonly number[] => [
+    ...[0x66, 0x50, 0x66, 0x51, 0x66, 0x52],
+    ...real.count(address),
+    ...real.msr(0x80b, 0),
+    ...[0x66, 0x5a, 0x66, 0x59, 0x66, 0x58, 0xcf]
   ],
   /** STI; HLT, again and again. */
   halt: [0xfb, 0xf4, 0xeb, 0xfd],

@@ -1,31 +1,15 @@
 /** Guests with several processors. */
 import { assert, describe, it } from "@effect/vitest"
-import { bytes, exitWith, flat, out, put, real, store, until } from "./code.ts"
+import { begin, exitWith, flat, out, put, real, send, store, until } from "./code.ts"
 import { run } from "./machine.ts"
 
-const [program, handler] = [0x8000, 0xa000]
+const handler = 0xa000
 const [counter, second] = [0x9000, 0x9010]
 
-// ---- the first processor: its local APIC's registers are in memory
-
-const ICR = { low: 0xfee0_0300, high: 0xfee0_0310 } as const
-const send = (low: number, to = 0) => [...store(ICR.high, to * 2 ** 24), ...store(ICR.low, low)]
-const [INIT, startUp, others] = [0x4500, 0x4600 | (program >>> 12), 0xc_0000]
-/** The others run this from here on. */
-const begin = (code: readonly number[]) => [...put(program, code), ...send(others | INIT), ...send(others | startUp)]
-
-// ---- the others: 16-bit code, their local APICs in x2APIC mode
-
-const x2Apic = [...real.msr(0x1b, 0xfee0_0c00), ...real.msr(0x80f, 0x1ff)]
-/** MOV SP */
-const stack = [0xbc, ...bytes(0xc000, 2)]
+/** The others' local APICs are in x2APIC mode. */
+const [x2Apic, stack] = [real.x2Apic(), real.stack]
 /** Vector 40H counts, and is ended. */
-const counts = [
-  ...[0x66, 0x50, 0x66, 0x51, 0x66, 0x52],
-  ...real.count(second),
-  ...real.msr(0x80b, 0),
-  ...[0x66, 0x5a, 0x66, 0x59, 0x66, 0x58, 0xcf]
-]
+const counts = real.counts(second)
 const vectors = [...put(handler, counts), ...store(4 * 0x40, handler)]
 
 const ending = (result: ReturnType<typeof run>) => {
