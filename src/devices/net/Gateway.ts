@@ -147,10 +147,12 @@ export class Gateway {
     this.send(ipv4.datagram({ from: addresses.gateway, fromPort, to: everybody, toPort, payload }), station)
   }
 
-  /** In the order in which stations have asked. */
+  /** In the order in which stations have asked. From then on it is known where the address is, though nothing was heard from there. */
   private lease(mac: ethernet.Mac): ipv4.Address {
     const known = this.leases.findIndex((one) => ethernet.isSame(one, mac))
-    return addresses.firstStation + (known >= 0 ? known : this.leases.push(mac) - 1)
+    const address = addresses.firstStation + (known >= 0 ? known : this.leases.push(mac) - 1)
+    if (!this.stations.has(address)) this.stations.set(address, mac)
+    return address
   }
 
   private dns({ from, fromPort, payload }: ipv4.Datagram): void {

@@ -85,6 +85,27 @@ describe("a gateway", () => {
     assert.deepStrictEqual([segment.flags, segment.acknowledged], [tcp.flag.RST | tcp.flag.ACK, 1001])
   })
 
+  it("connects to a station that it gave an address, though nothing was heard from there", () => {
+    const { gateway, packet, packets } = station()
+    const stream = { write: () => {}, end: () => {}, abort: () => {}, pause: () => {}, waiting: () => 0 }
+    assert.isUndefined(gateway.offer(addresses.firstStation, 80, stream))
+    // DHCPREQUEST, of this address.
+    const options = [53, 1, 3, 50, 4, 10, 0, 2, 15, 255]
+    const payload = encode([
+      ...([[4, 0x0101_0600], [4, 7], new Uint8Array(20), mac, new Uint8Array(202), [4, 0x6382_5363]] as const),
+      Uint8Array.from(options)
+    ])
+    packet(ipv4.datagram({ from: 0, fromPort: 68, to: ipv4.address(255, 255, 255, 255), toPort: 67, payload }))
+    assert.deepStrictEqual(
+      packets().map(({ to }) => to >>> 0),
+      [0xffff_ffff]
+    )
+    assert.isDefined(gateway.offer(addresses.firstStation, 80, stream))
+    const [opening] = packets()
+    assert.strictEqual(opening?.to, addresses.firstStation)
+    assert.strictEqual(tcp.parseSegment(opening!.payload)?.flags, tcp.flag.SYN)
+  })
+
   it("is not disturbed by what is no packet", () => {
     const { gateway, frames } = station()
     for (let length = 0; length < 60; length++) {
