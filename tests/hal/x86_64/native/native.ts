@@ -101,7 +101,7 @@ export const change = (memory: Uint8Array, outcomes: States, start: number): voi
   })
 }
 
-export const changesAt = (outcomes: States, start: number): ReadonlyMap<number, number> => {
+const changesAt = (outcomes: States, start: number): ReadonlyMap<number, number> => {
   const changes = new Map<number, number>()
   forRuns(outcomes, start, runsAt(outcomes, start), (offset, length, from) => {
     for (let i = 0; i < length; i++) changes.set(offset + i, outcomes.bytes[from + i]!)
