@@ -7,7 +7,7 @@
  */
 import { Halt } from "../Gates.ts"
 import { raised } from "./memory/Access.ts"
-import { isAtRepeated } from "./peek.ts"
+import { isAtRepeated, straightOn } from "./peek.ts"
 import { systemNames } from "./processor/Meaning.ts"
 import type { Reading } from "./processor/Reading.ts"
 import { at, cause } from "./processor/State.ts"
@@ -15,6 +15,7 @@ import { another, none, sequel } from "./sequel.ts"
 import { atInstruction, BS, BT, hasInstructionBreakpoints } from "./system/breakpoints.ts"
 import type { Core } from "./system/Core.ts"
 import { deliver, type Source } from "./system/exceptions.ts"
+import { BTF, msrAt } from "./system/msr.ts"
 import { isQuiet, operationOf } from "./system/operations.ts"
 import { activity, CR4, nmi, RFLAGS, shadowOf, system, vector } from "./system/registers.ts"
 import { initialize, startUp } from "./system/reset.ts"
@@ -202,6 +203,7 @@ export class Processor {
         return false
       }
       const stepped = core.low(at.rflags) & RFLAGS.TF ? BS : 0
+      const straight = stepped && core.low(msrAt.IA32_DEBUGCTL) & BTF ? straightOn(core) : undefined
       const breaks = hasInstructionBreakpoints(core)
       if (breaks && this.break()) return false
       core.mmu.touched = 0
@@ -216,14 +218,14 @@ export class Processor {
         case cause.system:
           if (!this.operate()) return false
           if (core.low(at.rip) === iterates) this.noteIteration()
-          this.trap(this.steppedBy(stepped))
+          this.trap(this.isBranch(iterates, straight) ? this.steppedBy(stepped) : 0)
           if (!this.followsOn || single || stepped || breaks || this.putOff !== 0 || !this.follow()) return false
           // What is left of the countdown is the reading's again: whoever has shortened it needs no more attention.
           core.i32[at.attention >> 2] = 0
           break
         default:
           if (core.low(at.rip) === iterates) this.noteIteration()
-          this.trap(stepped)
+          this.trap(this.isBranch(iterates, straight) ? stepped : 0)
           return core.low(at.attention) === 0
       }
     }
@@ -267,6 +269,12 @@ export class Processor {
     const flags = core.low(at.rflags)
     if ((flags & bothVirtual) !== bothVirtual || core.privilege !== 3) return false
     return (core.low(at.cr4) & (flags & RFLAGS.VM ? CR4.VME : CR4.PVI)) !== 0
+  }
+
+  /** "Single-Stepping on Branches": with BTF, it is neither behind the instruction that it was at, nor at another iteration of it. */
+  private isBranch(from: number | undefined, straight: number | undefined): boolean {
+    const rip = this.core.low(at.rip)
+    return straight === undefined || (rip !== straight && rip !== from)
   }
 
   /**

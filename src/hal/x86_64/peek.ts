@@ -60,6 +60,9 @@ export const isAtRepeated = (core: Core): boolean => {
   return typeof found !== "string" && found.form.name.startsWith("rep")
 }
 
+/** The lower half of RIP behind the instruction that it is at. */
+export const straightOn = (core: Core): number => (core.low(at.rip) + nextInstruction(core).bytes.length) | 0
+
 /** The instruction that RIP is at: its bytes, and what it is in words. */
 export const nextInstruction = (core: Core): { readonly bytes: Uint8Array; readonly text: string } => {
   const bytes = peek(core, ...linear(core, segments.cs, at.rip), longest)

@@ -7,6 +7,7 @@
 import type { Watchpoint } from "../memory/Mmu.ts"
 import { at, segments } from "../processor/State.ts"
 import type { Core } from "./Core.ts"
+import { BTF, msrAt } from "./msr.ts"
 import { CR4, system } from "./registers.ts"
 
 /** One of DR0 to DR3, as DR7 has it. */
@@ -73,5 +74,7 @@ export const BD = 1 << 13
 export const GD = 1 << 13
 export const note = (core: Core, bits: number): void => {
   core.i32[debugAt(6) >> 2]! |= bits
+  // "The processor clears the BTF flag when it generates a debug exception."
+  core.i32[msrAt.IA32_DEBUGCTL >> 2]! &= ~BTF
   if (bits & BD) core.i32[DR7 >> 2]! &= ~GD
 }

@@ -45,6 +45,9 @@ interface Row {
 
 const zero = [0, 0] as const
 
+/** Of IA32_DEBUGCTL, "single-step on branches"; branches are not recorded. */
+export const BTF = 1 << 1
+
 /** IA32_EFER.LMA is the processor's; LME changes only while paging is off. */
 const writeEfer = (core: Core, lo: number): void => {
   const old = core.low(msrAt.IA32_EFER)
@@ -113,7 +116,7 @@ const named = [
   { number: 0x0175,      name: "IA32_SYSENTER_ESP",   reset: zero,                        write: "canonical" },
   { number: 0x0176,      name: "IA32_SYSENTER_EIP",   reset: zero,                        write: "canonical" },
   { number: 0x01a0,      name: "IA32_MISC_ENABLE",    reset: [0, miscEnable.reset],       write: { mask: [miscEnable.xdDisable, miscEnable.kept | miscEnable.fixed | miscEnable.monitor | miscEnable.limitCpuid] }, effect: writeMiscEnable },
-  { number: 0x01d9,      name: "IA32_DEBUGCTL",       reset: zero,                        write: "nothing" },
+  { number: 0x01d9,      name: "IA32_DEBUGCTL",       reset: zero,                        write: { mask: [0, BTF] } },
   { number: 0x01fc,      name: "MSR_POWER_CTL",       reset: zero,                        write: { mask: [0, 1 << 1] } },
   { number: 0x0277,      name: "IA32_PAT",            reset: [0x0007_0406, 0x0007_0406],  write: "pat" },
   { number: 0x06e1,      name: "IA32_PKRS",           reset: zero,                        write: { mask: [0, -1] }, effect: writePkrs },

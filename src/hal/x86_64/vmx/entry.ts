@@ -103,7 +103,10 @@ const loadRegisters = (core: Core, vmcs: Vmcs): void => {
   core.set(at.cr0, (vmcs.low(place.GUEST_CR0) & ~keptOfCr0) | kept, 0)
   copy(core, vmcs, place.GUEST_CR3, at.cr3)
   copy(core, vmcs, place.GUEST_CR4, at.cr4)
-  if (entry & EntryControl.LOAD_DEBUG_CONTROLS) setDr7(core, vmcs.low(place.GUEST_DR7))
+  if (entry & EntryControl.LOAD_DEBUG_CONTROLS) {
+    setDr7(core, vmcs.low(place.GUEST_DR7))
+    copy(core, vmcs, place.GUEST_IA32_DEBUGCTL, msrAt.IA32_DEBUGCTL)
+  }
   core.set(msrAt.IA32_SYSENTER_CS, vmcs.low(place.GUEST_IA32_SYSENTER_CS), 0)
   copy(core, vmcs, place.GUEST_IA32_SYSENTER_ESP, msrAt.IA32_SYSENTER_ESP)
   copy(core, vmcs, place.GUEST_IA32_SYSENTER_EIP, msrAt.IA32_SYSENTER_EIP)

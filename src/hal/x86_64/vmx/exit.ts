@@ -83,7 +83,7 @@ const saveRegisters = (core: Core, vmcs: Vmcs, flags: number): void => {
   save(core, vmcs, at.cr4, place.GUEST_CR4)
   if (exits & ExitControl.SAVE_DEBUG_CONTROLS) {
     save(core, vmcs, system.debug + 7 * 8, place.GUEST_DR7)
-    vmcs.set(place.GUEST_IA32_DEBUGCTL, 0, 0)
+    save(core, vmcs, msrAt.IA32_DEBUGCTL, place.GUEST_IA32_DEBUGCTL)
   }
   vmcs.set(place.GUEST_IA32_SYSENTER_CS, core.low(msrAt.IA32_SYSENTER_CS), 0)
   save(core, vmcs, msrAt.IA32_SYSENTER_ESP, place.GUEST_IA32_SYSENTER_ESP)
@@ -159,6 +159,7 @@ const loadHostState = (core: Core, vmcs: Vmcs): void => {
   load(core, vmcs, place.HOST_CR3, at.cr3)
   core.set(at.cr4, vmcs.low(place.HOST_CR4) | CR4.VMXE | (is64 ? CR4.PAE : 0), 0)
   setDr7(core, 0x400)
+  core.set(msrAt.IA32_DEBUGCTL, 0, 0)
   core.set(msrAt.IA32_SYSENTER_CS, vmcs.low(place.HOST_IA32_SYSENTER_CS), 0)
   load(core, vmcs, place.HOST_IA32_SYSENTER_ESP, msrAt.IA32_SYSENTER_ESP)
   load(core, vmcs, place.HOST_IA32_SYSENTER_EIP, msrAt.IA32_SYSENTER_EIP)

@@ -11,7 +11,7 @@ import {
   Secondary
 } from "../../../types/x86_64/VmxControls.ts"
 import { isCanonical, widest } from "../memory/Access.ts"
-import { isPat } from "../system/msr.ts"
+import { BTF, isPat } from "../system/msr.ts"
 import { CR0, CR4, EFER, RFLAGS, vector } from "../system/registers.ts"
 import { areCr0Bits, areCr4Bits, isCr0 } from "./fixedBits.ts"
 import { askedAgain, hasSecondary, isPhysical, type Rule } from "./rules.ts"
@@ -192,7 +192,7 @@ const BS = 1 << 14
 const isPendingStep = (vmcs: Vmcs): boolean => {
   if (!blocked(vmcs, Interruptibility.BY_STI | Interruptibility.BY_MOV_SS) && activity(vmcs) !== ActivityState.HLT)
     return true
-  const steps = vmcs.has(place.GUEST_RFLAGS, RFLAGS.TF) && !vmcs.has(place.GUEST_IA32_DEBUGCTL, 2)
+  const steps = vmcs.has(place.GUEST_RFLAGS, RFLAGS.TF) && !vmcs.has(place.GUEST_IA32_DEBUGCTL, BTF)
   return vmcs.has(place.GUEST_PENDING_DEBUG_EXCEPTIONS, BS) === steps
 }
 
@@ -237,7 +237,7 @@ export const guestRules: readonly GuestRule[] = [
   { says: "CR4 must not set any bit to a value not supported in VMX operation",
     isKept: (v) => areCr4Bits(v.low(place.GUEST_CR4), v.high(place.GUEST_CR4)) },
   { says: "bits reserved in IA32_DEBUGCTL must be 0",
-    isKept: (v) => !entry(v, EntryControl.LOAD_DEBUG_CONTROLS) || (v.low(place.GUEST_IA32_DEBUGCTL) === 0 && v.high(place.GUEST_IA32_DEBUGCTL) === 0) },
+    isKept: (v) => !entry(v, EntryControl.LOAD_DEBUG_CONTROLS) || ((v.low(place.GUEST_IA32_DEBUGCTL) & ~BTF) === 0 && v.high(place.GUEST_IA32_DEBUGCTL) === 0) },
   { says: "in IA-32e mode, CR0.PG and CR4.PAE must be 1",
     isKept: (v) => !isLong(v) || (cr0(v, CR0.PG) && v.has(place.GUEST_CR4, CR4.PAE)) },
   { says: "outside of IA-32e mode, CR4.PCIDE must be 0",

@@ -158,6 +158,17 @@ describe.each(Object.entries(readings))("read: %s", (_name, reading) => {
       assert.deepStrictEqual([isInHandler(board, 1), pushedRip(board), why(board)], [true, 3, BS])
     })
 
+    it("with IA32_DEBUGCTL.BTF is of branches that are taken, once", () => {
+      // NOP; JZ +0; JMP +1; HLT; NOP; NOP; HLT
+      const board = aBoard(0x90, 0x74, 0x00, 0xeb, 0x01, 0xf4, 0x90, 0x90, 0xf4)
+      const { core } = board.machine
+      core.set(msrAt.IA32_DEBUGCTL, 2, 0)
+      core.setRflags(TF)
+      board.run(20)
+      assert.deepStrictEqual([isInHandler(board, 1), pushedRip(board), why(board)], [true, 6, BS])
+      assert.strictEqual(core.low(msrAt.IA32_DEBUGCTL), 0)
+    })
+
     it("is each iteration of a repeated string instruction, with RF between two of them", () => {
       // REP STOSB; NOP
       const board = aBoard(0xf3, 0xaa, ...nop)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { at } from "../../../../src/hal/x86_64/processor/State.ts"
 import { ExitReason } from "../../../../src/types/x86_64/ExitReason.ts"
-import { ExitControl, Primary, Secondary } from "../../../../src/types/x86_64/VmxControls.ts"
+import { EntryControl, ExitControl, Primary, Secondary } from "../../../../src/types/x86_64/VmxControls.ts"
 import { bytes, hex, hlt, movImm, nop, readings } from "../board.ts"
 import { cpuid, guestCode, Hypervisor, hostEntry, ioBitmapA, msrBitmaps, vmcall } from "./hypervisor.ts"
 
@@ -211,6 +211,22 @@ describe.each(Object.entries(readings))("a guest, read: %s", (_name, reading) =>
     hypervisor.board.put(hostEntry + 1, ...ecx(LSTAR), ...hex("0F 32"), ...hlt)
     hypervisor.enter()
     assert.strictEqual(hypervisor.board.get("rax"), 0x2222n)
+  })
+
+  it("has its debug controls loaded at the entry and saved at the exit, and the host has none of them", () => {
+    const DEBUGCTL = 0x1d9
+    const hypervisor = run([...ecx(DEBUGCTL), ...hex("0F 32")], (h) =>
+      h
+        .with("PRIMARY_CONTROLS", Primary.USE_MSR_BITMAPS)
+        .with("ENTRY_CONTROLS", EntryControl.LOAD_DEBUG_CONTROLS)
+        .with("EXIT_CONTROLS", ExitControl.SAVE_DEBUG_CONTROLS)
+        .set("GUEST_IA32_DEBUGCTL", 2)
+    )
+    assert.strictEqual(hypervisor.board.get("rax"), 2n)
+    assert.strictEqual(hypervisor.number("GUEST_IA32_DEBUGCTL"), 2)
+    hypervisor.board.put(hostEntry + 1, ...ecx(DEBUGCTL), ...hex("0F 32"), ...hlt)
+    hypervisor.enter()
+    assert.strictEqual(hypervisor.board.get("rax"), 0n)
   })
 
   it("is not entered if an MSR of the list cannot be loaded: which one, says the qualification", () => {
