@@ -45,6 +45,7 @@ export const VmcsField = {
   EOI_EXIT_BITMAP_1:                0x201e,
   EOI_EXIT_BITMAP_2:                0x2020,
   EOI_EXIT_BITMAP_3:                0x2022,
+  XSS_EXITING_BITMAP:               0x202c,
   TSC_MULTIPLIER:                   0x2032,
   // 64-Bit Read-Only Data Field
   GUEST_PHYSICAL_ADDRESS:           0x2400,

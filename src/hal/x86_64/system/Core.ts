@@ -286,6 +286,16 @@ export class Core {
     const { pinBased, isGuest } = this.vmx
     const ends = !isGuest || !(pinBased & PinBased.NMI_EXITING) ? nmi.blocked | nmi.virtualBlocked : nmi.virtualBlocked
     this.i32[system.nmiBlocked >> 2]! &= ~ends
+    this.vmx.isUnblocking = false
+  }
+
+  /** IRET begins. "It unblocks NMIs even if the instruction causes a fault": if that leaves a guest, it says so. */
+  beginInterruptReturn(): void {
+    const { pinBased, isGuest } = this.vmx
+    const blocking = pinBased & PinBased.VIRTUAL_NMIS ? nmi.virtualBlocked : nmi.blocked
+    const wasBlocked = isGuest && (this.i32[system.nmiBlocked >> 2]! & blocking) !== 0
+    this.unblockNmis()
+    this.vmx.isUnblocking = wasBlocked
   }
 
   // ---- segments

@@ -56,6 +56,7 @@ export const deliver = (
     exitOnException(core, event, undefined)
     return true
   }
+  core.vmx.isUnblocking = false
   core.i32[system.activity >> 2] = activity.active
   core.clock.charge(1)
   if (!injected) note(core, event)

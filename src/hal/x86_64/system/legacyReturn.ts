@@ -9,6 +9,10 @@ import { popVirtualFlags } from "./poppedFlags.ts"
 import { CR4, RFLAGS, vector } from "./registers.ts"
 import { returnToTask } from "./taskSwitch.ts"
 
+/** "TASK-RETURN": NT is 1, in protected mode that is not a part of IA-32e mode. */
+export const returnsToTask = (core: Core): boolean =>
+  isProtected(core.mode) && !core.isLongActive && (core.rflags() & RFLAGS.NT) !== 0
+
 export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): void => {
   const isLimited = isVirtual8086(core.mode) && (core.low(at.rflags) & RFLAGS.IOPL) !== RFLAGS.IOPL
   if (isLimited && !(core.low(at.cr4) & CR4.VME && size === 16)) core.raise(vector.GP)
@@ -18,12 +22,12 @@ export const legacyReturn = (core: Core, size: 16 | 32, changeable: number): voi
     core.setRflags((old & ~changeable & ~RFLAGS.RF) | (flags & changeable))
     core.unblockNmis()
   }
-  if (isProtected(core.mode) && old & RFLAGS.NT) {
-    // "IF IA32_EFER.LMA = 1 and NT = 1: #GP(0)"
-    if (core.isLongActive) core.raise(vector.GP)
+  if (returnsToTask(core)) {
     returnToTask(core)
     return
   }
+  // "IF IA32_EFER.LMA = 1 and NT = 1: #GP(0)"
+  if (isProtected(core.mode) && old & RFLAGS.NT) core.raise(vector.GP)
   const offset = stack.pop(size)
   const selector = stack.pop(size) & 0xffff
   const flags = stack.pop(size)

@@ -18,7 +18,7 @@ import {
   setStack
 } from "./descriptors.ts"
 import { offsetIn } from "./far.ts"
-import { legacyReturn } from "./legacyReturn.ts"
+import { legacyReturn, returnsToTask } from "./legacyReturn.ts"
 import { poppableFlags } from "./poppedFlags.ts"
 import { RFLAGS, vector } from "./registers.ts"
 
@@ -26,8 +26,8 @@ type Halves = readonly [lo: number, hi: number]
 const rspAt = at.general + 4 * 8
 
 export const interruptReturn = (core: Core, width: number): void => {
-  // "An execution of the IRET instruction unblocks NMIs even if the instruction causes a fault." A guest's fault says so to its hypervisor.
-  if (!core.vmx.isGuest) core.unblockNmis()
+  // A guest that would go back to a task is left with what is blocked.
+  if (!core.vmx.isGuest || !returnsToTask(core)) core.beginInterruptReturn()
   if (core.mode.bits !== 64) {
     legacyReturn(core, width === 16 ? 16 : 32, changeableFlags(core, width))
     return

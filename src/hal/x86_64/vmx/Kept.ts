@@ -14,6 +14,7 @@ const moving: ReadonlySet<VmcsFieldName> = new Set<VmcsFieldName>([
   "GUEST_RSP",
   "GUEST_RFLAGS",
   "GUEST_CR3",
+  "GUEST_INTERRUPT_STATUS",
   "PREEMPTION_TIMER_VALUE"
 ])
 export const steadyFlags = RFLAGS.VM | RFLAGS.IF | RFLAGS.TF

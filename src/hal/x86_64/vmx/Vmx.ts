@@ -89,6 +89,8 @@ export class Vmx {
   afterQualification = 0
   /** The operation under way has come to the exit that has begun, and to nothing else. */
   isEnding = false
+  /** IRET is under way, and has ended a blocking of NMIs: "NMI unblocking due to IRET". */
+  isUnblocking = false
   /** #DB that is to come before the next instruction: bits of DR6. "Pending debug exceptions". */
   pendingDebug = 0
   /** The physical address of the virtual-APIC page; requesting and servicing virtual interrupt, and whether one is recognized. */
@@ -145,6 +147,7 @@ export class Vmx {
     this.rvi = status & 255
     this.svi = (status >>> 8) & 255
     this.isVirtualInterruptPending = false
+    this.isUnblocking = false
     this.apicWritten = -1
     this.lastPause = Number.NEGATIVE_INFINITY
   }

@@ -46,6 +46,7 @@ export const secondary: Controls = {
     Secondary.RDRAND_EXITING |
     Secondary.ENABLE_INVPCID |
     Secondary.RDSEED_EXITING |
+    Secondary.ENABLE_XSAVES |
     Secondary.USE_TSC_SCALING,
   ones: 0,
   trueOnes: 0

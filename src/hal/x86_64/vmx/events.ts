@@ -94,7 +94,15 @@ export const exitOnException = (core: Core, event: Event, during: Event | undefi
   exit.instructionLength = lengthOf(core, event.source)
   backToInstruction(core, event.source)
   if (during) vectoringFor(core, exit, during)
+  else if (isUnblocking(core)) exit.interruption |= Interruption.NMI_UNBLOCKING
   leaveGuest(core, event.flags)
+}
+
+/** What leaves the guest is IRET's, which had ended a blocking of NMIs. */
+const isUnblocking = ({ vmx }: Core): boolean => {
+  const was = vmx.isUnblocking
+  vmx.isUnblocking = false
+  return was
 }
 
 const vectoringFor = (core: Core, exit: Exit, during: Event): void => {
@@ -120,6 +128,8 @@ export const exitFor = (core: Core, which: number, during?: Event): void => {
   if (which === vmExit.apicAccess) recordApicAccess(core, during !== undefined)
   if (which === vmExit.raised) beginAtRip(core)
   if (during) vectoringFor(core, vmx.exit, during)
+  else if (isUnblocking(core) && vmx.exit.reason === ExitReason.EPT_VIOLATION)
+    vmx.exit.qualificationLow |= Interruption.NMI_UNBLOCKING
   // "EPT violations and misconfigurations": RF is 1 unless an event was being delivered; of an instruction that exits, it is 0.
   const rf = which === vmExit.guestPhysical || which === vmExit.apicAccess ? RFLAGS.RF : 0
   leaveGuest(core, during ? during.flags : (core.rflags() & ~RFLAGS.RF) | rf)

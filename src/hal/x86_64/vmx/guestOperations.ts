@@ -17,6 +17,7 @@ import {
   hasImmediatePort,
   instructionOf,
   interceptWithOperands,
+  linearAddress,
   registerNumber,
   stringInformation
 } from "./instructionInformation.ts"
@@ -118,10 +119,12 @@ const lmsw: Operation = (core) => {
   const enables = value & ~cr0Shadow & cr0Mask & CR0.PE
   if (changed | enables) {
     const [operand] = instructionOf(core).operands
-    const isMemory = operand?.kind === "mem"
-    if (isMemory) {
+    if (operand?.kind === "mem") {
       const exit = core.vmx.begin(ExitReason.CONTROL_REGISTER_ACCESS)
       exit.qualificationLow = (crAccess.lmsw << 4) | lmswOfMemory | (value << 16)
+      const [lo, hi] = linearAddress(core, operand)
+      exit.linearLow = lo
+      exit.linearHigh = hi
       core.vmx.leave()
     }
     interceptCr(core, 0, crAccess.lmsw, value << 16)
@@ -284,6 +287,14 @@ const onTsc =
     operations[name](core)
   }
 
+/** "Enable XSAVES/XRSTORS". No state is the supervisor's, so that none of them leaves the guest. */
+const onExtendedStates =
+  (name: "xsaves" | "xrstors"): Operation =>
+  (core) => {
+    if (!secondary(core, Secondary.ENABLE_XSAVES)) core.raise(vector.UD)
+    operations[name](core)
+  }
+
 // biome-ignore format: an operation, a line
 const overrides: Partial<Readonly<Record<SystemName, Operation>>> = {
   /** The host's, not the guest's. */
@@ -292,6 +303,8 @@ const overrides: Partial<Readonly<Record<SystemName, Operation>>> = {
   cpuid:           always(ExitReason.CPUID),
   hlt:             unless("hlt", ExitReason.HLT, (core) => primary(core, Primary.HLT_EXITING)),
   invd:            always(ExitReason.INVD),
+  xsaves:          onExtendedStates("xsaves"),
+  xrstors:         onExtendedStates("xrstors"),
   wbinvd:          unless("wbinvd", ExitReason.WBINVD, (core) => secondary(core, Secondary.WBINVD_EXITING)),
   xsetbv:          always(ExitReason.XSETBV),
   invlpg:          (core) => {

@@ -202,6 +202,7 @@ const isLinkPointer = (vmcs: Vmcs, memory: Parameters<typeof revisionAt>[0]): bo
   return (
     lo % regionBytes === 0 &&
     isPhysical(hi) &&
+    vmcs.address(place.VMCS_LINK_POINTER) !== vmcs.pointer &&
     revisionAt(memory, vmcs.address(place.VMCS_LINK_POINTER)) === revisionOfLink(memory, vmcs)
   )
 }
@@ -304,7 +305,7 @@ export const guestRules: readonly GuestRule[] = [
   { says: "a single step is pending if and only if RFLAGS.TF is 1 and IA32_DEBUGCTL.BTF is 0, behind blocking by STI or MOV SS, and in HLT",
     isKept: isPendingStep },
   ...askedAgain<GuestRule>([
-    { says: "the VMCS link pointer is all ones, or leads to a VMCS", qualification: 4,
+    { says: "the VMCS link pointer is all ones, or leads to a VMCS that is not the current one", qualification: 4,
       isKept: (v, core) => isLinkPointer(v, core.mmu.memory) },
 
     // "Checks on Guest Page-Directory-Pointer-Table Entries"

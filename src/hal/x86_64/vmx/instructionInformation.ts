@@ -82,6 +82,17 @@ const displacementOf = (
   return [lowOf(lo, disp + behind), highOf(lo, hi, disp + behind)]
 }
 
+/** The linear address of a memory operand, while the operation is under way: RIP is behind the instruction. */
+export const linearAddress = (core: Core, memory: Memory): readonly [lo: number, hi: number] => {
+  const { base, index, scale, segment, addressWidth } = memory
+  const word = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+  const at64 = (place: number): bigint => word(core.low(place), core.high(place))
+  const offset = word(...displacementOf(core, memory, 0)) + at64(base) + (at64(index) << BigInt(scale))
+  const linear = BigInt.asUintN(addressWidth, offset) + at64(core.segmentBase(segment))
+  const whole = BigInt.asIntN(64, core.mode.bits === 64 ? linear : BigInt.asUintN(32, linear))
+  return [Number(BigInt.asIntN(32, whole)), Number(BigInt.asIntN(32, whole >> 32n))]
+}
+
 const isMemory = (operand: Decoded): operand is Memory => operand.kind === "mem"
 
 /** The number of a general register that an operation names by a constant, or that is an operand. */

@@ -6,7 +6,7 @@ import { hostRules } from "../../../../src/hal/x86_64/vmx/hostRules.ts"
 import { ExitReason, entryFailure, VmInstructionError } from "../../../../src/types/x86_64/ExitReason.ts"
 import { EntryControl, ExitControl, PinBased, Primary, Secondary } from "../../../../src/types/x86_64/VmxControls.ts"
 import { hlt } from "../board.ts"
-import { guestCode, Hypervisor } from "./hypervisor.ts"
+import { guestCode, Hypervisor, vmcsRegion } from "./hypervisor.ts"
 
 type Break = (hypervisor: Hypervisor) => Hypervisor
 const VALID = 2 ** 31
@@ -141,7 +141,7 @@ const guest: Readonly<Record<string, Break>> = {
   "a virtual NMI": (h) => h.with("PIN_BASED_CONTROLS", PinBased.NMI_EXITING | PinBased.VIRTUAL_NMIS).set("GUEST_INTERRUPTIBILITY_STATE", 8).set("ENTRY_INTERRUPTION_INFORMATION", VALID + (2 << 8) + 2),
   "reserved bits of the pending": (h) => h.set("GUEST_PENDING_DEBUG_EXCEPTIONS", 16),
   "a single step is pending": (h) => h.set("GUEST_INTERRUPTIBILITY_STATE", 2).set("GUEST_RFLAGS", 0x102),
-  "the VMCS link pointer": (h) => h.set("VMCS_LINK_POINTER", 0x5_5000),
+  "the VMCS link pointer": (h) => h.set("VMCS_LINK_POINTER", vmcsRegion),
   "of PDPTEs that are present": (h) => h.real(...hlt).set("GUEST_CR0", 0x8000_0021).set("GUEST_CR4", 0x2020).set("GUEST_CS_ACCESS_RIGHTS", 0x9b).set("GUEST_PDPTE_2", 0x2003)
 }
 

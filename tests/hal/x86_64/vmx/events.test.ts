@@ -250,6 +250,27 @@ describe.each(Object.entries(readings))("an event of a guest, read: %s", (_name,
       assert.strictEqual(hypervisor.number("GUEST_RIP"), guestCode)
     })
 
+    it.each([
+      ["a fault", (h: Hypervisor) => h.set("EXCEPTION_BITMAP", 1 << 13), ExitReason.EXCEPTION_OR_NMI],
+      ["an EPT violation", (h: Hypervisor) => h.ept(guestStack - 0x1000, 0n), ExitReason.EPT_VIOLATION]
+    ] as const)("is blocked no more after an IRET that ended with %s, which says so", (_what, prepare, reason) => {
+      // A stack of zeroes has a null selector for CS.
+      const hypervisor = prepare(guest(...movImm("rsp", guestStack - 0x100), ...hex("48 CF"), ...hlt))
+      hypervisor.with("PIN_BASED_CONTROLS", PinBased.NMI_EXITING | PinBased.VIRTUAL_NMIS)
+      enter(hypervisor.set("GUEST_INTERRUPTIBILITY_STATE", 8))
+      assert.strictEqual(hypervisor.reason, reason)
+      assert.strictEqual(hypervisor.number("GUEST_INTERRUPTIBILITY_STATE"), 0)
+      const said =
+        reason === ExitReason.EPT_VIOLATION ? hypervisor.number("EXIT_QUALIFICATION") : interruption(hypervisor)
+      assert.strictEqual(said & (1 << 12), 1 << 12)
+      // Of an IRET that finds none blocked, it is 0.
+      enter(hypervisor)
+      assert.strictEqual(hypervisor.reason, reason)
+      const again =
+        reason === ExitReason.EPT_VIOLATION ? hypervisor.number("EXIT_QUALIFICATION") : interruption(hypervisor)
+      assert.strictEqual(again & (1 << 12), 0)
+    })
+
     it("that is blocked is told by the exit", () => {
       const hypervisor = guest(...hlt).with("PIN_BASED_CONTROLS", PinBased.NMI_EXITING | PinBased.VIRTUAL_NMIS)
       isHandled(enter(hypervisor.set("ENTRY_INTERRUPTION_INFORMATION", VALID + nmi + 2)), 2)

@@ -259,6 +259,25 @@ describe.each(Object.entries(readings))("a guest, read: %s", (_name, reading) =>
     assert.strictEqual(hypervisor.board.get("rax"), 0x0007_0406n)
   })
 
+  it("by LMSW of memory says where that is", () => {
+    const code = [...movImm("rbx", 0x4_0000), ...movImm("rsi", 0x10), ...hex("65 0F 01 74 B3 08")]
+    const hypervisor = run(code, (h) => masks(h).set("GUEST_GS_BASE", 0x1000))
+    assert.strictEqual(hypervisor.reason, ExitReason.CONTROL_REGISTER_ACCESS)
+    assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), (3 << 4) | (1 << 6))
+    assert.strictEqual(hypervisor.number("GUEST_LINEAR_ADDRESS"), 0x4_1000 + 0x40 + 8)
+  })
+
+  it("is #UD's for XSAVES and XRSTORS that are not enabled", () => {
+    const osxsave = (h: Hypervisor) => h.set("GUEST_CR4", 0x4_2020).set("EXCEPTION_BITMAP", 1 << 6)
+    for (const code of [hex("0F C7 2B"), hex("0F C7 1B")]) {
+      const all = [...movImm("rbx", 0x4_0000), ...code, ...hlt]
+      assert.strictEqual(run(all, osxsave).number("EXIT_INTERRUPTION_INFORMATION"), 0x8000_0306)
+    }
+    const enabled = (h: Hypervisor) => osxsave(h).with("SECONDARY_CONTROLS", Secondary.ENABLE_XSAVES)
+    const all = [...movImm("rbx", 0x4_0000), ...hex("31 C0 31 D2 0F C7 2B"), ...hlt]
+    assert.strictEqual(run(all, enabled).reason, ExitReason.HLT)
+  })
+
   it("finds the host with its segments, flags and stack", () => {
     const hypervisor = run(hlt, (h) => h.set("GUEST_RFLAGS", 0x8d7 | (1 << 10)))
     const { core } = hypervisor.board.machine
