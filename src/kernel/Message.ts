@@ -79,10 +79,10 @@ export const setWords = (state: State, thread: number, buffer: number, halves: I
       halves[2 * index]!,
       halves[2 * index + 1]!
     )
-  const arrived = buffer === 0 ? inRegisters : length
+  state.charge(Charge.messageWord * (buffer === 0 ? inRegisters : length))
   // A buffer is in one page.
-  memory.storeWords(buffer + messageWord(inRegisters), halves, 2 * inRegisters, 2 * (arrived - inRegisters))
-  state.charge(Charge.messageWord * arrived)
+  if (buffer !== 0)
+    memory.storeWords(buffer + messageWord(inRegisters), halves, 2 * inRegisters, 2 * (length - inRegisters))
 }
 
 /** The first `length` words go from one thread to another. How many of them arrived. */

@@ -208,6 +208,30 @@ static void budgets(void) {
   ok(delete(guest.vcpu));
 }
 
+static volatile word came_back, came_back_at;
+
+static void run_once(word argument) {
+  (void)argument;
+  came_back = vm_enter(0, hlt_exiting, 0).length;
+  came_back_at = answer(0);
+  TCB_Suspend(threads[my_buffer->user_data].tcb);
+}
+
+static void no_buffer(void) {
+  it("tells a monitor without an IPC buffer what registers hold");
+  struct thread *thread = new_thread(200, 0, run_once, 0);
+  ok(TCB_SetIPCBuffer(thread->tcb, 0, 0));
+  struct guest guest = new_guest(thread->tcb);
+  code(&guest, "\x90\x90\xf4");
+  ok(TCB_Resume(thread->tcb));
+  set_priority(100);
+  set_priority(255);
+  check_is(came_back, 1);
+  check_is(came_back_at, 2);
+  ok(TCB_Suspend(thread->tcb));
+  ok(delete(guest.vcpu));
+}
+
 static volatile word exits[2];
 
 static void hold(word number) {
@@ -249,6 +273,7 @@ static void run_checks(void) {
   floating_point();
   budgets();
   two_guests();
+  no_buffer();
   it("is not there without a virtual processor: the call is one that the kernel does not know");
   word faults = make(object_Endpoint), reply = make(object_Reply);
   struct thread *none = new_thread(200, faults, spin, 0);
