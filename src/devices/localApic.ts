@@ -97,7 +97,7 @@ export interface Surroundings {
   /** The registers are in memory at this address, or (undefined) not in memory. */
   readonly mapped: (address: number | undefined) => void
   /** What IA32_TIME_STAMP_COUNTER is ahead of the time, modulo 2^64. */
-  readonly tscOffset: () => bigint
+  readonly tscOffset: () => Halves
 }
 
 export class LocalApic implements Receiver, Target {
@@ -490,10 +490,12 @@ export class LocalApic implements Receiver, Target {
     if (this.mode() !== timerMode.deadline) return
     const [lo, hi] = this.deadline
     const now = Math.floor(this.timers.now())
-    const tsc = BigInt.asUintN(64, BigInt(now) + this.surroundings.tscOffset())
-    const left = (BigInt(hi >>> 0) << 32n) + BigInt(lo >>> 0) - tsc
+    const [aheadLow, aheadHigh] = this.surroundings.tscOffset()
+    const tscLow = (now % 2 ** 32) + (aheadLow >>> 0)
+    const tscHigh = (Math.floor(now / 2 ** 32) + aheadHigh + (tscLow >= 2 ** 32 ? 1 : 0)) >>> 0
+    const left = ((hi >>> 0) - tscHigh) * 2 ** 32 + (lo >>> 0) - (tscLow >>> 0)
     const isArmed = lo !== 0 || hi !== 0
-    this.timer.expireAt(isArmed ? now + Math.max(0, Number(left)) : Number.POSITIVE_INFINITY)
+    this.timer.expireAt(isArmed ? now + Math.max(0, left) : Number.POSITIVE_INFINITY)
   }
 
   // ---- what a register says, and what writing it does

@@ -205,7 +205,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         init: () => (id === 0 ? reset() : cpus[id]?.init()),
         startUp: (vector) => cpus[id]?.startUp(vector),
         mapped: () => undefined,
-        tscOffset: () => 0n
+        tscOffset: () => [0, 0]
       })),
       console: {
         write,

@@ -26,7 +26,7 @@ const aPc = <T extends Timers>(time: T) => {
         init: () => events.push("INIT"),
         startUp: () => events.push("SIPI"),
         mapped: () => undefined,
-        tscOffset: () => 0n
+        tscOffset: () => [0, 0]
       }
     ],
     memory: { read: () => false, write: () => false },

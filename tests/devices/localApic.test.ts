@@ -40,7 +40,7 @@ const aMachine = (processors = 1) => {
           init: () => events.push(`INIT ${id}`),
           startUp: (vector) => events.push(`SIPI ${id} ${vector}`),
           mapped: (address) => mapped.push(address),
-          tscOffset: () => tscOffset
+          tscOffset: () => [Number(BigInt.asIntN(32, tscOffset)), Number(BigInt.asIntN(32, tscOffset >> 32n))]
         },
         () => 0x68
       )

@@ -34,7 +34,7 @@ const aPc = (seed: number) => {
         init: nothing,
         startUp: nothing,
         mapped: nothing,
-        tscOffset: () => 0n
+        tscOffset: () => [0, 0]
       }
     ],
     memory: {

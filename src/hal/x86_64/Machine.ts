@@ -214,7 +214,7 @@ export class Machine {
       init: () => (n === 0 ? this.processors.stop({ _tag: "Reset" }) : send((to) => to.init())),
       startUp: (vector) => send((to) => to.startUp(vector)),
       mapped: () => {},
-      tscOffset: () => this.memory.view.getBigUint64(system.tscOffset, true)
+      tscOffset: () => [this.core.low(system.tscOffset), this.core.high(system.tscOffset)]
     }
   }
 

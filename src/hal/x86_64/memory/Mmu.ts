@@ -214,11 +214,12 @@ export class Mmu implements Access {
   /** From where programs look: the tables for inline accesses. */
   setMode(to: AccessMode): void {
     this.inForce = to
-    const context = this.tlb.context(to)
+    const number = this.tlb.numberOf(to)
+    const context = this.tlb.contextAt(number)
     this.i32[at.readTable >>> 2] = context
     this.i32[at.writeTable >>> 2] = context + table.write * tableBytes
     this.i32[at.executeTable >>> 2] = context + table.fetch * tableBytes
-    this.i32[walking.notes >>> 2] = this.tlb.notes(context)
+    this.i32[walking.notes >>> 2] = this.tlb.notesAt(number)
     this.i32[walking.rights >>> 2] = this.rights[to]!
   }
 

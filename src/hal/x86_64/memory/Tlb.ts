@@ -79,10 +79,12 @@ export interface Watcher {
 
 const none = -1
 const modes = Object.keys(mode).length
-const pcids = 2 ** 12
-const keyOf = (owner: number, pcid: number, of: number): number => (owner * pcids + pcid) * modes + of
-const pcidOf = (key: number): number => Math.floor(key / modes) % pcids
-const ownerOf = (key: number): number => Math.floor(key / (modes * pcids))
+/** A key is of the owner, the PCID and the mode, from its highest bit to its lowest. */
+const [ownerShift, pcidShift] = [14, 2]
+const pcids = 2 ** (ownerShift - pcidShift)
+const keyOf = (owner: number, pcid: number, of: number): number => (owner << ownerShift) | (pcid << pcidShift) | of
+const pcidOf = (key: number): number => (key >>> pcidShift) & (pcids - 1)
+const ownerOf = (key: number): number => key >>> ownerShift
 /** What a tag may have beside its page's address. */
 const flags = entry.slow | entry.code | entry.checked
 
@@ -134,8 +136,13 @@ export class Tlb {
 
   /** Where the tables of a mode of the present address space begin. */
   context(of: AccessMode): number {
+    return this.contextAt(this.numberOf(of))
+  }
+
+  /** The context of a mode of the present address space, by its number. */
+  numberOf(of: AccessMode): number {
     const known = this.present[of]!
-    if (known !== none) return this.contextAt(known)
+    if (known !== none) return known
     const key = keyOf(this.owner, this.pcid, of)
     let n = this.ofKey[key]!
     if (n === none) {
@@ -148,10 +155,10 @@ export class Tlb {
     }
     this.chosen[n] = ++this.choices
     this.present[of] = n
-    return this.contextAt(n)
+    return n
   }
 
-  private contextAt(n: number): number {
+  contextAt(n: number): number {
     return this.pool + n * contextBytes
   }
 
@@ -160,11 +167,7 @@ export class Tlb {
   }
 
   /** Where the notes of a context are. */
-  notes(context: number): number {
-    return this.notesAt(this.contextNumber(context))
-  }
-
-  private notesAt(n: number): number {
+  notesAt(n: number): number {
     return notesOf(this.pool) + n * note.bytes
   }
 
