@@ -111,7 +111,7 @@ export class Mmu implements Access {
   touched = 0
 
   readonly find: Find
-  private readonly room: Omit<ProcessorRoom, "state">
+  readonly room: Omit<ProcessorRoom, "state">
   private isSlow = false
   /** For each access mode, `walking.rights`. */
   private readonly rights = new Int32Array(modes.length)
@@ -240,19 +240,22 @@ export class Mmu implements Access {
   tellWalker(): void {
     const { i32, space, memory, rights } = this
     const { format, root, rules } = space
-    const number = walkable.indexOf(format)
+    const known = walkable.indexOf(format)
+    const { second } = space
     const isOurs =
       !this.isSlow &&
-      number !== -1 &&
-      root < memory.ramBytes &&
-      space.second === undefined &&
+      known !== -1 &&
+      root < (second === undefined ? memory.ramBytes : 2 ** 32) &&
+      (second === undefined || second.remembers !== undefined) &&
       !(rules.PKE || rules.PKS) &&
       this.watchpoints.length === 0 &&
       this.onStale === undefined
     const allowed = isOurs ? rightsOf(rules) : nothing
     for (let from = 0; from < rights.length; from++) rights[from] = allowed[from]!
     i32[walking.rights >>> 2] = rights[this.inForce]!
-    i32[walking.format >>> 2] = number
+    i32[walking.format >>> 2] = second === undefined ? known : walkable.length + known
+    i32[walking.second >>> 2] = second?.remembers?.at ?? 0
+    i32[walking.entryRights >>> 2] = second?.remembers?.entryRights ?? 0
     i32[walking.root >>> 2] = root
     // Where RAM may be, an address has 32 bits.
     i32[walking.reserved >>> 2] = reservedHighOf(format, rules) | addressHigh

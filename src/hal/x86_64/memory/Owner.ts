@@ -2,6 +2,7 @@
  * Owners of translations: the host, and guests by the VPID and the EPT that they run with. SDM vol. 3C, "Information That May Be Cached":
  * linear mappings are of a VPID, combined mappings of a VPID and an EPT root.
  */
+import { guestPhysical } from "./layout.ts"
 import { type Format, fourLevel, noRules, type Rules, type SecondLevel } from "./paging.ts"
 
 export interface Owner {
@@ -17,7 +18,7 @@ export interface Owner {
 }
 
 /** So many at once, the host among them: the guest that was not run for the longest makes room. */
-export const owners = 32
+export const owners = guestPhysical.memories
 
 export const anOwner = (number: number, vpid: number, second: SecondLevel | undefined): Owner => ({
   number,

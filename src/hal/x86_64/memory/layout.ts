@@ -7,7 +7,8 @@
  *     readings         what interpreter and translator keep: micro-operations, jump caches
  *     ram              RAM: physical address p of it is at ram + p
  *     ram + size       for each page of RAM a byte: whether something is decoded from it (DecodedPages.ts); then, of each processor,
- *                      where each page is written through (Tlb.ts); and if there are several, its state block while another runs, and, but
+ *                      where each page is written through (Tlb.ts), and the guest-physical translations that are remembered
+ *                      (vmx/ept.ts); and if there are several, its state block while another runs, and, but
  *                      for the first, its own pool of translation caches
  */
 import { at } from "../processor/State.ts"
@@ -50,6 +51,15 @@ export const layout = {
   ram:          0x0200_0000
 } as const
 
+/**
+ * Guest-physical translations that are remembered, of so many guests' memories: by the low bits of a page's number the number, or -1; then the
+ * machine's pages; then what they allow (`remembered`). i32 each.
+ */
+// biome-ignore format: a table
+export const guestPhysical = { memories: 32, entries: 1024, pages: 0, frames: 0x1000, rights: 0x2000, bytes: 0x3000 } as const
+/** Bits of `rights`: as in the exit qualification of an EPT violation; and that a write leaves no dirty flag to be set. */
+export const remembered = { read: 1 << 0, write: 1 << 1, fetch: 1 << 2, dirty: 1 << 3 } as const
+
 /** RAM is a multiple of 64 KiB; 3 GiB leaves the rest of a 32-bit memory to the tables above. */
 export const ramLimit = 3 * 2 ** 30
 const wasmPage = 0x1_0000
@@ -60,6 +70,8 @@ export const decodedAt = (ramBytes: number): number => layout.ram + ramBytes
 export interface ProcessorRoom {
   /** For each page of RAM, an i32. */
   readonly writers: number
+  /** `guestPhysical`, of one memory after another. */
+  readonly guestPhysical: number
   /** There, if there are several processors, the state block is while another runs. */
   readonly state: number
   readonly translations: number
@@ -70,11 +82,18 @@ export const processorRoom = (ramBytes: number, n: number): ProcessorRoom => {
   const pages = ramBytes >>> pageBits
   const writersBytes = wholePages(pages * 4)
   const writers = decodedAt(ramBytes) + wholePages(pages) + n * (writersBytes + roomBytes)
-  const state = writers + writersBytes
-  return { writers, state, translations: n === 0 ? layout.translations : state + at.end }
+  const guestPhysicalAt = writers + writersBytes
+  const state = guestPhysicalAt + guestPhysicalBytes
+  return {
+    writers,
+    guestPhysical: guestPhysicalAt,
+    state,
+    translations: n === 0 ? layout.translations : state + at.end
+  }
 }
 const wholePages = (bytes: number): number => Math.ceil(bytes / pageSize) * pageSize
-const roomBytes = at.end + wholePages(translationBytes)
+const guestPhysicalBytes = guestPhysical.memories * guestPhysical.bytes
+const roomBytes = guestPhysicalBytes + at.end + wholePages(translationBytes)
 
 /** @throws if `ramBytes` is no multiple of 64 KiB, or more than 3 GiB. */
 export const makeMemory = (ramBytes: number, processors = 1): WebAssembly.Memory => {

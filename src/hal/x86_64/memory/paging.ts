@@ -161,6 +161,8 @@ export interface Keys {
 export interface SecondLevel {
   /** The machine's address of a paging-structure entry that the processor reads; and writes, to set a flag in it. */
   readonly entryAt: (address: number, isWritten: boolean) => number
+  /** The host address of what it remembers, and what entries that the processor reads have to be allowed there: layout.ts, `remembered`. */
+  readonly remembers?: { readonly at: number; readonly entryRights: number }
   /** The machine's page of the guest's page with this number, for an access (`access` bits) to what is at `address`. */
   readonly pageOf: (page: number, address: number, kind: number) => number
 }

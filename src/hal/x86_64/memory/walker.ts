@@ -1,6 +1,8 @@
 /**
  * Walker: the page walk of the ordinary case, and the entry that it leaves in the translation caches, as one function of WebAssembly.
  *
+ * A guest's walk goes through its extended page tables as far as what was remembered of those (vmx/ept.ts) tells where: else it is left too.
+ *
  * It is the fast twin of `walk` (paging.ts) and `Tlb.fill`: what it does is what those do, to the bit; what it does not take on (a fault, a
  * device, a format of legacy modes, something to be told of) it leaves, with nothing changed, to them. Formats, bits and rights are theirs:
  * the code is made of the tables of levels, and what `permits` says is put in a word for it.
@@ -10,7 +12,18 @@ import { Code } from "../wasm/Code.ts"
 import type { ValueType } from "../wasm/instructions.ts"
 import { Module } from "../wasm/Module.ts"
 import { fault } from "./Access.ts"
-import { largeBits, layout, logLength, note, pageBits, pageSize, tableBytes, translation } from "./layout.ts"
+import {
+  guestPhysical,
+  largeBits,
+  layout,
+  logLength,
+  note,
+  pageBits,
+  pageSize,
+  remembered,
+  tableBytes,
+  translation
+} from "./layout.ts"
 import {
   bit,
   type Format,
@@ -29,9 +42,9 @@ import { entry, largeShift, severalWriters, table } from "./Tlb.ts"
 export const walking = {
   /** For each table a byte: its bit n says whether the access mode in force permits that to pages of kind n (`kindsOfPages`). 0: not for this function. */
   rights:   at.walking,
-  /** The number of the format in `walkable`. */
+  /** The number of the format in `walkable`; of a guest whose addresses lead through a second level, as many more as there are. */
   format:   at.walking + 0x04,
-  /** The physical address of the first table, in RAM. */
+  /** The physical address of the first table, in RAM; of a guest, its own. */
   root:     at.walking + 0x08,
   /** Bits of an entry's upper half that have to be 0. */
   reserved: at.walking + 0x0c,
@@ -41,7 +54,10 @@ export const walking = {
   /** Host addresses: of the notes of the context in force, and of the bytes and words for each page of RAM. */
   notes:    at.walking + 0x18,
   decoded:  at.walking + 0x1c,
-  writers:  at.walking + 0x20
+  writers:  at.walking + 0x20,
+  /** The host address of what is remembered of the second level, or 0: there is none. And what an entry has to be allowed there. */
+  second:      at.walking + 0x24,
+  entryRights: at.walking + 0x28
 } as const
 
 /** Formats that it walks. */
@@ -113,14 +129,20 @@ const findCode = (): Code => {
   code.i32(-1).set(local.allowed)
   // A block for each format, and one to leave when the page is found.
   code.block()
-  for (const [number, format] of walkable.entries()) {
-    word(code, walking.format).i32(number).numeric("i32.eq").if()
-    canonical(code, linearBitsOf(format))
-    walkCode(code, format)
-    code.end()
+  for (const isNested of [false, true]) {
+    for (const [number, format] of walkable.entries()) {
+      word(code, walking.format)
+        .i32(isNested ? walkable.length + number : number)
+        .numeric("i32.eq")
+        .if()
+      canonical(code, linearBitsOf(format))
+      walkCode(code, format, isNested)
+      code.end()
+    }
   }
   code.i32(fault).return().end()
   permit(code)
+  secondOfPage(code)
   place(code)
   mark(code)
   fill(code)
@@ -193,12 +215,20 @@ const canonical = (code: Code, linearBits: number) => {
 }
 
 /** Branches out of the block around it when a page is found. */
-const walkCode = (code: Code, { levels }: Format) => {
+const walkCode = (code: Code, { levels }: Format, isNested: boolean) => {
   word(code, walking.root).set(local.table)
   for (const [n, level] of levels.entries()) {
-    // A table outside RAM has no entries. Nothing of an address is above 32 bits.
-    if (n > 0) {
-      code.get(local.low).i32(-pageSize).numeric("i32.and").tee(local.table)
+    if (n > 0) code.get(local.low).i32(-pageSize).numeric("i32.and").set(local.table)
+    if (isNested) {
+      code.get(local.table).i32(pageBits).numeric("i32.shr_u").set(local.page)
+      throughSecond(code, () => word(code, walking.entryRights))
+      code.get(local.page)
+      word(code, walking.ramBytes).i32(pageBits).numeric("i32.shr_u").numeric("i32.lt_u").numeric("i32.eqz")
+      giveUpIf(code)
+      code.get(local.page).i32(pageBits).numeric("i32.shl").set(local.table)
+    } else if (n > 0) {
+      // A table outside RAM has no entries. Nothing of an address is above 32 bits.
+      code.get(local.table)
       word(code, walking.ramBytes).numeric("i32.lt_u").numeric("i32.eqz")
       giveUpIf(code)
     }
@@ -259,6 +289,36 @@ const foundAt = (code: Code, level: Level, pathAt: number) => {
   } else code.br(1)
 }
 
+/** `local.page` is a guest's page, and becomes the machine's, if it is remembered with all the rights that `rights` leaves on the stack. */
+const throughSecond = (code: Code, rights: () => void) => {
+  const where = local.count
+  word(code, walking.second)
+  code
+    .get(local.page)
+    .i32(guestPhysical.entries - 1)
+    .numeric("i32.and")
+    .i32(2)
+    .numeric("i32.shl")
+    .numeric("i32.add")
+    .tee(where)
+  code.load("i32.load", guestPhysical.pages).get(local.page).numeric("i32.ne")
+  giveUpIf(code)
+  rights()
+  code.get(where).load("i32.load", guestPhysical.rights).i32(-1).numeric("i32.xor").numeric("i32.and")
+  giveUpIf(code)
+  code.get(where).load("i32.load", guestPhysical.frames).set(local.page)
+}
+
+/** What the page has to be allowed: the rights have the order of the tables. */
+const secondOfPage = (code: Code) => {
+  word(code, walking.second).if()
+  throughSecond(code, () => {
+    code.i32(remembered.read).get(local.which).numeric("i32.shl")
+    ifWrite(code).i32(Math.log2(remembered.dirty)).numeric("i32.shl").numeric("i32.or")
+  })
+  code.end()
+}
+
 /** Rights, and that it has no protection key. */
 const permit = (code: Code) => {
   word(code, walking.rights).get(local.which).i32(3).numeric("i32.shl").numeric("i32.shr_u")
@@ -303,6 +363,9 @@ const mark = (code: Code) => {
     .numeric("i32.and")
     .numeric("i32.or")
     .if()
+  // A guest's entries may have to be allowed to be written.
+  word(code, walking.second)
+  giveUpIf(code)
   for (let n = 0; n < depth; n++) {
     code.get(path + n).if()
     word(code, walking.decoded)

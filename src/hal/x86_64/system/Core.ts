@@ -66,7 +66,7 @@ export class Core {
     this.surroundings = surroundings
     this.i32 = mmu.memory.i32
     this.view = mmu.memory.view
-    this.vmx = new Vmx(mmu.memory)
+    this.vmx = new Vmx(mmu.memory, mmu.room.guestPhysical)
   }
 
   // ---- words of the state block

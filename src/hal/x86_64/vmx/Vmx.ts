@@ -113,8 +113,12 @@ export class Vmx {
   /** Of the guest that runs. */
   private ept: Ept | undefined
 
-  constructor(memory: PhysicalMemory) {
+  private readonly room: number
+
+  /** `room`: the host address of `guestPhysical` (layout.ts). */
+  constructor(memory: PhysicalMemory, room: number) {
     this.memory = memory
+    this.room = room
     this.i32 = memory.i32
     this.vmcs = new Vmcs(memory)
   }
@@ -236,8 +240,15 @@ export class Vmx {
 
   /** Guests with the same EPT pointer have their guest-physical translations in common. */
   private eptAt(lo: number, hi: number): Ept {
-    for (const ept of this.epts.values()) if (ept.pointerLow === lo && ept.pointerHigh === hi) return ept
-    return new Ept(this.memory, lo, hi)
+    const slots = new Set<number>()
+    for (const ept of this.epts.values()) {
+      if (ept.pointerLow === lo && ept.pointerHigh === hi) return ept
+      slots.add(ept.slot)
+    }
+    // There are as many as owners, and the host has none.
+    let slot = 0
+    while (slots.has(slot)) slot++
+    return new Ept(this.memory, lo, hi, this.room, slot)
   }
 
   private newOwner(vpid: number, ept: Ept | undefined, forget: (number: number) => void): Owner {

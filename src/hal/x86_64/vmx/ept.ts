@@ -4,12 +4,12 @@
  * SDM vol. 3C, "The Extended Page Table Mechanism (EPT)": "EPT Translation Mechanism", "EPT Misconfigurations", "EPT Violations".
  */
 import { EptEntry, EptPointer } from "../../../types/x86_64/VmxControls.ts"
-import { pageBits } from "../memory/layout.ts"
+import { guestPhysical, pageBits, remembered } from "../memory/layout.ts"
 import { type PhysicalMemory, physicalBits } from "../memory/PhysicalMemory.ts"
 import { access as linearAccess, type SecondLevel } from "../memory/paging.ts"
 
 /** What an access is, in the bits of the exit qualification that say so. Table "Exit Qualification for EPT Violations". */
-const eptAccess = { read: 1 << 0, write: 1 << 1, fetch: 1 << 2 } as const
+const { dirty: isDirty, ...eptAccess } = remembered
 /** Bits 5:3: what all entries on the way allow. */
 const allowed = 3
 
@@ -43,11 +43,6 @@ export interface EptRefusal {
   address: number
 }
 
-/** So many pages of a guest's physical memory are remembered. */
-const remembered = 1024
-/** A dirty flag was set, or there is none to set. */
-const isDirty = 1 << 3
-
 export const isEptPointer = (lo: number, hi: number): boolean => {
   const type = lo & 7
   const length = lo & (7 << 3)
@@ -71,20 +66,33 @@ export class Ept implements SecondLevel {
   private readonly root: number
   private readonly first: number
   private readonly setsFlags: boolean
-  /** By the low bits of the page number: the page number, or -1; the machine's page; what it allows, and `isDirty`. */
-  private readonly pages = new Int32Array(remembered).fill(-1)
-  private readonly frames = new Int32Array(remembered)
-  private readonly rights = new Uint8Array(remembered)
+  /** Which of the memories of layout.ts, `guestPhysical`, it has for what it remembers. */
+  readonly slot: number
+  readonly remembers: NonNullable<SecondLevel["remembers"]>
+  private readonly pages: Int32Array
+  private readonly frames: Int32Array
+  private readonly rights: Int32Array
   private readonly path = new Float64Array(levels.length)
 
-  /** The pointer is one (`isEptPointer`). */
-  constructor(memory: PhysicalMemory, pointerLow: number, pointerHigh: number) {
+  /** The pointer is one (`isEptPointer`). `room`: the host address of `guestPhysical`. */
+  constructor(memory: PhysicalMemory, pointerLow: number, pointerHigh: number, room: number, slot: number) {
     this.memory = memory
+    this.slot = slot
     this.pointerLow = pointerLow
     this.pointerHigh = pointerHigh
     this.root = physical(pointerLow, pointerHigh)
     this.first = (pointerLow & (7 << 3)) === EptPointer.WALK_LENGTH_5 ? 0 : 1
     this.setsFlags = (pointerLow & EptPointer.ACCESSED_DIRTY) !== 0
+    const at = room + slot * guestPhysical.bytes
+    const words = (from: number) => memory.i32.subarray((at + from) >>> 2, ((at + from) >>> 2) + guestPhysical.entries)
+    this.pages = words(guestPhysical.pages)
+    this.frames = words(guestPhysical.frames)
+    this.rights = words(guestPhysical.rights)
+    this.remembers = {
+      at,
+      entryRights: this.setsFlags ? eptAccess.read | eptAccess.write | isDirty : eptAccess.read
+    }
+    this.forget()
   }
 
   /**
@@ -104,7 +112,7 @@ export class Ept implements SecondLevel {
   }
 
   private frame(page: number, address: number, access: number): number {
-    const slot = page & (remembered - 1)
+    const slot = page & (guestPhysical.entries - 1)
     if (this.pages[slot] === page) {
       const rights = this.rights[slot]!
       if ((access & ~rights) === 0 && (!(access & eptAccess.write) || rights & isDirty)) return this.frames[slot]!
@@ -154,7 +162,7 @@ export class Ept implements SecondLevel {
   }
 
   private remember(page: number, frame: number, rights: number, dirty: boolean): void {
-    const slot = page & (remembered - 1)
+    const slot = page & (guestPhysical.entries - 1)
     this.pages[slot] = page
     this.frames[slot] = frame
     this.rights[slot] = rights | (dirty ? isDirty : 0)
@@ -162,7 +170,7 @@ export class Ept implements SecondLevel {
 
   /** "An EPT violation ... invalidates any guest-physical mappings ... that would be used to translate the guest-physical address". */
   private refuse(page: number, address: number, access: number, rights: number): -1 {
-    const slot = page & (remembered - 1)
+    const slot = page & (guestPhysical.entries - 1)
     if (this.pages[slot] === page) this.pages[slot] = -1
     this.refusal.isMisconfiguration = false
     this.refusal.qualification = access | (rights << allowed)
