@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 
 const folder = import.meta.dirname
 
@@ -13,11 +13,15 @@ const options = [
 ]
 
 /** The image that gcc makes of a kernel here. */
-export const build = (name: string, ...more: ReadonlyArray<string>): Uint8Array => {
+export const build = (name: string, ...more: ReadonlyArray<string>): Uint8Array =>
+  compile(join(folder, `${name}.c`), ...more)
+
+/** The image that gcc makes of a file. */
+export const compile = (source: string, ...more: ReadonlyArray<string>): Uint8Array => {
   const to = mkdtempSync(join(tmpdir(), "skyscope-kernel-"))
   try {
-    const image = join(to, name)
-    execFileSync("gcc", [...options, ...more, "-o", image, join(folder, `${name}.c`)], {
+    const image = join(to, basename(source, ".c"))
+    execFileSync("gcc", [...options, ...more, "-o", image, source], {
       stdio: ["ignore", "ignore", "pipe"]
     })
     return new Uint8Array(readFileSync(image))
