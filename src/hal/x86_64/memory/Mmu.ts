@@ -69,6 +69,9 @@ export interface GuestPhysicalRefusal {
   linearHigh: number
   /** The access is the program's, and not one to a paging-structure entry on the way. */
   isOfPage: boolean
+  /** What the guest's own tables allow of the page then, as `Walk` has it. */
+  allowed: number
+  isExecutable: boolean
 }
 
 /** A page that answers for itself: a guest's APIC-access page. */
@@ -97,7 +100,14 @@ export class Mmu implements Access {
   /** Whose translations are made and used. */
   readonly hostOwner: Owner = anOwner(0, 0, undefined)
   private owner = this.hostOwner
-  readonly refusal: GuestPhysicalRefusal = { hasLinear: false, linearLow: 0, linearHigh: 0, isOfPage: false }
+  readonly refusal: GuestPhysicalRefusal = {
+    hasLinear: false,
+    linearLow: 0,
+    linearHigh: 0,
+    isOfPage: false,
+    allowed: 0,
+    isExecutable: false
+  }
   /** The number of the guarded page, or -1; who guards it, and what was refused last. */
   private guarded = -1
   private pageGuard: PageGuard | undefined
@@ -529,6 +539,8 @@ export class Mmu implements Access {
     refusal.linearLow = lo
     refusal.linearHigh = hi
     refusal.isOfPage = isOfPage
+    refusal.allowed = this.found.allowed
+    refusal.isExecutable = this.found.isExecutable
     this.i32[at.vector >>> 2] = vmExit.guestPhysical
     return fault
   }

@@ -185,6 +185,9 @@ export interface Walk {
   errorCode: number
   /** That the second level refused: the page itself, and not an entry on the way to it. */
   isOfPage: boolean
+  /** What all entries on the way to the page allow: `bit.RW` and `bit.US`; and to fetch from it. */
+  allowed: number
+  isExecutable: boolean
   /** The number of the 4-KByte page. */
   page: number
   /** The size of the page that the entry maps, as a power of two. */
@@ -204,6 +207,8 @@ export const refusedBySecond = -1
 export const newWalk = (): Walk => ({
   errorCode: 0,
   isOfPage: false,
+  allowed: 0,
+  isExecutable: false,
   page: 0,
   bits: 12,
   global: false,
@@ -300,6 +305,8 @@ export const walk = (
       if (byKey || !permits(rules, kind, isOpen, allowed, isExecutable))
         return refuse(result, format, rules, kind, error.present | (byKey ? error.protectionKey : 0))
       result.flags = low & (bit.A | bit.D)
+      result.allowed = allowed
+      result.isExecutable = isExecutable
       found(result, level, low, high, lo, hi)
       if (!marks) return true
       const isWrite = (kind & access.write) !== 0
@@ -360,6 +367,8 @@ const mapsPage = ({ maps, shift }: Level, low: number): boolean =>
   maps !== undefined && (shift === 12 || (low & bit.PS) !== 0)
 
 const untranslated = (result: Walk, lo: number): void => {
+  result.allowed = bit.RW | bit.US
+  result.isExecutable = true
   result.page = lo >>> 12
   result.bits = 12
   result.global = false

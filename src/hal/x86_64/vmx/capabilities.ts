@@ -113,6 +113,7 @@ const eptAndVpid: Halves = [
     (1 << 17) |  // and of 1 GByte
     (1 << 20) |  // INVEPT
     (1 << 21) |  // accessed and dirty flags
+    (1 << 22) |  // advanced information on EPT violations
     (1 << 25) |  // INVEPT of one context
     (1 << 26),   // and of all
   (1 << 0) |     // INVVPID

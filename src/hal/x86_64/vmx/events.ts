@@ -5,6 +5,8 @@
 import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { ExitControl, Interruption, InterruptionType, PinBased, Primary } from "../../../types/x86_64/VmxControls.ts"
 import { vmExit } from "../memory/Access.ts"
+import type { GuestPhysicalRefusal } from "../memory/Mmu.ts"
+import { bit } from "../memory/paging.ts"
 import { table } from "../memory/Tlb.ts"
 import { at } from "../processor/State.ts"
 import type { Core } from "../system/Core.ts"
@@ -138,6 +140,13 @@ export const exitFor = (core: Core, which: number, during?: Event): void => {
 /** "Exit Qualification for EPT Violations". */
 const linearValid = 1 << 7
 const ofTheAccess = 1 << 8
+/** "Advanced VM-exit information for EPT violations": what the guest's own tables say of the page. */
+const advanced = { user: 1 << 9, writable: 1 << 10, notExecutable: 1 << 11 } as const
+
+const ownRights = ({ allowed, isExecutable }: GuestPhysicalRefusal): number =>
+  (allowed & bit.US ? advanced.user : 0) |
+  (allowed & bit.RW ? advanced.writable : 0) |
+  (isExecutable ? 0 : advanced.notExecutable)
 
 const recordRefusal = (core: Core): void => {
   const { refusal } = core.mmu
@@ -146,8 +155,9 @@ const recordRefusal = (core: Core): void => {
   exit.physicalLow = address | 0
   exit.physicalHigh = Math.floor(address / 2 ** 32)
   if (isMisconfiguration) return
-  exit.qualificationLow = qualification | (refusal.hasLinear ? linearValid | (refusal.isOfPage ? ofTheAccess : 0) : 0)
+  exit.qualificationLow = qualification
   if (!refusal.hasLinear) return
+  exit.qualificationLow |= linearValid | (refusal.isOfPage ? ofTheAccess | ownRights(refusal) : 0)
   exit.linearLow = refusal.linearLow
   exit.linearHigh = refusal.linearHigh
 }

@@ -17,7 +17,8 @@ const [R, W, X, WB] = [1n, 2n, 4n, 0x30n]
 const [A, D] = [0x100n, 0x200n]
 const own = BigInt(guestMemory + page)
 const linear = 0x80
-const ofTheAccess = 0x100
+/** Of what the guest's own tables let a user write, and execute. */
+const ofTheAccess = 0x100 | 0x200 | 0x400
 
 describe.each(Object.entries(readings))("extended page tables, read: %s", (_name, reading) => {
   const guest = (...code: number[]) => new Hypervisor(reading).long(...code, ...hlt)
@@ -26,6 +27,20 @@ describe.each(Object.entries(readings))("extended page tables, read: %s", (_name
     assert.isUndefined(hypervisor.board.machine.core.vmx.lastBroken)
     return hypervisor
   }
+
+  it.each([
+    ["a user's page that may be written", 0x7n, 0x600],
+    ["a user's page that may be read", 0x5n, 0x200],
+    ["a supervisor's page", 0x3n, 0x400],
+    ["a page that may not be executed", (1n << 63n) | 0x7n, 0xe00]
+  ] as const)("say of a violation that the guest itself has %s there", (_what, rights, said) => {
+    // The guest's page directory has a table of pages of 4 KBytes for its first 2 MBytes.
+    const hypervisor = guest(...at, ...load).ept(page, 0n)
+    for (let n = 0; n < 512; n++) hypervisor.put64(0x4000 + n * 8, BigInt(n * 0x1000) | 7n)
+    hypervisor.put64(0x3000, 0x4007n).put64(0x4000 + (page >> 12) * 8, BigInt(page) | rights)
+    hypervisor.with("ENTRY_CONTROLS", 1 << 15).set("GUEST_IA32_EFER", 0xd00)
+    assert.strictEqual(enter(hypervisor).number("EXIT_QUALIFICATION"), 1 | linear | 0x100 | said)
+  })
 
   it.each([
     ["a read of what is not there", load, 0n, 1],
