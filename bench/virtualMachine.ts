@@ -1,5 +1,6 @@
 /**
- * Guests: what a loop takes in a guest as against the bare machine, and what leaving a guest and entering it again takes.
+ * Guests: what a loop takes in a guest as against the bare machine, and what leaving a guest and entering it again takes; to a host of two
+ * instructions, and to a monitor on the kernel.
  */
 
 import { makeInterpreter } from "../src/hal/x86_64/processor/interpreter/Interpreter.ts"
@@ -7,6 +8,8 @@ import type { MakeReading } from "../src/hal/x86_64/processor/Reading.ts"
 import { makeTranslator } from "../src/hal/x86_64/processor/translator/Translator.ts"
 import { Board, hex, hlt, MiB, movImm } from "../tests/hal/x86_64/board.ts"
 import { Hypervisor, hostEntry } from "../tests/hal/x86_64/vmx/hypervisor.ts"
+import { flat, word } from "../tests/vmm/code.ts"
+import { run } from "../tests/vmm/machine.ts"
 import type { Benchmark, Figure } from "./Benchmark.ts"
 
 const readings: Readonly<Record<string, MakeReading>> = { interpreted: makeInterpreter, translated: makeTranslator }
@@ -48,6 +51,13 @@ const roundTrips = (reading: MakeReading): number => {
   return milliseconds(() => hypervisor.enter(exits * 10))
 }
 
+/** MOV ECX, times; MOV EDX, 3FDH; IN AL, DX; DEC ECX; JNZ to IN; MOV EDX, F4H; OUT DX, AL: it polls the serial port, and ends. */
+const polling = (times: number) =>
+  flat(0xb9, ...word(times), 0xba, ...word(0x3fd), 0xec, 0x49, 0x75, 0xfc, 0xba, ...word(0xf4), 0xee)
+const polls = 40_000
+const polled = (reading: MakeReading, times: number): number =>
+  milliseconds(() => run({ guests: [polling(times)], reading }))
+
 /** The best of a few: others use the machine as well. */
 const best = (times: number, run: () => number): number => Math.min(...Array.from({ length: times }, run))
 
@@ -59,6 +69,10 @@ const figures = (name: string, reading: MakeReading): ReadonlyArray<Figure> => {
     {
       name: `ns from a guest's HLT to the host and back, ${name}`,
       value: (best(3, () => roundTrips(reading)) * 1e6) / exits
+    },
+    {
+      name: `ns from a guest's IN to its monitor and back, ${name}`,
+      value: ((best(3, () => polled(reading, polls)) - best(3, () => polled(reading, 1))) * 1e6) / polls
     }
   ]
 }
