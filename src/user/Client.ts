@@ -6,7 +6,7 @@ import type { NeedToAsk, RequestArguments, UsingCaps } from "../types/Need.ts"
 import type { Asking, OperationName, OperationOf, Reply, Returned, Refusal as Said } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
 import { held, isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
-import { type Arrived, type MessageCall, Syscalls } from "./Syscalls.ts"
+import { type Arrived, type MessageCall, Syscalls, withSyscalls } from "./Syscalls.ts"
 import {
   arrivedCap,
   capsNamed,
@@ -64,7 +64,7 @@ export function ask(
   }
   const [returned] = wired.returns
   return returned === undefined
-    ? Effect.flatMap(Syscalls, (syscalls) => Effect.flatMap(syscalls.call(call), (arrived) => answer(wired, arrived)))
+    ? withSyscalls((syscalls) => Effect.flatMap(syscalls.call(call), (arrived) => answer(wired, arrived)))
     : Effect.flatMap(Allocator, (allocator) => askForCap(wired, call, returned, allocator))
 }
 

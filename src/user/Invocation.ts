@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { type AnyCap, cptrOf, isCap, isSpent } from "../types/Capability.ts"
 import { encode, type Given, type Method, type Results, results } from "../types/Method.ts"
 import * as SyscallError from "../types/SyscallError.ts"
-import { type Arrived, Syscalls } from "./Syscalls.ts"
+import { type Arrived, type Syscalls, withSyscalls } from "./Syscalls.ts"
 
 /** Why the kernel refused a call, and which. */
 export type Refusal = SyscallError.SyscallError<bigint> & { readonly call: string }
@@ -31,7 +31,7 @@ export const invoke = <M extends Method>(
   target: bigint,
   given: Given<M>
 ): Effect.Effect<Results<M>, Refusal, Syscalls> =>
-  Effect.flatMap(Syscalls, (syscalls) =>
+  withSyscalls((syscalls) =>
     Effect.flatMap(
       syscalls.call({ syscall: "Call", capability: target, reply: 0n, ...encode(method, given) }),
       (arrived) =>

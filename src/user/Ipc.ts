@@ -9,7 +9,7 @@ import type { AnyCap, Using } from "../types/Capability.ts"
 import type { Need, NeedToCall } from "../types/Need.ts"
 import type { Syscall } from "../types/Syscall.ts"
 import { isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
-import { type Arrived, type SlotAddress, Syscalls } from "./Syscalls.ts"
+import { type Arrived, type SlotAddress, type Syscalls, withSyscalls } from "./Syscalls.ts"
 
 export interface Message {
   /** 0 if left out. */
@@ -30,7 +30,7 @@ const transfer = (
   receiveInto?: SlotAddress,
   destination = 0n
 ): Effect.Effect<Arrived, never, Syscalls> =>
-  Effect.flatMap(Syscalls, (syscalls) =>
+  withSyscalls((syscalls) =>
     syscalls.call({
       syscall,
       capability,

@@ -4,7 +4,7 @@
  * All else in this folder is made of these. A machine provides them to the programs that it runs; a test provides its own,
  * and runs a program without a machine.
  */
-import { Context, type Effect } from "effect"
+import { Context, Effect } from "effect"
 import type { Answer, Fiber, MessageRegisters, ThreadMemory } from "../types/Gate.ts"
 import type { Syscall } from "../types/Syscall.ts"
 import type { Transaction } from "./Transaction.ts"
@@ -75,3 +75,8 @@ export interface SyscallsService {
 }
 
 export class Syscalls extends Context.Service<Syscalls, SyscallsService>()("skyscope/user/Syscalls") {}
+
+/** What is done with them, in one step of the fiber. */
+export const withSyscalls = <A, E, R>(
+  use: (syscalls: SyscallsService) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | Syscalls> => Effect.withFiber((fiber) => use(Context.getUnsafe(fiber.context, Syscalls)))
