@@ -1,6 +1,6 @@
 /** Guests with several processors. */
 import { assert, describe, it } from "@effect/vitest"
-import { begin, exitWith, flat, out, put, real, send, store, until } from "./code.ts"
+import { begin, exitWith, flat, out, put, real, send, store, until, word } from "./code.ts"
 import { run } from "./machine.ts"
 
 const handler = 0xa000
@@ -66,5 +66,22 @@ describe("a guest with several processors", { timeout: 120_000 }, () => {
     assert.deepStrictEqual(ending(one!), exit(2))
     assert.strictEqual(one!.instructions, other!.instructions)
     assert.strictEqual(one!.machine.memoryHash(), other!.machine.memoryHash())
+  })
+})
+
+describe("guests beside one another", { timeout: 60_000 }, () => {
+  it("have an IA32_TSC_AUX each, which RDTSCP reads however often others ran", () => {
+    // MOV ECX, C0000103H; MOV EAX, value; XOR EDX, EDX; WRMSR; MOV ECX, 10 million; DEC ECX; JNZ; RDTSCP; MOV [9000H], ECX
+    const guest = (value: number) =>
+      flat(
+        ...[0xb9, ...word(0xc000_0103), 0xb8, ...word(value), 0x31, 0xd2, 0x0f, 0x30],
+        ...[0xb9, ...word(10_000_000), 0x49, 0x75, 0xfd],
+        ...[0x0f, 0x01, 0xf9, 0x89, 0x0d, ...word(0x9000), ...exitWith(0x9000)]
+      )
+    const { reports } = run({ limit: 4e8, guests: [guest(11), guest(22)] })
+    assert.deepStrictEqual(reports.map(({ name, ending }) => [name, ending]).toSorted(), [
+      ["guest1", { _tag: "Exit", status: 23 }],
+      ["guest2", { _tag: "Exit", status: 45 }]
+    ])
   })
 })
