@@ -105,6 +105,40 @@ static void injection(void) {
   write_field(&mine, vmcs_GUEST_RFLAGS, 2);
 }
 
+/* SDM vol. 3C, "Virtual-Interrupt Delivery": from the virtual-APIC page, where VIRR is at 200H. */
+static void virtual_apic(void) {
+  enum { tpr_shadow = 1 << 21, virtual_interrupt_delivery = 1 << 9, vector = 33, virr = 0x210 };
+  word page = make(object_Page4K), own = copy(page, all_rights);
+  volatile unsigned *requested = (unsigned *)(map_page(own) + virr);
+  it("has no interrupts of the processor's delivery before it has a page for them");
+  write_field(&mine, vmcs_SECONDARY_CONTROLS, unrestricted | virtual_interrupt_delivery);
+  check_is(read_field(&mine, vmcs_SECONDARY_CONTROLS) & virtual_interrupt_delivery, 0);
+  it("takes them from the page that its monitor gives it");
+  ok(X86_VCPU_SetPage(mine.vcpu, vmcs_VIRTUAL_APIC_ADDRESS, page));
+  write_field(&mine, vmcs_SECONDARY_CONTROLS, unrestricted | virtual_interrupt_delivery);
+  write_field(&mine, vmcs_GUEST_RFLAGS, 0x202);
+  write_field(&mine, vmcs_GUEST_INTERRUPT_STATUS, vector);
+  *requested = 1 << (vector & 31);
+  code(&mine, "\xeb\xfe");
+  check_is(vm_enter(0, hlt_exiting | tpr_shadow, 0).length, 1);
+  check_is(answer(vm_exit_reason), exit_HLT);
+  check_is(answer(vm_exit_rax) & 0xffff, 0x7777);
+  check_is(read_field(&mine, vmcs_GUEST_INTERRUPT_STATUS), vector << 8);
+  check_is(*requested, 0);
+  it("takes none any more, and writes nothing there, when the page is taken back");
+  ok(X86_Page_Unmap(page));
+  write_field(&mine, vmcs_GUEST_INTERRUPT_STATUS, vector);
+  *requested = 1 << (vector & 31);
+  /* nop; hlt */
+  code(&mine, "\x90\xf4");
+  check_is(vm_enter(0, hlt_exiting | tpr_shadow, 0).length, 1);
+  check_is(answer(vm_exit_reason), exit_HLT);
+  check_is(answer(vm_exit_rip), 1);
+  check_is(*requested, 1 << (vector & 31));
+  write_field(&mine, vmcs_GUEST_RFLAGS, 2);
+  write_field(&mine, vmcs_SECONDARY_CONTROLS, unrestricted);
+}
+
 static void malformed(void) {
   it("is never run with a state that there is not: its monitor hears of it");
   write_field(&mine, vmcs_GUEST_RFLAGS, 0);
@@ -269,6 +303,7 @@ static void run_checks(void) {
   memory();
   ports();
   injection();
+  virtual_apic();
   malformed();
   floating_point();
   budgets();
