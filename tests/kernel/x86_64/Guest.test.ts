@@ -165,6 +165,16 @@ describe("VMEnter", () => {
     assert.strictEqual(it.get("rbx"), 42n)
   })
 
+  it("gives the guest its own IA32_TSC_AUX, of which programs see nothing", () => {
+    const it = monitor()
+    const { system } = it.system.processor
+    invoke(it.system, it.vcpu, VCPU.WriteMSR.label, [SystemRegister.IA32_TSC_AUX, 7])
+    it.enter()
+    assert.strictEqual(system.get(SystemRegister.IA32_TSC_AUX), 7n)
+    it.exit(ExitReason.HLT)
+    assert.strictEqual(system.get(SystemRegister.IA32_TSC_AUX), 0n)
+  })
+
   it("is a system call that there is not for a thread without a virtual processor", () => {
     const it = monitor()
     remove(it.system, it.vcpu)
