@@ -23,6 +23,9 @@ export class Flat implements Access {
   readonly view = new DataView(this.memory.buffer)
   /** Something was written since this was made false. */
   isWritten = false
+  /** Told of a page of code that changes: once for each time that something is decoded from it. */
+  codeWritten: (page: number) => void = () => {}
+  private readonly decoded = new Set<number>()
   private readonly bytes = new Uint8Array(this.memory.buffer)
   private readonly areas: Array<Area> = []
   private next: number = layout.ram
@@ -47,12 +50,24 @@ export class Flat implements Access {
   write = (lo: number, hi: number, width: number): number => {
     const count = bytesOf(width)
     if (!this.findBytes(lo, hi, width, count, "write")) return fault
-    for (let i = 0; i < count; i++) this.bytes[this.places[i]!] = this.bytes[at.bounce + i]!
+    for (let i = 0; i < count; i++) {
+      const host = this.places[i]!
+      this.bytes[host] = this.bytes[at.bounce + i]!
+      if (this.decoded.delete(host >>> 12)) this.changed(host >>> 12)
+    }
     this.isWritten = true
     return 0
   }
   execute = (lo: number, hi: number): number => (this.findBytes(lo, hi, 8, 1, "fetch") ? this.places[0]! : fault)
-  codeDecoded(): void {}
+  codeDecoded = (page: number): void => {
+    this.decoded.add(page)
+  }
+
+  /** What runs ends with this instruction. */
+  private changed(page: number): void {
+    this.view.setInt32(at.attention, 1, true)
+    this.codeWritten(page)
+  }
 
   private gather(lo: number, hi: number, width: number, kind: Kind): number {
     const count = bytesOf(width)

@@ -72,6 +72,7 @@ export class FlatRunner implements Runner {
     this.memory = this.bytes.subarray(first, first + place.writable)
     this.mapped = this.bytes.subarray(first, first + this.original.length)
     this.reading = make({ memory: flat.memory, access: flat })
+    flat.codeWritten = (page) => this.reading.codeWritten(page)
     this.isPlain = make === makePlain
     view.setInt32(at.mode, modeNumber(userMode), true)
     view.setBigUint64(at.gsBase, gsBase, true)
@@ -134,7 +135,10 @@ export class FlatRunner implements Runner {
   /** On to the INT3 that stands wherever the instruction can end, as native.c does; or to a fetch that faults. */
   private go(): void {
     const { i32 } = this
-    const goesOn = () => i32[at.cause >> 2] === cause.countdown && i32[at.countdown >> 2]! > 0
+    const goesOn = () => {
+      i32[at.attention >> 2] = 0
+      return i32[at.cause >> 2] === cause.countdown && i32[at.countdown >> 2]! > 0
+    }
     if (this.isPlain) {
       do this.reading.step()
       while (goesOn() && i32[at.rip >> 2] === place.start)
