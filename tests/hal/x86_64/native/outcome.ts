@@ -32,8 +32,8 @@ export interface Difference {
 /** Where two outcomes of a case differ in what the manual defines. */
 export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyArray<Difference> => {
   const rcx = Number(BigInt.asIntN(32, test.registers[1]!))
-  const ignored = one.exception === undefined ? undefinedFlags(test.instruction, rcx) : 0
-  if (ignored === undefined) return []
+  const freeFlags = one.exception === undefined ? undefinedFlags(test.instruction, rcx) : 0
+  if (freeFlags === undefined) return []
   const found: Array<Difference> = []
   const compare = (name: string, a: unknown, b: unknown) => {
     if (a !== b) found.push({ name, one: a, other: b })
@@ -49,7 +49,7 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
   for (const name of Object.keys(fpu))
     if (!isSamePart(test, name, fpu[name], otherFpu[name])) compare(name, fpu[name], otherFpu[name])
   const isUnanswered = /^fu?comi/.test(test.instruction.form.name) && stops(one.x87)
-  const mask = BigInt(comparedFlags & ~ignored & ~(isUnanswered ? 0x8d5 : 0))
+  const mask = BigInt(comparedFlags & ~freeFlags & ~(isUnanswered ? 0x8d5 : 0))
   compare("flags", one.rflags & mask, other.rflags & mask)
   compare("rip", one.rip, other.rip)
   compare("vector", one.exception?.vector, other.exception?.vector)
@@ -59,9 +59,9 @@ export const differences = (test: Case, one: Outcome, other: Outcome): ReadonlyA
     compare("error code", one.exception.errorCode, other.exception?.errorCode)
     compare("address", one.exception.address, other.exception?.address)
   }
-  const leftOut = maskByte(test)
+  const ignored = maskByte(test)
   for (const offset of new Set([...one.changes.keys(), ...other.changes.keys()]))
-    if (offset !== leftOut) compare(`byte ${offset.toString(16)}`, one.changes.get(offset), other.changes.get(offset))
+    if (offset !== ignored) compare(`byte ${offset.toString(16)}`, one.changes.get(offset), other.changes.get(offset))
   return found
 }
 
