@@ -14,7 +14,7 @@ import type { Kind } from "../../src/types/Kind.ts"
 import { all } from "../../src/types/Methods.ts"
 import { syscalls } from "../../src/types/Syscall.ts"
 import { VmcsField } from "../../src/types/x86_64/VmcsField.ts"
-import { Primary } from "../../src/types/x86_64/VmxControls.ts"
+import { Primary, Secondary } from "../../src/types/x86_64/VmxControls.ts"
 import { BootInfo, type Full } from "../../src/user/BootInfo.ts"
 import { Cap_Copy } from "../../src/user/Capabilities.ts"
 import { Signal, Yield } from "../../src/user/Ipc.ts"
@@ -89,6 +89,8 @@ const fields: ReadonlyArray<number> = Object.values(VmcsField)
 const guestCode = 0x40_0000_0000
 const number = (name: keyof typeof syscalls) => BigInt.asUintN(64, BigInt(syscalls[name]))
 const entered = 1n
+/** Its guest may be in protected mode without paging. */
+const unrestricted = [VmcsField.SECONDARY_CONTROLS, BigInt(Secondary.UNRESTRICTED_GUEST)] as const
 const hltExiting = BigInt(Primary.HLT_EXITING)
 
 /** The calls of a hostile monitor, for ever. */
@@ -145,7 +147,7 @@ const hostile = (seed: number, counts: Counts) =>
     }
     /** A guest that runs: what is random after that is so one by one. */
     const begin = Effect.forEach(
-      [...fresh, ...entries(protectedMode), ...controls],
+      [...fresh, ...entries(protectedMode), ...controls, unrestricted],
       ([field, value]) => calls(vcpu, label("X86_VCPU_WriteVMCS"), [BigInt(field), value]),
       { discard: true }
     )

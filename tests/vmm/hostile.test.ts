@@ -14,6 +14,7 @@ describe("hostile monitors and guests of random code", { timeout: 120_000 }, () 
       const { wrong, seen, counts } = round({ seed, every: 2000, budget: 500 })
       assert.deepStrictEqual([...wrong, ...noticed(alone, seen)], [], `seed ${seed}`)
       assert.isAbove(counts.exits, 50)
+      assert.isAbove(counts.reasons.size, 3)
       assert.isAbove(counts.calls - counts.refused, 50)
     }
   })
