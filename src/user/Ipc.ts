@@ -39,7 +39,7 @@ const transfer = (
       caps: message.caps === undefined ? none : message.caps.map(pointer),
       reply,
       destination,
-      ...(receiveInto && { receiveInto })
+      receiveInto
     })
   )
 

@@ -142,8 +142,9 @@ const loop = Effect.fnUntraced(function* (
 ) {
   const syscalls = yield* Syscalls
   let slot = allocator && (yield* nextSlot(allocator))
-  const receiving = () => ({ capability, reply, ...(slot && { receiveInto: slot }) })
-  let arrived = yield* syscalls.call({ syscall: "Recv", label: 0, words: [], caps: [], ...receiving() })
+  const receive = (syscall: "Recv" | "ReplyRecv", { label, words, caps }: Answer) =>
+    syscalls.call({ syscall, capability, label, words, caps, reply, receiveInto: slot })
+  let arrived = yield* receive("Recv", nothing)
   for (;;) {
     const call = understood(operations, arrived, slot)
     const answer = call === undefined ? notUnderstood : fitting(yield* call.answer)
@@ -152,7 +153,7 @@ const loop = Effect.fnUntraced(function* (
       if (call?.takesCap) slot = yield* nextSlot(allocator)
       else yield* invoke(CNode.Delete, slot.root, slot)
     }
-    arrived = yield* syscalls.call({ syscall: "ReplyRecv", ...answer, ...receiving() })
+    arrived = yield* receive("ReplyRecv", answer)
   }
 })
 
@@ -162,6 +163,7 @@ const nextSlot = (allocator: AllocatorService): Effect.Effect<SlotAddress, OutOf
 /** One capability, and not just its badge. */
 const cameInSlot = ({ extraCaps, unwrapped }: Arrived): boolean => extraCaps === 1 && unwrapped === 0
 
+const nothing: Answer = { label: 0, words: [], caps: [] }
 const notUnderstood: Answer = { label: labels.notUnderstood, words: [], caps: [] }
 
 /** What is longer than a message is answered by saying so. */

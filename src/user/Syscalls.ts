@@ -42,7 +42,7 @@ export interface MessageCall {
   /** The reply object to receive with. */
   readonly reply: bigint
   /** Where a capability that arrives goes. It stays so for the calls after this one that say nothing of it. */
-  readonly receiveInto?: SlotAddress
+  readonly receiveInto?: SlotAddress | undefined
 }
 
 /** A message as it arrived. */

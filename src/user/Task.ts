@@ -81,17 +81,24 @@ export const make = <A, E>(options: Options, program: (argument: bigint) => Effe
 
 /** Something that a fiber of the program waits for. */
 interface Operation {
-  readonly first: Request
-  readonly next: (answer: Answer) => Request | undefined
+  readonly transaction: Transaction.Transaction<unknown>
   /** The last answer is here: the fiber goes on with what came of it. */
-  readonly resume: () => void
+  readonly end: () => void
 }
 
-const operation = <A>(transaction: Transaction.Transaction<A>, resume: (result: Exit.Exit<A>) => void): Operation => ({
-  first: transaction.first,
-  next: (answer) => transaction.next(answer),
-  resume: () => resume(Exit.succeed(transaction.result()))
-})
+class OperationOf<A> implements Operation {
+  readonly transaction: Transaction.Transaction<A>
+  readonly #resume: (result: Exit.Exit<A>) => void
+
+  constructor(transaction: Transaction.Transaction<A>, resume: (result: Exit.Exit<A>) => void) {
+    this.transaction = transaction
+    this.#resume = resume
+  }
+
+  end(): void {
+    this.#resume(Exit.succeed(this.transaction.result()))
+  }
+}
 
 interface Sleeper {
   readonly until: number
@@ -158,11 +165,11 @@ class Task implements Fiber {
       this.#start(answer.argument)
     } else if (this.#underway) {
       const operation = this.#operations[0]!
-      const more = operation.next(answer)
+      const more = operation.transaction.next(answer)
       if (more !== undefined) return more
       this.#operations.shift()
       this.#underway = false
-      operation.resume()
+      operation.end()
     }
     return undefined
   }
@@ -184,7 +191,7 @@ class Task implements Fiber {
     const operation = this.#operations[0]
     if (operation !== undefined) {
       this.#underway = true
-      return operation.first
+      return operation.transaction.first
     }
     if (!this.#scheduler.idle) return { _tag: "Compute", operations: this.#scheduler.operations }
     if (this.#sleepers.size > 0) return yieldToOthers
@@ -197,7 +204,7 @@ class Task implements Fiber {
   /** Every run of it is a transaction of its own. */
   #ask<A>(transaction: () => Transaction.Transaction<A>): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
-      this.#operations.push(operation(transaction(), resume))
+      this.#operations.push(new OperationOf(transaction(), resume))
     })
   }
 

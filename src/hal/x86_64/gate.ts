@@ -16,6 +16,7 @@ import { general, syscall, type UserRegister } from "../../types/x86_64/Register
 import { Charge } from "../Charge.ts"
 import { raised } from "./memory/Access.ts"
 import { layout, pageSize } from "./memory/layout.ts"
+import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import { mode } from "./memory/Tlb.ts"
 import { at } from "./processor/State.ts"
 import { type Core, highOf, lowOf } from "./system/Core.ts"
@@ -164,15 +165,15 @@ const answerOf = (core: Core, waiting: Waiting): Answer | undefined => {
     case "Start":
       return { _tag: "Start", argument: core.mmu.memory.u64[wordOf("rdi")]! }
     case "Registers": {
-      const { u64 } = core.mmu.memory
+      const { memory } = core.mmu
       return {
         _tag: "Syscall",
-        badge: u64[word.capability]!,
-        info: u64[word.info]!,
-        mr0: u64[word.mr0]!,
-        mr1: u64[word.mr1]!,
-        mr2: u64[word.mr2]!,
-        mr3: u64[word.mr3]!
+        badge: wordAt(memory, word.capability),
+        info: wordAt(memory, word.info),
+        mr0: wordAt(memory, word.mr0),
+        mr1: wordAt(memory, word.mr1),
+        mr2: wordAt(memory, word.mr2),
+        mr3: wordAt(memory, word.mr3)
       }
     }
     case "Access":
@@ -195,6 +196,12 @@ const word = {
   mr2: wordOf(syscall.message[2]),
   mr3: wordOf(syscall.message[3])
 } as const
+
+/** Bigints that need not be made: most words are one of them. */
+const small: ReadonlyArray<bigint> = Array.from({ length: 0x400 }, (_, value) => BigInt(value))
+
+const wordAt = ({ i32, u64 }: PhysicalMemory, index: number): bigint =>
+  i32[2 * index + 1] === 0 ? (small[i32[2 * index]!] ?? u64[index]!) : u64[index]!
 
 /** Of what is more than 64 bits, the lower 64. */
 const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" }): void => {
