@@ -64,13 +64,14 @@ const ofTheGuest: ReadonlyArray<number> = [
   SystemRegister.IA32_TSC_AUX
 ]
 
+const run = (first: number, last: number): ReadonlyArray<number> =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index)
+const { X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI } = SystemRegister
+
 /**
  * Registers of the x2APIC that hold on the virtual-APIC page what they are to: all but the timer's current count. SDM vol. 3C,
  * "Virtualizing MSR-Based APIC Accesses". They are in a guest's reach only while no access to them goes to the processor's own.
  */
-const run = (first: number, last: number): ReadonlyArray<number> =>
-  Array.from({ length: last - first + 1 }, (_, index) => first + index)
-const { X2APIC_TPR, X2APIC_EOI, X2APIC_SELF_IPI } = SystemRegister
 const x2ApicReads = [
   ...[0x802, 0x803, X2APIC_TPR, 0x80a, 0x80d, 0x80f],
   ...run(0x810, 0x828),
