@@ -22,7 +22,7 @@ describe("skyscope vm", { timeout: 60_000 }, () => {
     assert.match(stderr, /guest was left \d+ times:/)
     assert.match(stderr, / 101 {2}CPUID/)
     assert.match(stderr, / 330 {4}port 3F8H/)
-    assert.match(stderr, /guest1 +\d+ µs +\d+\.\d %.*VMEnter 570/)
+    assert.match(stderr, /guest1 +\d+ µs +\d+\.\d %.*VMEnter 560/)
     assert.match(stderr, /timer +\d+ µs +\d+\.\d %.*Wait/)
     assert.strictEqual(status, 0)
   })
