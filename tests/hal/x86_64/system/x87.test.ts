@@ -44,6 +44,16 @@ describe("the x87 FPU", () => {
     assert.equal(board.get64(data + 8), 0xffff_ffffn)
   })
 
+  it("scales a denormal number by 0 without an underflow", () => {
+    const [fld80, fscale] = ["db 6b 08", "d9 fd"]
+    const board = aBoard(`${fldcw} ${fldz} ${fld80} ${fscale} ${fnstsw}`)
+    const denormal = 0x23f8_e17e_93fb_c99dn
+    // All masked but underflow.
+    board.put64(data, 0x36fn).put64(data + 8, denormal)
+    board.run(6)
+    assert.equal(board.get("rax") & 0x3fn, 2n)
+  })
+
   // biome-ignore format: a case, a line
   it.each([
     ["FLDZ with CR0.TS",               fldz,    CR0.TS,          vector.NM],

@@ -167,6 +167,8 @@ export const scale: Binary = (unit, a, b) => {
   }
   unit.checkDenormal(a, b)
   if (isInfinite(a) || isZero(a)) return a
+  // "+F" by "+0" is "+F": a denormal number is no underflow then. SDM vol. 2A, "FSCALE", table "Results Obtained from FSCALE".
+  if (isZero(b)) return normalized(a)
   const exact = exactly(b)
   const by = exact.scale >= 0 ? furthest : Math.min(furthest, Number(toInteger(exact, 3).value))
   const { magnitude, scale: from } = exactly(a)
