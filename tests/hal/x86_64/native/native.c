@@ -314,10 +314,11 @@ static void run_round(const struct test *tests) {
 
 int main(int count, char **words) {
   if (count != 5) return 1;
-  asks = open(words[1], O_RDONLY);
-  answers = open(words[2], O_WRONLY);
+  /* The pipes last: when they are open, all is. */
   cases_file = open(words[3], O_RDONLY);
   outcomes_file = open(words[4], O_WRONLY);
+  asks = open(words[1], O_RDONLY);
+  answers = open(words[2], O_WRONLY);
   if (asks < 0 || answers < 0 || cases_file < 0 || outcomes_file < 0) return 1;
   if (!__builtin_cpu_supports("avx")) answer(NO_AVX, 0);
   map(CODE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);

@@ -131,7 +131,6 @@ let program: Program | undefined
  */
 const begin = (): Program => {
   const folder = mkdtempSync(join(tmpdir(), "skyscope-"))
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
   const [native, asks, answers, cases, outcomes] = ["native", "asks", "answers", "cases", "outcomes"].map((name) =>
     join(folder, name)
   ) as [string, string, string, string, string]
@@ -142,6 +141,8 @@ const begin = (): Program => {
   if (child.pid === undefined) throw new Error(`${native} cannot be run`)
   child.unref()
   const [asking, answering] = [openSync(asks, "w"), openSync(answers, "r")]
+  // Both have all of it open: nothing stays, however this process ends.
+  rmSync(folder, { recursive: true })
   return (rounds, room) => {
     let written = 0
     const write = (bytes: Uint8Array) => {
