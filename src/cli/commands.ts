@@ -17,6 +17,7 @@ export const exitCodes = {
 
 export const readings = ["plain", "interpret", "translate"] as const
 export type ReadingName = (typeof readings)[number]
+export const usualReading: ReadingName = "translate"
 
 /** What can be traced. */
 export const traced = {
@@ -28,10 +29,16 @@ export const traced = {
 } as const
 export type Kind = keyof typeof traced
 
+const reading = {
+  value: "NAME",
+  short: "r",
+  is: `how instructions are run: ${readings.join(", ")} (default: ${usualReading})`
+}
+
 /** What every command that starts a machine can be told of it. */
 const hardware = (memory: string): Command["options"] => ({
   memory: { value: "SIZE", short: "m", is: `RAM of the machine, such as 64M or 1G (default: ${memory})` },
-  reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
+  reading,
   "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
   stats: { is: "say on stderr what was retired, how long it took, and what memory then held" },
   help: { short: "h", is: "print this help" }
@@ -156,7 +163,7 @@ export const vm: Command = {
       value: "W,W...",
       is: "a number for each guest: of the time that guests want, it has the part that this is of the numbers of those who do (default: equal)"
     },
-    reading: { value: "NAME", short: "r", is: `how instructions are run: ${readings.join(", ")} (default: interpret)` },
+    reading,
     "max-instructions": { value: "N", short: "n", is: "stop after so many instructions" },
     stats: { is: "say on stderr what guests were left for, and what each task did: see below" },
     help: { short: "h", is: "print this help" }

@@ -1,7 +1,7 @@
 /** The machine that was asked for: what the options of every command that starts one mean. */
 import type { MakeReading } from "../hal/x86_64/processor/Reading.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
-import { type ReadingName, readings } from "./commands.ts"
+import { type ReadingName, readings, usualReading } from "./commands.ts"
 
 export interface Asked {
   readonly memoryBytes: number
@@ -16,7 +16,7 @@ export const hardwareOf = (options: Given["options"], memory: string): Asked | U
   if (typeof memoryBytes !== "number") return memoryBytes
   const limit = countOf(options["max-instructions"])
   if (typeof limit !== "number") return limit
-  const name = readings.find((one) => one === (options.reading ?? "interpret"))
+  const name = readings.find((one) => one === (options.reading ?? usualReading))
   if (name === undefined)
     return usageError(`there is no reading '${options.reading}': there are ${readings.join(", ")}`)
   return { memoryBytes, limit, reading: makers[name] }
