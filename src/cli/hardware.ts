@@ -16,9 +16,8 @@ export const hardwareOf = (options: Given["options"], memory: string): Asked | U
   if (typeof memoryBytes !== "number") return memoryBytes
   const limit = countOf(options["max-instructions"])
   if (typeof limit !== "number") return limit
-  const name = readings.find((one) => one === (options.reading ?? usualReading))
-  if (name === undefined)
-    return usageError(`there is no reading '${options.reading}': there are ${readings.join(", ")}`)
+  const name = oneOf("reading", readings, options.reading) ?? usualReading
+  if (typeof name === "object") return name
   return { memoryBytes, limit, reading: makers[name] }
 }
 

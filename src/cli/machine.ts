@@ -7,7 +7,7 @@ import { attach, devicesOf } from "./board.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
 import { exitCodes } from "./commands.ts"
 import { complain, report, statistics } from "./ending.ts"
-import { hardwareOf, processorsOf, tripleFaultOf } from "./hardware.ts"
+import { hardwareOf, oneOf, processorsOf, tripleFaultOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { payloadOf } from "./payload.ts"
 import { open as openSerial, serialOf } from "./serial.ts"
@@ -29,7 +29,7 @@ export const start = async (given: Given): Promise<number | UsageError> => {
   if ("_tag" in serial) return serial
   const traced = Trace.kindsOf(lists.trace ?? [])
   if ("_tag" in traced) return traced
-  const clock = clockOf(options.clock)
+  const clock = oneOf("clock", clocks, options.clock)
   if (typeof clock === "object") return clock
   if (typeof options.kernel !== "string") return usageError("'machine' wants --kernel FILE")
   const payload = payloadOf(options.kernel, given)
@@ -93,12 +93,6 @@ export const start = async (given: Given): Promise<number | UsageError> => {
 const mostProcessors = 255
 
 const clocks = ["wall", "instructions"] as const
-type Clock = (typeof clocks)[number]
-
-const clockOf = (text: string | boolean | undefined): Clock | undefined | UsageError => {
-  if (text === undefined) return undefined
-  return clocks.find((one) => one === text) ?? usageError(`there is no clock '${text}': there are ${clocks.join(", ")}`)
-}
 
 const inFull = (error: BootError): string =>
   BootError.$is("NoRoom")(error) ? `${describe(error)}: give the machine more with --memory` : describe(error)
