@@ -192,8 +192,7 @@ export class Vmx {
   end(reason: number, qualificationLow: number): void {
     const exit = this.begin(reason)
     exit.qualificationLow = qualificationLow
-    exit.instructionLength = this.instructionLength()
-    this.i32[at.vector >> 2] = vmExit.intercepted
+    this.complete()
     this.isEnding = true
   }
 
@@ -205,9 +204,13 @@ export class Vmx {
 
   /** The same, of the exit that has begun. */
   leave(byInstruction = true): never {
+    this.complete(byInstruction)
+    throw raised
+  }
+
+  private complete(byInstruction = true): void {
     if (byInstruction) this.exit.instructionLength = this.instructionLength()
     this.i32[at.vector >> 2] = vmExit.intercepted
-    throw raised
   }
 
   /** Of the instruction whose operation is under way: RIP is behind it. */
