@@ -4,8 +4,9 @@
  *     npm run campaign:guests -- --minutes 30 --seed 1
  *
  * Each round is a machine of its own, with two tasks that make random calls with a virtual processor; two guests of random code under the
- * usual monitor, one of them with two processors; a guest that measures; and a witness that works with two processors. The kernel's invariants are checked as they go on. A round that finds something is made again
- * with `--seed N --rounds 1 --every 1` and the same budget, which stops at the entry that did it.
+ * usual monitor, one of them with two processors; a guest that measures; and a witness that works with two processors. The kernel's
+ * invariants are checked as they go on. A round that finds something is made again with `--seed N --rounds 1 --every 1` and the same budget,
+ * which stops at the entry that did it.
  */
 import { ExitReason } from "../src/types/x86_64/ExitReason.ts"
 import { type Found, noticed, round } from "../tests/vmm/campaign.ts"

@@ -1,7 +1,7 @@
 /**
  * VmEnter: the words of the system call that runs a virtual processor. It takes those of `call` in the first message
- * registers, and, if the message has as many words, the guest's registers; and comes back with a result in the register of the message info: then they are there again, as the call
- * would be made to go on.
+ * registers, and, if the message has as many words, the guest's registers; and comes back with a result in the register of
+ * the message info: then they are there again, as the call would be made to go on.
  */
 import { VmcsField } from "./VmcsField.ts"
 

@@ -74,7 +74,14 @@ const physicalHigh = 2 ** (physicalBits - 32) - 1
  * IA32_MISC_ENABLE. That there is no branch trace and are no precise events is fixed; MONITOR, the highest leaf of CPUID and NX follow what is written; the
  * rest (fast strings, thermal control, performance monitoring, SpeedStep, xTPR messages) is kept, and says nothing here.
  */
-const miscEnable = { kept: 0x0081_0089, fixed: (1 << 11) | (1 << 12), limitCpuid: 1 << 22, monitor: 1 << 18, xdDisable: 1 << 2, reset: 0x4_1801 } as const // biome-ignore format: bits
+const miscEnable = {
+  kept: 0x0081_0089,
+  fixed: (1 << 11) | (1 << 12),
+  limitCpuid: 1 << 22,
+  monitor: 1 << 18,
+  xdDisable: 1 << 2,
+  reset: 0x4_1801
+} as const
 const writePkrs = (core: Core, lo: number): void => {
   core.set(msrAt.IA32_PKRS, lo, 0)
   core.keysChanged()
