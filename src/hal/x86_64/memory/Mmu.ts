@@ -181,6 +181,7 @@ export class Mmu implements Access {
   guard(page: number, by: PageGuard | undefined): void {
     this.guarded = page
     this.pageGuard = by
+    this.space.second?.guard(page)
     this.tellWalker()
   }
 

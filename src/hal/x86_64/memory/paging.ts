@@ -165,6 +165,8 @@ export interface SecondLevel {
   readonly remembers?: { readonly at: number; readonly entryRights: number }
   /** The machine's page of the guest's page with this number, for an access (`access` bits) to what is at `address`. */
   readonly pageOf: (page: number, address: number, kind: number) => number
+  /** From now on it refuses paging-structure entries that are on the machine's page with this number; -1: on none for that. */
+  readonly guard: (page: number) => void
 }
 
 /** What a walk begins with. */

@@ -222,9 +222,7 @@ const walkCode = (code: Code, { levels }: Format, isNested: boolean) => {
     if (isNested) {
       code.get(local.table).i32(pageBits).numeric("i32.shr_u").set(local.page)
       throughSecond(code, () => word(code, walking.entryRights))
-      code.get(local.page)
-      word(code, walking.ramBytes).i32(pageBits).numeric("i32.shr_u").numeric("i32.lt_u").numeric("i32.eqz")
-      giveUpIf(code)
+      giveUpIf(outsideOrGuarded(code))
       code.get(local.page).i32(pageBits).numeric("i32.shl").set(local.table)
     } else if (n > 0) {
       // A table outside RAM has no entries. Nothing of an address is above 32 bits.
@@ -338,13 +336,17 @@ const permit = (code: Code) => {
   giveUpIf(code)
 }
 
-/** In RAM, not guarded; and for writes, nothing is decoded from it. */
-const place = (code: Code) => {
+/** Whether `local.page`, the machine's, is not in RAM, or is guarded. */
+const outsideOrGuarded = (code: Code): Code => {
   code.get(local.page)
   word(code, walking.ramBytes).i32(pageBits).numeric("i32.shr_u").numeric("i32.lt_u").numeric("i32.eqz")
   code.get(local.page)
-  word(code, walking.guarded).numeric("i32.eq").numeric("i32.or")
-  giveUpIf(code)
+  return word(code, walking.guarded).numeric("i32.eq").numeric("i32.or")
+}
+
+/** In RAM, not guarded; and for writes, nothing is decoded from it. */
+const place = (code: Code) => {
+  giveUpIf(outsideOrGuarded(code))
   code.get(local.which).i32(table.write).numeric("i32.eq").if()
   word(code, walking.decoded).get(local.page).numeric("i32.add").load("i32.load8_u")
   giveUpIf(code)

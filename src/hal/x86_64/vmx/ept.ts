@@ -3,6 +3,7 @@
  *
  * SDM vol. 3C, "The Extended Page Table Mechanism (EPT)": "EPT Translation Mechanism", "EPT Misconfigurations", "EPT Violations".
  */
+import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { EptEntry, EptPointer } from "../../../types/x86_64/VmxControls.ts"
 import { guestPhysical, pageBits, remembered } from "../memory/layout.ts"
 import { type PhysicalMemory, physicalBits } from "../memory/PhysicalMemory.ts"
@@ -34,9 +35,10 @@ const addressHigh = 0xf_ffff // bits 51:32
 const reservedHigh = addressHigh & ~(2 ** (physicalBits - 32) - 1)
 const permissions = EptEntry.READ | EptEntry.WRITE | EptEntry.EXECUTE
 
-/** Why the machine's address was not found. Reused: what it says is good until the next walk. */
+/** Why there is no access. Reused: what it says is good until the next walk. */
 export interface EptRefusal {
-  isMisconfiguration: boolean
+  /** The basic exit reason: an EPT violation, an EPT misconfiguration or an APIC access. */
+  reason: number
   /** Of a violation: bits 5:0 of the exit qualification. */
   qualification: number
   /** The guest-physical address. */
@@ -61,7 +63,7 @@ export const isEptPointer = (lo: number, hi: number): boolean => {
 export class Ept implements SecondLevel {
   readonly pointerLow: number
   readonly pointerHigh: number
-  readonly refusal: EptRefusal = { isMisconfiguration: false, qualification: 0, address: 0 }
+  readonly refusal: EptRefusal = { reason: 0, qualification: 0, address: 0 }
   private readonly memory: PhysicalMemory
   private readonly root: number
   private readonly first: number
@@ -72,6 +74,8 @@ export class Ept implements SecondLevel {
   private readonly pages: Int32Array
   private readonly frames: Int32Array
   private readonly rights: Int32Array
+  /** The number of the APIC-access page, or -1. */
+  private guarded = -1
   private readonly path = new Float64Array(levels.length)
 
   /** The pointer is one (`isEptPointer`). `room`: the host address of `guestPhysical`. */
@@ -98,17 +102,25 @@ export class Ept implements SecondLevel {
   /**
    * The machine's address of a paging-structure entry of the guest's, which the processor reads, and writes if it is to set a flag in it; or
    * -1. "If accessed and dirty flags for EPT are enabled, processor accesses to guest paging-structure entries are treated as writes".
+   *
+   * "Guest-Physical Accesses to the APIC-Access Page": each of them leaves the guest, unless it is an EPT violation.
    */
   entryAt(address: number, isWritten: boolean): number {
     const access = this.setsFlags ? eptAccess.read | eptAccess.write : isWritten ? eptAccess.write : eptAccess.read
     const frame = this.frame(Math.floor(address / 2 ** pageBits), address, access)
-    return frame < 0 ? -1 : frame * 2 ** pageBits + (address % 2 ** pageBits)
+    if (frame < 0) return -1
+    if (frame === this.guarded) return this.refuse(ExitReason.APIC_ACCESS, address)
+    return frame * 2 ** pageBits + (address % 2 ** pageBits)
   }
 
   pageOf(page: number, address: number, kind: number): number {
     const isFetch = (kind & linearAccess.fetch) !== 0
     const isWrite = (kind & linearAccess.write) !== 0
     return this.frame(page, address, isFetch ? eptAccess.fetch : isWrite ? eptAccess.write : eptAccess.read)
+  }
+
+  guard(page: number): void {
+    this.guarded = page
   }
 
   private frame(page: number, address: number, access: number): number {
@@ -134,12 +146,12 @@ export class Ept implements SecondLevel {
       const at = table + (Math.floor(page / 2 ** (level.shift - pageBits)) % 512) * 8
       path[n] = at
       const [low, high] = [memory.load32(at), memory.load32(at + 4)]
-      if (!(low & permissions)) return this.refuse(page, address, access, 0)
+      if (!(low & permissions)) return this.violated(page, address, access, 0)
       const isPage = level.shift === pageBits || (level.reservedInPage !== undefined && (low & EptEntry.PAGE) !== 0)
-      if (isMisconfigured(level, low, high, isPage)) return this.misconfigured(address)
+      if (isMisconfigured(level, low, high, isPage)) return this.refuse(ExitReason.EPT_MISCONFIGURATION, address)
       rights &= low
       if (isPage) {
-        if (access & ~rights) return this.refuse(page, address, access, rights)
+        if (access & ~rights) return this.violated(page, address, access, rights)
         const within = page % 2 ** (level.shift - pageBits)
         const frame = Math.floor(physical(low & ~(level.reservedInPage ?? 0), high) / 2 ** pageBits) + within
         this.remember(page, frame, rights, this.mark(n, (access & eptAccess.write) !== 0))
@@ -169,18 +181,15 @@ export class Ept implements SecondLevel {
   }
 
   /** "An EPT violation ... invalidates any guest-physical mappings ... that would be used to translate the guest-physical address". */
-  private refuse(page: number, address: number, access: number, rights: number): -1 {
+  private violated(page: number, address: number, access: number, rights: number): -1 {
     const slot = page & (guestPhysical.entries - 1)
     if (this.pages[slot] === page) this.pages[slot] = -1
-    this.refusal.isMisconfiguration = false
-    this.refusal.qualification = access | (rights << allowed)
-    this.refusal.address = address
-    return -1
+    return this.refuse(ExitReason.EPT_VIOLATION, address, access | (rights << allowed))
   }
 
-  private misconfigured(address: number): -1 {
-    this.refusal.isMisconfiguration = true
-    this.refusal.qualification = 0
+  private refuse(reason: number, address: number, qualification = 0): -1 {
+    this.refusal.reason = reason
+    this.refusal.qualification = qualification
     this.refusal.address = address
     return -1
   }

@@ -126,7 +126,7 @@ export const isExit = (which: number): boolean => which >= vmExit.guestPhysical 
 
 export const exitFor = (core: Core, which: number, during?: Event): void => {
   const { vmx } = core
-  if (which === vmExit.guestPhysical) recordRefusal(core)
+  if (which === vmExit.guestPhysical) recordRefusal(core, during !== undefined)
   if (which === vmExit.apicAccess) recordApicAccess(core, during !== undefined)
   if (which === vmExit.raised) beginAtRip(core)
   if (during) vectoringFor(core, vmx.exit, during)
@@ -148,13 +148,17 @@ const ownRights = ({ allowed, isExecutable }: GuestPhysicalRefusal): number =>
   (allowed & bit.RW ? advanced.writable : 0) |
   (isExecutable ? 0 : advanced.notExecutable)
 
-const recordRefusal = (core: Core): void => {
+const recordRefusal = (core: Core, isDelivery: boolean): void => {
   const { refusal } = core.mmu
-  const { isMisconfiguration, qualification, address } = core.vmx.refused()
-  const exit = core.vmx.begin(isMisconfiguration ? ExitReason.EPT_MISCONFIGURATION : ExitReason.EPT_VIOLATION)
+  const { reason, qualification, address } = core.vmx.refused()
+  const exit = core.vmx.begin(reason)
+  if (reason === ExitReason.APIC_ACCESS) {
+    exit.qualificationLow = typeOfAccess(isDelivery ? apicAccess.physicalDuringDelivery : apicAccess.physical)
+    return
+  }
   exit.physicalLow = address | 0
   exit.physicalHigh = Math.floor(address / 2 ** 32)
-  if (isMisconfiguration) return
+  if (reason === ExitReason.EPT_MISCONFIGURATION) return
   exit.qualificationLow = qualification
   if (!refusal.hasLinear) return
   exit.qualificationLow |= linearValid | (refusal.isOfPage ? ofTheAccess | ownRights(refusal) : 0)
@@ -162,8 +166,15 @@ const recordRefusal = (core: Core): void => {
   exit.linearHigh = refusal.linearHigh
 }
 
-/** "Exit Qualification for APIC-Access VM Exits from Linear Accesses". */
-const apicAccess = { read: 0, write: 1, fetch: 2, duringDelivery: 3 } as const
+/**
+ * "Exit Qualification for APIC-Access VM Exits from Linear Accesses and Guest-Physical Accesses": the type of the access. Of those that are
+ * guest-physical, the offset in the page is undefined: it is 0.
+ */
+// biome-ignore format: a table
+const apicAccess = {
+  read: 0, write: 1, fetch: 2, duringDelivery: 3, physicalDuringDelivery: 10, physical: 15
+} as const
+const typeOfAccess = (kind: number): number => kind << 12
 
 const recordApicAccess = (core: Core, isDelivery: boolean): void => {
   const { offset, which } = core.mmu.guardRefusal
@@ -174,7 +185,7 @@ const recordApicAccess = (core: Core, isDelivery: boolean): void => {
       : which === table.write
         ? apicAccess.write
         : apicAccess.fetch
-  core.vmx.begin(ExitReason.APIC_ACCESS).qualificationLow = offset | (kind << 12)
+  core.vmx.begin(ExitReason.APIC_ACCESS).qualificationLow = offset | typeOfAccess(kind)
 }
 
 // ---- between two instructions

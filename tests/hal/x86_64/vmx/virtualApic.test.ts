@@ -200,4 +200,81 @@ describe.each(Object.entries(readings))("a guest's virtual APIC, read: %s", (_na
     assert.strictEqual(hypervisor.number("GUEST_RIP"), handlerOf(0x55))
     assert.strictEqual(hypervisor.board.view.getUint32(posted + 32, true), 0)
   })
+
+  describe("on a page that has entries of the guest's paging structures", () => {
+    /** The second GByte of the guest's addresses by large pages: MOV EBX, address; MOV EAX, [RBX] */
+    const second = 0x4000_0000
+    const loadFrom = (address: number): number[] => [0xbb, ...bytes(address, 4), 0x8b, 0x03]
+    const guestPhysical = { instruction: 15 << 12, delivery: 10 << 12 }
+    const withSecond = (hypervisor: Hypervisor) => {
+      hypervisor.put64(0x2008, BigInt(apicAt) | 7n)
+      for (let n = 0; n < 512; n++) hypervisor.put64(apicAt + n * 8, 0x87n)
+      return hypervisor
+    }
+    const accesses = Secondary.VIRTUALIZE_APIC_ACCESSES
+
+    it("is left by an access that leads through them, and by none that does not", () => {
+      const hypervisor = withSecond(guest(accesses, ...loadFrom(0x5_0000), ...loadFrom(second + 0x5_0000), ...hlt))
+      hypervisor.put(0x5_0000, 0x77)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.APIC_ACCESS)
+      assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), guestPhysical.instruction)
+      assert.strictEqual(hypervisor.number("IDT_VECTORING_INFORMATION") >>> 31, 0)
+      assert.strictEqual(hypervisor.number("GUEST_RIP"), guestCode + 7 + 5)
+      assert.strictEqual(hypervisor.board.get("rax"), 0x77n)
+      // The entry was not used: its accessed flag is clear.
+      assert.strictEqual(hypervisor.get64(apicAt), 0x87n)
+    })
+
+    it("is left by a fetch that leads through them", () => {
+      const hypervisor = withSecond(guest(accesses, 0xbb, ...bytes(second + guestCode, 4), 0xff, 0xe3))
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), guestPhysical.instruction)
+      assert.strictEqual(hypervisor.number("GUEST_RIP"), second + guestCode)
+    })
+
+    it("is left by an access whose way was remembered before the page was guarded", () => {
+      const hypervisor = withSecond(guest(0, ...loadFrom(second), ...vmcall, ...loadFrom(second + 0x20_0000), ...hlt))
+      // No flag is left to be set: nothing but the guard is in the way.
+      hypervisor.put64(apicAt + 8, 0xa7n)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.VMCALL)
+      hypervisor.set("GUEST_RIP", hypervisor.number("GUEST_RIP") + vmcall.length).with("SECONDARY_CONTROLS", accesses)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.APIC_ACCESS)
+      assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), guestPhysical.instruction)
+      // And reached again, when it is not.
+      hypervisor.without("SECONDARY_CONTROLS", accesses).enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.HLT)
+    })
+
+    it("is left by the delivery of an event that leads through them, with that event", () => {
+      const hypervisor = withSecond(withHandlers(guest(accesses, 0xcd, 0x55))).set("GUEST_IDTR_BASE", second + 0x7000)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.APIC_ACCESS)
+      assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), guestPhysical.delivery)
+      assert.strictEqual(hypervisor.number("IDT_VECTORING_INFORMATION"), 0x8000_0455)
+      assert.strictEqual(hypervisor.number("EXIT_INSTRUCTION_LENGTH"), 2)
+      assert.strictEqual(hypervisor.number("GUEST_RIP"), guestCode)
+    })
+
+    it("is left by MOV to CR3 that loads PDPTEs from it", () => {
+      // MOV EAX, apicAt; MOV CR3, EAX, in code of 32 bits, with PAE paging
+      const hypervisor = guest(accesses).real(...movEax(apicAt), ...hex("0F 22 D8"), ...hlt)
+      hypervisor.set("GUEST_CR0", 0x8000_0021).set("GUEST_CR4", 0x2020).set("GUEST_RIP", guestCode)
+      hypervisor.set("GUEST_CS_ACCESS_RIGHTS", 0xc09b).set("GUEST_CS_LIMIT", 0xffff_ffff).set("GUEST_CS_BASE", 0)
+      hypervisor.set("GUEST_PDPTE_0", 0x3001).put64(0x3000, 0x87n)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.APIC_ACCESS, hypervisor.board.machine.core.vmx.lastBroken)
+      assert.strictEqual(hypervisor.number("EXIT_QUALIFICATION"), guestPhysical.instruction)
+      assert.strictEqual(hypervisor.number("GUEST_RIP"), guestCode + 5)
+    })
+
+    it("is not left where the extended page tables refuse the access: that comes first", () => {
+      const hypervisor = withSecond(guest(accesses, ...loadFrom(second), ...hlt)).ept(apicAt, 0n)
+      hypervisor.enter()
+      assert.strictEqual(hypervisor.reason, ExitReason.EPT_VIOLATION)
+      assert.strictEqual(hypervisor.number("GUEST_PHYSICAL_ADDRESS"), apicAt)
+    })
+  })
 })
