@@ -16,14 +16,14 @@ const reason = (reason: Cause.Reason<unknown>): string => {
 }
 
 const error = (value: unknown): string => {
-  if (typeof value !== "object" || value === null || !("_tag" in value)) return text(value)
+  if (typeof value !== "object" || value === null || !("_tag" in value)) return plain(value)
   const { _tag, ...rest } = value
   const call = "call" in rest && typeof rest.call === "string" ? `${rest.call}: ` : ""
   const said = Object.entries(rest).filter(([name]) => name !== "call")
-  return `${call}${_tag}${said.length === 0 ? "" : ` (${said.map(([name, one]) => `${name} ${text(one)}`).join(", ")})`}`
+  return `${call}${_tag}${said.length === 0 ? "" : ` (${said.map(([name, one]) => `${name} ${error(one)}`).join(", ")})`}`
 }
 
-const text = (value: unknown): string =>
+const plain = (value: unknown): string =>
   typeof value === "object" && value !== null
     ? JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? `${one}n` : one))
     : String(value)

@@ -23,7 +23,7 @@ export class Landlord extends protocol("landlord", {
     request: Schema.Struct({ leaf: Schema.Number, subleaf: Schema.Number }),
     reply: Schema.Struct({ eax: Schema.Number, ebx: Schema.Number, ecx: Schema.Number, edx: Schema.Number })
   },
-  /** Of a processor of the guest, by its number from 1 on: the virtual processor, the thread that runs it, and what that waits for. */
+  /** Of a processor of the guest, by its number from 1 on: the virtual processor, the thread that runs it and its name, and what that waits for. */
   vcpu: {
     request: Schema.Number,
     reply: Schema.Void,
@@ -32,7 +32,7 @@ export class Landlord extends protocol("landlord", {
   },
   thread: {
     request: Schema.Number,
-    reply: Schema.Void,
+    reply: Schema.String,
     returns: { thread: capOf("TCB", ["writeRegisters", "run"]) },
     error: NoProcessor
   },

@@ -317,9 +317,8 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       const { id, worker } = cpu.connected
       const { vcpu } = (yield* ask(held.landlord, "vcpu", id)).caps
       const { wake } = (yield* ask(held.landlord, "wake", id)).caps
-      const { thread } = (yield* ask(held.landlord, "thread", id)).caps
-      const options = { name: `${guest.name}, processor ${id}`, number: id }
-      yield* beginThread(thread, options, Effect.andThen(worker.begin, run(vcpu, wake, cpu)))
+      const { reply: name, caps } = yield* ask(held.landlord, "thread", id)
+      yield* beginThread(caps.thread, { name, number: id }, Effect.andThen(worker.begin, run(vcpu, wake, cpu)))
     }
     do {
       first.atWork()

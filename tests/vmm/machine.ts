@@ -8,11 +8,12 @@ import { VirtioPci } from "../../src/devices/virtio/VirtioPci.ts"
 import type { Machine } from "../../src/hal/x86_64/Machine.ts"
 import { makeInterpreter } from "../../src/hal/x86_64/processor/interpreter/Interpreter.ts"
 import type { MakeReading } from "../../src/hal/x86_64/processor/Reading.ts"
+import { labels } from "../../src/types/SyscallError.ts"
 import type { Allocator, NotMade } from "../../src/user/Allocator.ts"
 import type { BootInfo } from "../../src/user/BootInfo.ts"
 import { type RootTask, rootTask } from "../../src/user/RootTask.ts"
 import type { Spawner } from "../../src/user/Spawn.ts"
-import type { Syscalls } from "../../src/user/Syscalls.ts"
+import { type Arrived, type MessageCall, Syscalls, type SyscallsService } from "../../src/user/Syscalls.ts"
 import { cardSlot, diskSlot } from "../../src/vmm/guests.ts"
 import type { Report } from "../../src/vmm/Monitor.ts"
 import { startMany, type Wanted } from "../../src/vmm/manyGuests.ts"
@@ -36,9 +37,14 @@ export interface Options {
   readonly prompted?: (machine: Machine) => void
   /** What is started before the guests. */
   readonly beside?: Effect.Effect<unknown, NotMade, Syscalls | Allocator | Spawner | BootInfo>
+  /** Calls of the landlord to the kernel that come to nothing: IllegalOperation. */
+  readonly refuses?: (call: MessageCall) => boolean
 }
 
 const memoryBytes = 16 * MiB
+
+const { IllegalOperation: label } = labels
+const refused: Arrived = { label, badge: 0n, words: [], extraCaps: 0, unwrapped: 0, badges: [] }
 
 /** A machine with a kernel and a root task, before its first instruction; and, as it goes on, what tasks failed with, and what they log. */
 export const started = (
@@ -78,7 +84,8 @@ export const run = ({
   limit = 3e9,
   dialogue = [],
   prompted,
-  beside = Effect.void
+  beside = Effect.void,
+  refuses = () => false
 }: Options) => {
   const wanted = guests.map(
     (guest, n): Wanted => ({ name: `guest${n + 1}`, memoryBytes, hasDisk: disks[n] !== undefined, ...guest })
@@ -88,11 +95,15 @@ export const run = ({
     (96 + 8 * wanted.length) * MiB
   )
   const reports: Array<Report> = []
+  const refusing = (syscalls: SyscallsService): SyscallsService => ({
+    ...syscalls,
+    call: (call) => (refuses(call) ? Effect.succeed(refused) : syscalls.call(call))
+  })
   const root = rootTask(
     Effect.andThen(
       beside,
       startMany(wanted, { network: outside ? "card" : "inside", ended: (report) => reports.push(report) })
-    )
+    ).pipe(Effect.updateService(Syscalls, refusing))
   )
   let [seen, from] = ["", 0]
   const typed: Array<number> = []

@@ -1,4 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { MapEPT } from "../../src/types/x86_64/methods/Frame.ts"
+import { Allocator } from "../../src/user/Allocator.ts"
+import type { MessageCall } from "../../src/user/Syscalls.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
 import { run } from "./machine.ts"
 
@@ -75,5 +79,34 @@ describe("memory of guests", { timeout: 120_000 }, () => {
     assert.deepStrictEqual(ends, { _tag: "Exit", status: 7 })
     assert.deepStrictEqual(waits, { _tag: "PowerOff" })
     assert.strictEqual(result.reports.at(-1)?.name, "waits")
+  })
+
+  it("goes to and fro without end: what it takes in the landlord's capability space is given back", () => {
+    // There is room for few times as many frames as there are. MOV ESI, 40; ...; DEC ESI; JNZ
+    const turns = [...ask(release, 16 * MiB), ...ask(lease, 16 * MiB), 0x4e]
+    const code = [0xbe, ...word(40), ...turns, 0x0f, 0x85, ...word(-turns.length - 6), ...store(16 * MiB), ...exit]
+    const result = run({
+      guests: [flat("swaps", 32 * MiB, ...code)],
+      beside: Effect.flatMap(Allocator, ({ slots }) => slots(7600))
+    })
+    assert.deepStrictEqual(result.notes, [])
+    assert.deepStrictEqual(endings(result).swaps, { _tag: "Exit", status: 3 })
+  })
+
+  it("that the kernel refuses to map is not had, and all others go on", () => {
+    // The second time that a guest's second block is to be mapped.
+    let times = 0
+    const isRefused = ({ label, words }: MessageCall) =>
+      label === MapEPT.label && words[0] === BigInt(16 * MiB) && ++times === 2
+    const result = run({
+      guests: [
+        flat("loses", 32 * MiB, ...ask(release, 16 * MiB), ...ask(lease, 16 * MiB), ...exit),
+        { name: "other", payload: { _tag: "Flat", bytes: greeting } }
+      ],
+      refuses: isRefused
+    })
+    assert.deepStrictEqual(result.notes, [])
+    assert.deepStrictEqual(endings(result), { loses: { _tag: "Exit", status: 1 }, other: { _tag: "PowerOff" } })
+    assert.match(result.logs.join(), /root: .*guest1 does not get its memory.*IllegalOperation.*X86_Page_MapEPT/)
   })
 })

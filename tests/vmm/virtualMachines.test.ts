@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
+import { SetPage, SetTCB } from "../../src/types/x86_64/methods/VCPU.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
 import { run } from "./machine.ts"
 
@@ -96,5 +97,27 @@ describe("a guest that does what no guest should", { timeout: minute }, () => {
       guests: [code(0xba, 0x34, 0x12, 0, 0, 0xec, 0x3c, 0xff, 0x75, 0xfe, 0x66, 0xba, 0xf4, 0, 0xb8, 3, 0, 0, 0, 0xef)]
     })
     assert.deepStrictEqual(reports[0]?.ending, { _tag: "Exit", status: 7 })
+  })
+})
+
+describe("guests of which the kernel refuses something", { timeout: minute }, () => {
+  it("do not begin: what was refused is said, and for which processor of which guest", () => {
+    // Each processor has two pages: the sixth is the virtual-APIC page of the second guest's first.
+    let pages = 0
+    const { notes, reports, stop } = run({
+      guests: [{ ...hello, processors: 2 }, hello],
+      refuses: ({ label }) => label === SetPage.label && ++pages === 6
+    })
+    const why = { _tag: "IllegalOperation", call: "X86_VCPU_SetPage", field: "VIRTUAL_APIC_ADDRESS" }
+    const notReady = { _tag: "NotReady", thread: "guest2", why }
+    assert.deepStrictEqual(notes, [`root failed: Cause([Fail(${JSON.stringify(notReady)})])`])
+    assert.deepStrictEqual(reports, [])
+    assert.strictEqual(stop._tag, "Idle")
+    let further = 0
+    const other = run({
+      guests: [{ ...hello, processors: 3 }],
+      refuses: ({ label }) => label === SetTCB.label && ++further === 3
+    })
+    assert.include(other.notes.join(), '"thread":"guest1, processor 2"')
   })
 })
