@@ -233,7 +233,7 @@ const guestsOf = (asked: Asked): ReadonlyArray<Wanted> => {
   const { count, memoryBytes, payload, disks, network, console, virtio, budgets, processors, onReset, onTripleFault } =
     asked
   return Array.from({ length: count }, (_, n) => ({
-    name: count === 1 ? "guest" : `guest${n + 1}`,
+    name: `guest${n + 1}`,
     ...{ memoryBytes, payload, console, virtio, processors, onReset, onTripleFault },
     seed: n + 1,
     exits: new Exits(),

@@ -19,11 +19,20 @@ describe("skyscope vm", { timeout: 60_000 }, () => {
 
   it("says why guests were left and how often, when asked", () => {
     const { status, stderr } = skyscope("vm", "--memory", "16M", "--stats")
-    assert.match(stderr, /guest was left \d+ times:/)
+    assert.match(stderr, /guest1 was left \d+ times:/)
     assert.match(stderr, / 101 {2}CPUID/)
     assert.match(stderr, / 330 {4}port 3F8H/)
     assert.match(stderr, /guest1 +\d+ µs +\d+\.\d %.*VMEnter 560/)
     assert.match(stderr, /timer +\d+ µs +\d+\.\d %.*Wait/)
+    assert.strictEqual(status, 0)
+  })
+
+  it("says how long each processor of a guest ran and what it asked of the kernel by one name, when asked", () => {
+    const { status, stderr } = skyscope("vm", "--memory", "16M", "--cpus", "2", "--stats")
+    const further = stderr.split("\n").filter((line) => line.startsWith("skyscope:   guest1"))
+    assert.strictEqual(further.length, 2, stderr)
+    assert.match(further[0]!, /guest1 +\d+ µs +\d+\.\d % .*VMEnter/)
+    assert.match(further[1]!, /guest1, processor 1 +\d+ µs +\d+\.\d % .*Wait/)
     assert.strictEqual(status, 0)
   })
 
