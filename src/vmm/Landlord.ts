@@ -49,6 +49,8 @@ export class Landlord extends protocol("landlord", {
     returns: { kick: capOf("Notification", ["write"]) },
     error: NoProcessor
   },
+  /** The guest's memory has the APIC-access page from here on, or has it no longer. It has it at first. */
+  apicAccessPage: { request: Schema.Boolean, reply: Schema.Void },
   /** The guest has ended: others may have its memory. */
   leave: { request: Schema.Void, reply: Schema.Void }
 }) {}

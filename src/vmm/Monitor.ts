@@ -36,7 +36,7 @@ import { longMode, protectedMode } from "./initialState.ts"
 import { blockBytes, type Landlord } from "./Landlord.ts"
 import { SharedDisk } from "./SharedDisk.ts"
 import { Shift, Worker } from "./Shift.ts"
-import { VirtualApic, virtualApicAt } from "./VirtualApic.ts"
+import { apicAccessAt, VirtualApic, virtualApicAt } from "./VirtualApic.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
 
@@ -188,6 +188,10 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       isTyped = byte !== undefined
       return byte
     }
+    /** Which processors have the registers of their local APIC in memory, where the APIC-access page is; and whether their guest has that. */
+    const isOnPage = seats.map(() => true)
+    let hasPage = true
+    const isMisplaced = (): boolean => hasPage === isOnPage.includes(false)
     const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
     const devices = [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
       (device) => device !== undefined
@@ -204,7 +208,9 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         // Boards make of it a reset.
         init: () => (id === 0 ? reset() : cpus[id]?.init()),
         startUp: (vector) => cpus[id]?.startUp(vector),
-        mapped: () => undefined,
+        mapped: (address) => {
+          isOnPage[id] = address === apicAccessAt
+        },
         tscOffset: () => [0, 0]
       })),
       console: {
@@ -229,6 +235,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         },
         ...(kick && { bell: yield* Signal_Pointer(kick) }),
         due: () => (id === 0 ? dueForFirst() : timers.next(id)),
+        isMisplaced,
         isOver: () => fate.ending !== undefined || (fate.isRestarting && id === 0),
         onTripleFault: guest.onTripleFault ?? "stop",
         preemptionShift: guest.preemptionShift ?? usualShift
@@ -267,6 +274,20 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         return isDone
       })
 
+    /**
+     * The processors of a guest have one memory. While one of them has no registers there, accesses are to be nobody's, or another device's:
+     * the page is not in it, and the others' accesses leave the guest.
+     */
+    const place = (cpu: VirtualCpu) =>
+      Effect.gen(function* () {
+        while (isMisplaced()) {
+          const isThere = !hasPage
+          yield* ask(held.landlord, "apicAccessPage", isThere)
+          hasPage = isThere
+        }
+        cpu.atWork()
+      })
+
     /** What the thread of a processor does: until the guest has ended or, for the first, begins anew. */
     const run = <P, Q>(
       vcpu: Cap<"VCPU", "readState" | "writeState", P>,
@@ -286,6 +307,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         }
         cpu.atWork()
         while (!isOver()) {
+          if (isMisplaced()) yield* place(cpu)
           if (cpu.look()) {
             yield* VCPU_Run(vcpu, stopped, handler)
             if (cpu.isAsking && !isOver()) {

@@ -6,7 +6,7 @@ import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import type { Allocator, NotMade } from "../user/Allocator.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
 import { Cap_Copy, Cap_Mint } from "../user/Capabilities.ts"
-import { AddressSpace_Map, create } from "../user/Memory.ts"
+import { AddressSpace_Map, create, Frame_Unmap } from "../user/Memory.ts"
 import { Spawner, type Started } from "../user/Spawn.ts"
 import type { Syscalls } from "../user/Syscalls.ts"
 import { prepareThread } from "../user/TaskThreads.ts"
@@ -58,7 +58,8 @@ export const bind = (
     const times: Array<readonly [thread: string, schedContext: Full<"SchedContext">]> = []
     const root = yield* GuestMemory_Create(asidPool)
     const accesses = yield* create("Page4K")
-    yield* EPT_Map(root, apicAccessAt, yield* copy(accesses))
+    const accessPage: AccessPage = { root, page: yield* copy(accesses), isThere: false }
+    yield* setAccessPage(accessPage, true)
     if (time !== undefined) yield* SchedControl_SetBudget(schedControl, schedContext, time)
     yield* TCB_SetPriority(tcb, authority, priority)
 
@@ -85,8 +86,21 @@ export const bind = (
       const thread = number === 0 ? first.name : `${first.name}, processor ${number}`
       yield* Effect.mapError(equip(number, thread), (why): NotReady => ({ _tag: "NotReady", thread, why }))
     }
-    return { root, space, processors, times }
+    return { root, space, processors, accessPage, times }
   })
+
+/** What a guest's processors take for the registers of their local APICs, where they have them in memory: a page of the guest's memory, or none. */
+export interface AccessPage {
+  readonly root: Full<"EPTPML4">
+  readonly page: Cap<"Frame", "read" | "write">
+  isThere: boolean
+}
+
+export const setAccessPage = Effect.fnUntraced(function* (accesses: AccessPage, isThere: boolean) {
+  if (accesses.isThere === isThere) return
+  yield* isThere ? EPT_Map(accesses.root, apicAccessAt, accesses.page) : Frame_Unmap(accesses.page)
+  accesses.isThere = isThere
+})
 
 const copy = (page: Full<"Frame">) => Cap_Copy(page, ["read", "write"])
 

@@ -4,6 +4,9 @@
  *
  * SDM vol. 3C, "APIC Virtualization and Virtual Interrupts". The registers are on the virtual-APIC page, which is true while the guest
  * runs, and this task's copy of them while this is at work: they are taken at the beginning of each turn, and given back at its end.
+ *
+ * Where it has them in memory, it is by accesses to the APIC-access page. A processor whose registers are not there (its local APIC is disabled,
+ * in x2APIC mode or elsewhere) would find memory: while there is one, the guest has no such page (`Landlord.apicAccessPage`).
  */
 
 import { memoryMap } from "../devices/addresses.ts"

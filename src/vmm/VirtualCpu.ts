@@ -13,7 +13,7 @@ import type { HostCpuid } from "./Cpuid.ts"
 import type { GuestRam } from "./GuestRam.ts"
 import { bit, EFER, entries, type Fields, needed, shadowed, startUp } from "./initialState.ts"
 import { readMsr, writeMsr } from "./Msr.ts"
-import { access } from "./mmio.ts"
+import { access, eptViolation } from "./mmio.ts"
 import type { Shift, Worker } from "./Shift.ts"
 import { apicAccessAt, type VirtualApic } from "./VirtualApic.ts"
 import type { VirtualTimers } from "./VirtualTimers.ts"
@@ -42,6 +42,8 @@ export interface Connected {
   readonly due: () => number
   /** Its guest has ended, or begins anew: it is not entered any more. */
   readonly isOver: () => boolean
+  /** Its guest is to have the APIC-access page in its memory, and has not, or the other way round: it is not entered before that is mended. */
+  readonly isMisplaced: () => boolean
   /** No handler was reached for an exception: what is to be done, if it is not to stop. */
   readonly onTripleFault: "stop" | "reset"
   readonly reset: () => void
@@ -331,7 +333,7 @@ export class VirtualCpu {
     this.connected.timers.runDue()
     if (this.isHeld || step === "leave" || this.activity !== "runs") return "leave"
     this.equip(true)
-    return step
+    return this.connected.isMisplaced() ? "leave" : step
   }
 
   /** Its guest's instructions are not executed any more, from before the one that left it. */
@@ -543,12 +545,19 @@ const entered: Handle = () => "enter"
 
 // What its local APIC does not do by itself.
 
-/** An access that is not virtualized. "Exit Qualification for APIC-Access VM Exits": the offset in bits 11:0, the type in 15:12. */
+/**
+ * An access that is not virtualized. "Exit Qualification for APIC-Access VM Exits from Linear Accesses and Guest-Physical Accesses": the offset
+ * in bits 11:0, the type in 15:12. It is what an EPT violation there would be.
+ */
 const apicAccess: Handle = (cpu) => {
-  const qualification = cpu.stopped.qualification
-  cpu.stopped.guestPhysical = apicAccessAt + (qualification & 0xfff)
+  const { stopped } = cpu
+  const type = stopped.qualification >>> 12
+  stopped.guestPhysical = apicAccessAt + (stopped.qualification & 0xfff)
+  stopped.qualification = type < linearTypes.length ? linearTypes[type]! | eptViolation.ofPage : eptViolation.read
   return violation(cpu)
 }
+/** A read, a write, a fetch, and an access during the delivery of an event. */
+const linearTypes = [eptViolation.read, eptViolation.write, eptViolation.fetch, eptViolation.read] as const
 
 /** The write was done on the page. */
 const apicWrite: Handle = (cpu) => {

@@ -73,18 +73,25 @@ const bytesAt = (
   return bytes.length
 }
 
-/** An access that EPT did not translate: "Exit Qualification for EPT Violations". */
+/**
+ * "Exit Qualification for EPT Violations": what the access was, and (bits 7 and 8) that it was to what a linear address leads to, not to a
+ * paging-structure entry.
+ */
+export const eptViolation = { read: 1 << 0, write: 1 << 1, fetch: 1 << 2, ofPage: 3 << 7 } as const
+
+/** An access that EPT did not translate. */
 const memory = (cpu: VirtualCpu): Step => {
-  const { guestPhysical } = cpu.stopped
-  if (guestPhysical < cpu.connected.ram.ramBytes)
-    return cpu.stop(`its memory at ${guestPhysical.toString(16).toUpperCase()}H was taken from it`)
+  const { guestPhysical, qualification } = cpu.stopped
+  const at = `${guestPhysical.toString(16).toUpperCase()}H`
+  if (guestPhysical < cpu.connected.ram.ramBytes) return cpu.stop(`its memory at ${at} was taken from it`)
+  if ((qualification & eptViolation.ofPage) !== eptViolation.ofPage)
+    return cpu.stop(`it keeps paging structures at ${at}, where no memory is`)
+  if (qualification & eptViolation.fetch) return cpu.stop(`it executes at ${at}, where no memory is`)
   return {
     read: [VmcsField.IDT_VECTORING_INFORMATION],
     goOn: (vectoring) =>
       Number(vectoring) & Interruption.VALID
-        ? cpu.stop(
-            `it keeps a stack or descriptors at ${guestPhysical.toString(16).toUpperCase()}H, where no memory is`
-          )
+        ? cpu.stop(`it keeps a stack or descriptors at ${at}, where no memory is`)
         : withMode(cpu, (mode) => emulate(cpu, mode))
   }
 }
@@ -207,7 +214,7 @@ const element = (
   const count = BigInt.asUintN(wide, cpu.register("rcx"))
   if (repeats && count === 0n) return cpu.skip(length)
   const address = cpu.stopped.guestPhysical
-  const isWrite = (cpu.stopped.qualification & 2) !== 0
+  const isWrite = (cpu.stopped.qualification & eptViolation.write) !== 0
   const other = new Uint8Array(8)
   const view = new DataView(other.buffer)
   if (kind === "movs") {

@@ -15,7 +15,7 @@ import { SchedContext_Consumed } from "../user/Threads.ts"
 import { signal } from "./channels.ts"
 import { blocksOf, makeEstate, type Tenancy } from "./Estate.ts"
 import { type Landlord, NoProcessor } from "./Landlord.ts"
-import { bind, type Processor } from "./Processors.ts"
+import { type AccessPage, bind, type Processor, setAccessPage } from "./Processors.ts"
 import { survey } from "./survey.ts"
 
 /** What a guest gets of its landlord, who knows it by its place: its badge at `landlord` is one more. */
@@ -66,6 +66,7 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
     const homes: Array<{
       readonly tenancy: Tenancy
       readonly processors: ReadonlyArray<Processor>
+      readonly accessPage: AccessPage
       readonly begin: Cap<"Notification", "write">
     }> = []
     const times = Object.entries(tasks).flatMap(([name, task]) =>
@@ -81,11 +82,13 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
       const usual = system.spec.tasks[name]!
       const { processors: count = 1, time = usual.time, priority = usual.priority } = guest
       const wanted = { processors: count, time, priority }
-      const { root, space, processors, times: more } = yield* bind(task, { name, vcpu, wake }, wanted)
+      const bound = yield* bind(task, { name, vcpu, wake }, wanted)
+      const { root, space, processors, accessPage, times: more } = bound
       times.push(...more)
       homes.push({
         tenancy: { guest: name, root, space, memoryBytes, blocks: new Map() },
         processors,
+        accessPage,
         begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start })
       })
     }
@@ -145,6 +148,12 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
           const kick = processorOf(n, badge)?.kick
           return kick ? reply(to, undefined, { kick }) : replyError(to, new NoProcessor({ n }))
         }),
+      apicAccessPage: (isThere, to, _caps, badge) =>
+        // Without it the guest is slower, and does the same.
+        setAccessPage(homeOf(badge).accessPage, isThere).pipe(
+          Effect.catch((why) => Effect.logError(`${homeOf(badge).tenancy.guest} has no APIC-access page:`, why)),
+          Effect.andThen(reply(to, undefined))
+        ),
       leave: (_, to, _caps, badge) =>
         Effect.gen(function* () {
           const { tenancy } = homeOf(badge)

@@ -1,7 +1,7 @@
 /** Guests with a local APIC that the processor has for them. */
 import { assert, describe, it } from "@effect/vitest"
 import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
-import { count, exitWith, flat, out, put, store, word } from "./code.ts"
+import { begin, count, exitWith, flat, out, put, real, store, until, whileBelow, word } from "./code.ts"
 import { run } from "./machine.ts"
 
 const limit = 2e8
@@ -30,8 +30,9 @@ const again = (code: readonly number[], times: number) => {
 }
 const sti = 0xfb
 
-const guest = (...code: readonly number[]) => {
-  const result = run({ limit, guests: [flat(...code)] })
+const guest = (...code: readonly number[]) => of(flat(...code))
+const of = (one: Parameters<typeof run>[0]["guests"][number]) => {
+  const result = run({ limit, guests: [one] })
   assert.deepStrictEqual(result.notes, [])
   const { ending, exits } = result.reports.find(({ name }) => name === "guest1")!
   return { ending, left: (reason: number) => exits.byReason.get(reason) ?? 0 }
@@ -108,5 +109,75 @@ describe("a guest's local APIC", { timeout: 60_000 }, () => {
     assert.deepStrictEqual(ending, exit(1))
     assert.strictEqual(left(ExitReason.APIC_ACCESS), 1)
     assert.strictEqual(left(ExitReason.APIC_WRITE), 4)
+  })
+
+  it("is written by strings of what it does not hold", () => {
+    // MOV ESI, [9010H]; MOV EDI, LVT CMCI; MOVSD; MOV EAX, [LVT CMCI]; MOV [9014H], EAX
+    const [from, to, cmci] = [0x9010, 0x9014, apic + 0x2f0]
+    const { ending, left } = guest(
+      ...[...store(apic + 0xf0, 0x1ff), ...store(from, 0x1_0041), 0xbe, ...word(from), 0xbf, ...word(cmci), 0xa5],
+      ...[0xa1, ...word(cmci), 0xa3, ...word(to), ...exitWith(to)]
+    )
+    assert.deepStrictEqual(ending, exit(0x1_0041))
+    assert.strictEqual(left(ExitReason.APIC_ACCESS), 2)
+  })
+})
+
+describe("where the registers of a local APIC were in memory", { timeout: 60_000 }, () => {
+  const value = 0x9010
+  const [enabled, elsewhere] = [0xfee0_0900, 0xfee1_0900]
+  /** MOV EAX, [address]; MOV [9010H], EAX */
+  const read = (address: number) => [0xa1, ...word(address), 0xa3, ...word(value)]
+
+  it.each([
+    ["is disabled", [0xfee0_0100]],
+    ["is in x2APIC mode", [0xfee0_0d00]],
+    ["has them elsewhere", [elsewhere]],
+    ["was enabled, and is disabled again", [0xfee0_0100, enabled, 0xfee0_0100]]
+  ])("nothing is while it %s: reads give ones, writes vanish", (_what, bases) => {
+    // INC dword [9010H]: ones are 0 then.
+    const { ending } = guest(
+      ...[...store(apic + 0x80, 0x50), ...bases.flatMap((base) => msr(0x1b, base)), ...store(apic + 0x80, 0)],
+      ...[...read(apic + 0x80), ...count(value), ...exitWith(value)]
+    )
+    assert.deepStrictEqual(ending, exit(0))
+  })
+
+  it("they are again when it is enabled again, and are reached without an exit", () => {
+    const { ending, left } = guest(
+      ...[...msr(0x1b, 0xfee0_0100), ...msr(0x1b, enabled), ...prepared(endOfInterrupt), sti],
+      ...[...again([...toItself, ...store(apic + 0x80, 0)], 20), ...exitWith(counter)]
+    )
+    assert.deepStrictEqual(ending, exit(20))
+    assert.strictEqual(left(ExitReason.EPT_VIOLATION), 0)
+    assert.strictEqual(left(ExitReason.APIC_ACCESS), 0)
+  })
+
+  it("they are not, but in the other place, when it has them there, and are again when they come back", () => {
+    const { ending } = guest(
+      ...[...msr(0x1b, elsewhere), ...store(apic + 0x1_0080, 0x50), ...msr(0x1b, enabled)],
+      ...[...read(apic + 0x80), ...exitWith(value)]
+    )
+    assert.deepStrictEqual(ending, exit(0x50))
+  })
+
+  it("they are after a reset", () => {
+    // The second time it reads its TPR, and writes to where nothing was.
+    const code = [...count(counter), ...whileBelow(counter, 2, [...msr(0x1b, 0xfee0_0d00), ...out(0xcf9, 6), 0xf4])]
+    const { ending, left } = guest(...code, ...store(apic + 0x80, 0x50), ...read(apic + 0x80), ...exitWith(value))
+    assert.deepStrictEqual(ending, exit(0x50))
+    assert.strictEqual(left(ExitReason.EPT_VIOLATION), 0)
+  })
+
+  it("the others' are, when one processor of several has none: they are left for each access", () => {
+    const { ending, left } = of({
+      ...flat(
+        ...[...begin([...real.x2Apic(), ...real.count(counter), ...real.halt]), ...until(counter, 1)],
+        ...[...store(apic + 0x80, 0x50), ...read(apic + 0x80), ...exitWith(value)]
+      ),
+      processors: 2
+    })
+    assert.deepStrictEqual(ending, exit(0x50))
+    assert.strictEqual(left(ExitReason.EPT_VIOLATION), 2)
   })
 })

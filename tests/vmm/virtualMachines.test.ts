@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
 import { SetPage, SetTCB } from "../../src/types/x86_64/methods/VCPU.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
+import { word } from "./code.ts"
 import { run } from "./machine.ts"
 
 const hello = { payload: { _tag: "Flat", bytes: greeting } } as const
@@ -9,6 +10,12 @@ const hello = { payload: { _tag: "Flat", bytes: greeting } } as const
 /** A guest of these bytes of 32-bit code. */
 const code = (...bytes: ReadonlyArray<number>) =>
   ({ payload: { _tag: "Flat", bytes: Uint8Array.from(bytes) } }) as const
+
+/** MOV EAX, page directory; MOV CR3, EAX; MOV EAX, CR0; OR EAX, 80000000H; MOV CR0, EAX */
+const paging = (directory: number): ReadonlyArray<number> => [
+  ...[0xb8, ...word(directory), 0x0f, 0x22, 0xd8],
+  ...[0x0f, 0x20, 0xc0, 0x0d, ...word(0x8000_0000), 0x0f, 0x22, 0xc0]
+]
 
 const minute = 60_000
 
@@ -77,7 +84,9 @@ describe("two guests, with a disk and a network", { timeout: minute }, () => {
 
 describe("a guest that does what no guest should", { timeout: minute }, () => {
   it.each([
-    ["jumps to where no memory is", [0xb8, 0, 0, 0, 0x70, 0xff, 0xe0], /where no memory is/],
+    ["jumps to where no memory is", [0xb8, 0, 0, 0, 0x70, 0xff, 0xe0], /executes at 70000000H, where no memory is/],
+    ["has page tables where no memory is", paging(0xd000_0000), /paging structures at D0000000H, where no memory is/],
+    ["has page tables where its local APIC is", paging(0xfee0_0000), /paging structures at FEE00000H/],
     ["has no handlers, and divides by zero", [0x31, 0xc9, 0xf7, 0xf1], /triple fault at CS:RIP 10H:/],
     ["halts for ever", [0xfa, 0xf4], /nothing can wake it/],
     ["counts up a register of no device", [0xff, 0x05, 0, 0, 0, 0xd0], /accesses D0000000H/]
