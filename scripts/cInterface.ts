@@ -127,6 +127,10 @@ ${constants("most", [
   ["retyped", retypeFanOut],
   ["untyped", BootInfo.maxUntyped]
 ])}
+${constants(
+  "label",
+  all.map(({ name, label }) => [name, label])
+)}
 /* How many methods each kind has, and their labels. */
 static const unsigned short labels_of[][32] = {
   [0] = {0},

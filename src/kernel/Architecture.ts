@@ -10,6 +10,7 @@
 import type { Fault } from "../types/Fault.ts"
 import type { Row } from "../types/ObjectType.ts"
 import type { SyscallError } from "../types/SyscallError.ts"
+import type { Word } from "../types/Word.ts"
 import type { Capability } from "./Capability.ts"
 import type { Invocation } from "./Invocation.ts"
 import type { Decoded, State, View } from "./State.ts"
@@ -83,7 +84,7 @@ export interface Architecture {
   /** A thread can run in the address space that this capability names. */
   readonly isAddressSpace: (view: View, slot: number) => boolean
   /** Why the memory of this capability cannot be an IPC buffer at `address` of a program; undefined if it can. */
-  readonly refuseBuffer: (view: View, slot: number, address: number) => SyscallError | undefined
+  readonly refuseBuffer: (view: View, slot: number, address: Word) => SyscallError | undefined
   /** The physical address of a thread's IPC buffer; 0 if it has none that may be read, or for `write`, written. */
   readonly buffer: (view: View, thread: number, access: "read" | "write") => number
 

@@ -2,6 +2,7 @@
 import { Halt } from "../hal/Gates.ts"
 import type { Row } from "../types/ObjectType.ts"
 import { type ObjectType, objectTypes, sizeBits } from "../types/ObjectType.ts"
+import * as Word from "../types/Word.ts"
 import * as Capability from "./Capability.ts"
 import * as Derivation from "./Derivation.ts"
 import * as Donation from "./Donation.ts"
@@ -74,7 +75,7 @@ export const prepare = (
   const { memory } = state
   Tcb.priority.store(memory, thread, priority)
   Tcb.mcp.store(memory, thread, priority)
-  Tcb.buffer.store(memory, thread, buffer)
+  Tcb.buffer.store(memory, thread, buffer | 0, Word.highHalf(buffer))
   setName(
     state,
     thread,

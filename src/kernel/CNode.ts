@@ -5,6 +5,7 @@
  * source, of the CNode that came with the message.
  */
 import { numberOf } from "../types/Kind.ts"
+import * as Method from "../types/Method.ts"
 import * as Methods from "../types/methods/CNode.ts"
 import type { Rights } from "../types/Rights.ts"
 import { heldAll, right } from "../types/Rights.ts"
@@ -21,7 +22,7 @@ import * as CSpace from "./CSpace.ts"
 import * as Deletion from "./Deletion.ts"
 import * as Derivation from "./Derivation.ts"
 import * as Endpoint from "./Endpoint.ts"
-import { type Invocation, read } from "./Invocation.ts"
+import { check, type Invocation, read, wordsOf } from "./Invocation.ts"
 import { type Decoded, isRefusal, type View } from "./State.ts"
 
 const rights = right.CNode
@@ -55,9 +56,7 @@ const onSlot = (
   method: typeof Methods.Revoke | typeof Methods.Delete | typeof Methods.CancelBadgedSends,
   decoded: (slot: number) => Decoded
 ): Decoded => {
-  const args = read(view, invocation, method)
-  if (isRefusal(args)) return args
-  const slot = destination(view, invocation, args.index, args.depth, rights.delete)
+  const slot = destination(view, invocation, method, rights.delete)
   return isRefusal(slot) ? slot : decoded(slot)
 }
 
@@ -71,19 +70,19 @@ const cancelBadgedSends = (view: View, slot: number): Decoded => {
 }
 
 const copy = (view: View, invocation: Invocation): Decoded => {
+  const slots = pair(view, invocation, Methods.Copy, rights.take)
+  if (isRefusal(slots)) return slots
   const args = read(view, invocation, Methods.Copy)
   if (isRefusal(args)) return args
-  const slots = pair(view, invocation, args, rights.take)
-  if (isRefusal(slots)) return slots
   const masked = Capability.mask(Capability.read(view, slots.source), args.rights.bits)
   return insert(view, slots, masked, args.rights.derive)
 }
 
 const mint = (view: View, invocation: Invocation): Decoded => {
+  const slots = pair(view, invocation, Methods.Mint, rights.take)
+  if (isRefusal(slots)) return slots
   const args = read(view, invocation, Methods.Mint)
   if (isRefusal(args)) return args
-  const slots = pair(view, invocation, args, rights.take)
-  if (isRefusal(slots)) return slots
   const masked = Capability.mask(Capability.read(view, slots.source), args.rights.bits)
   return insert(view, slots, updated(view, masked, args.badge, false), args.rights.derive)
 }
@@ -99,17 +98,15 @@ const insert = (view: View, { source, slot }: Slots, wanted: Capability.Capabili
 }
 
 const move = (view: View, invocation: Invocation): Decoded => {
-  const args = read(view, invocation, Methods.Move)
-  if (isRefusal(args)) return args
-  const slots = pair(view, invocation, args, rights.take | rights.delete)
+  const slots = pair(view, invocation, Methods.Move, rights.take | rights.delete)
   return isRefusal(slots) ? slots : moveAs(slots, Capability.read(view, slots.source))
 }
 
 const mutate = (view: View, invocation: Invocation): Decoded => {
+  const slots = pair(view, invocation, Methods.Mutate, rights.take | rights.delete)
+  if (isRefusal(slots)) return slots
   const args = read(view, invocation, Methods.Mutate)
   if (isRefusal(args)) return args
-  const slots = pair(view, invocation, args, rights.take | rights.delete)
-  if (isRefusal(slots)) return slots
   return moveAs(slots, updated(view, Capability.read(view, slots.source), args.badge, true))
 }
 
@@ -122,12 +119,12 @@ const moveAs = ({ source, slot }: Slots, cap: Capability.Capability): Decoded =>
 }
 
 const rotate = (view: View, invocation: Invocation): Decoded => {
+  const slot = destination(view, invocation, Methods.Rotate, rights.put)
+  if (isRefusal(slot)) return slot
   const args = read(view, invocation, Methods.Rotate)
   if (isRefusal(args)) return args
   const [pivotRoot, sourceRoot] = invocation.extraCaps as [number, number]
   const moved = rights.take | rights.delete
-  const slot = destination(view, invocation, args.destIndex, args.destDepth, rights.put)
-  if (isRefusal(slot)) return slot
   const source = slotOf(view, "source", sourceRoot, 2, args.srcIndex, args.srcDepth, moved)
   if (isRefusal(source)) return source
   const pivot = slotOf(view, "destination", pivotRoot, 1, args.pivotIndex, args.pivotDepth, moved | rights.put)
@@ -155,28 +152,36 @@ interface Slots {
   readonly slot: number
 }
 
-/** A capability goes from a source to an empty slot. */
+/** A capability goes from a source to an empty slot. The first words of all these methods are those of a move. */
 const pair = (
   view: View,
   invocation: Invocation,
-  args: { readonly destIndex: Word; readonly destDepth: number; readonly srcIndex: Word; readonly srcDepth: number },
+  method: typeof Methods.Copy | typeof Methods.Mint | typeof Methods.Move | typeof Methods.Mutate,
   needed: Rights
 ): Slots | SyscallError => {
-  const slot = destination(view, invocation, args.destIndex, args.destDepth, rights.put)
+  const slot = destination(view, invocation, method, rights.put)
   if (isRefusal(slot)) return slot
+  const refused = check(view, invocation, method, Methods.Move.length)
+  if (refused !== undefined) return refused
   if (!Capability.isEmpty(view, slot)) return deleteFirst
-  const source = slotOf(view, "source", invocation.extraCaps[0]!, 1, args.srcIndex, args.srcDepth, needed)
+  const { srcIndex, srcDepth } = Method.decode(Methods.Move, wordsOf(view, invocation))
+  const source = slotOf(view, "source", invocation.extraCaps[0]!, 1, srcIndex, srcDepth, needed)
   if (isRefusal(source)) return source
-  return Capability.isEmpty(view, source) ? missing("source", args.srcDepth) : { source, slot }
+  return Capability.isEmpty(view, source) ? missing("source", srcDepth) : { source, slot }
 }
 
+/** The slot that the first two words name, as they do in every method. It is found before the rest is looked at. */
 const destination = (
   view: View,
-  { slot }: Invocation,
-  { lo, hi }: Word,
-  depth: number,
+  invocation: Invocation,
+  method: Method.Method,
   needed: Rights
-): number | SyscallError => CSpace.slotAt(view, "destination", slot, lo, hi, depth, needed)
+): number | SyscallError => {
+  const refused = check(view, invocation, method, Methods.Delete.length, 0)
+  if (refused !== undefined) return refused
+  const { index, depth } = Method.decode(Methods.Delete, wordsOf(view, invocation))
+  return CSpace.slotAt(view, "destination", invocation.slot, index.lo, index.hi, depth, needed)
+}
 
 /** A slot below the CNode that is extra capability `index` - 1. */
 const slotOf = (

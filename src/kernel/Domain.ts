@@ -4,9 +4,10 @@
  * There is one domain, all threads are in it and it has all the time: its schedule has one turn, which never ends. What
  * programs say of others is refused.
  */
+import * as Method from "../types/Method.ts"
 import * as Methods from "../types/methods/Domain.ts"
-import { illegalOperation, invalidArgument, rangeError } from "../types/SyscallError.ts"
-import { accepts, type Invocation, read } from "./Invocation.ts"
+import { illegalOperation, invalidArgument, rangeError, truncatedMessage } from "../types/SyscallError.ts"
+import { accepts, check, type Invocation, read, wordsOf } from "./Invocation.ts"
 import { type Decoded, isRefusal, type View } from "./State.ts"
 
 export const domains = 1
@@ -17,9 +18,10 @@ const nothing = () => undefined
 export const decode = (view: View, invocation: Invocation): Decoded => {
   switch (invocation.label) {
     case Methods.Set.label: {
-      const args = read(view, invocation, Methods.Set)
+      const args = check(view, invocation, Methods.Set, 1, 0) ?? Method.decode(Methods.Set, wordsOf(view, invocation))
       if (isRefusal(args)) return args
       if (args.domain >= domains) return invalidArgument(0)
+      if (invocation.extraCaps.length === 0) return truncatedMessage
       return accepts(view, Methods.Set, 0, invocation.extraCaps[0]!) ? nothing : invalidArgument(1)
     }
     case Methods.ScheduleConfigure.label: {

@@ -34,16 +34,19 @@ export const low = (view: View, { caller, buffer }: Invocation, index: number): 
 export const high = (view: View, { caller, buffer }: Invocation, index: number): number =>
   Message.wordHigh(view, caller, buffer, index)
 
-/** Refused if the capability invoked lacks a right that the method needs, or the message a word or a capability. */
+/**
+ * Refused if the capability invoked lacks a right that the method needs, or the message a word or a capability: of the
+ * first `words` and `caps` of them, if not all matter yet.
+ */
 export const check = (
   view: View,
   { slot, length, extraCaps }: Invocation,
-  method: Method.Method
+  method: Method.Method,
+  words = method.length,
+  caps = Object.keys(method.caps).length
 ): SyscallError.SyscallError | undefined => {
   if (!Capability.allows(view, slot, method.needs)) return SyscallError.illegalOperation
-  return length < method.length || extraCaps.length < Object.keys(method.caps).length
-    ? SyscallError.truncatedMessage
-    : undefined
+  return length < words || extraCaps.length < caps ? SyscallError.truncatedMessage : undefined
 }
 
 /** The words of the message, as a method describes them; or why it is refused. */
@@ -52,11 +55,13 @@ export const read = <M extends Method.Method>(
   invocation: Invocation,
   method: M
 ): Method.Arguments<M> | SyscallError.SyscallError =>
-  check(view, invocation, method) ??
-  Method.decode(method, {
-    lo: (index) => low(view, invocation, index),
-    hi: (index) => high(view, invocation, index)
-  })
+  check(view, invocation, method) ?? Method.decode(method, wordsOf(view, invocation))
+
+/** The words of the message, to be read by a description whose words are the first of them. */
+export const wordsOf = (view: View, invocation: Invocation): Method.MessageWords => ({
+  lo: (index) => low(view, invocation, index),
+  hi: (index) => high(view, invocation, index)
+})
 
 /** The name of a capability's kind; undefined of an empty slot, and of what is being deleted. */
 export const kindOf = (view: View, slot: number): Kind | undefined => ofNumber(Capability.kind(view, slot))

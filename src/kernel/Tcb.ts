@@ -5,7 +5,7 @@
  * endpoints that hear of its faults and of its timeouts. The last 1536 bytes are the architecture's: registers and what
  * else a thread has there.
  */
-import { bits, layout, u8, u32, u64, word } from "../types/Layout.ts"
+import { bits, layout, u8, u32, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"
 import type { State, View } from "./State.ts"
 
@@ -87,7 +87,7 @@ export const Tcb = layout(tcbBytes, {
   faultWord4:        word(0x168),
   faultWord5:        word(0x170),
   /** The address of its IPC buffer as the program sees it. */
-  buffer:            u64(0x178)
+  buffer:            word(0x178)
   // 0x1c0: its name, for reports
   // 0x200: the architecture's
 })

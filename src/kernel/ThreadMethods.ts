@@ -326,11 +326,11 @@ const installingBuffer = (
   method: Method,
   index: number,
   thread: number,
-  address: number
+  address: Word.Word
 ): Perform | SyscallError => {
   const source = invocation.extraCaps[index]!
   let cap = Capability.none
-  if (address !== 0) {
+  if (address.lo !== 0 || address.hi !== 0) {
     const derived = Derivation.derive(view, source, Capability.read(view, source))
     if (isRefusal(derived)) return derived
     if (kindOf(view, source) !== "Frame") return illegalOperation
@@ -342,7 +342,7 @@ const installingBuffer = (
   const install = installing(view, invocation, thread, tcbSlot.buffer, source, cap)
   return (state) => {
     if (install(state) === preempted) return preempted
-    Tcb.buffer.store(state.memory, thread, address)
+    Tcb.buffer.store(state.memory, thread, address.lo, address.hi)
     if (thread === Scheduler.currentThread(state)) Scheduler.reschedule(state)
     return undefined
   }

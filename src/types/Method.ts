@@ -25,11 +25,18 @@ export const word: Field<Word.Word, bigint> = {
 /** A number that has bounds: an address, a size, an index. The kernel's is inexact above 2^53, where all bounds are passed. */
 export const count: Field<number, number> = { read: Word.toNumber, encode: BigInt, decode: Number }
 
-/** A number of which only the low 8 bits are looked at. */
-export const byte: Field<number, number> = lowBits(0xff)
+/** A number of 8 bits, as programs write it. The kernel looks at all of the word: one that has more is out of bounds. */
+export const byte: Field<number, number> = { ...count, encode: (value) => BigInt(value & 0xff) }
+
+/** An address of which the kernel uses the low bits only: whether anything is there is not its business. */
+export const anyAddress: Field<Word.Word, number> = { ...count, read: Word.make }
 
 /** A number of which only the low 16 bits are looked at. */
-export const short: Field<number, number> = lowBits(0xffff)
+export const short: Field<number, number> = {
+  read: (lo) => lo & 0xffff,
+  encode: (value) => BigInt(value & 0xffff),
+  decode: (word) => Number(word) & 0xffff
+}
 
 /** Which rights a copy or a mapping may have: see `Rights`. */
 export const rights: Field<Rights.RightsWord, Rights.RightsWord> = {
@@ -51,10 +58,6 @@ export const packed = <const P extends Readonly<Record<string, readonly [high: n
       BigInt(rows.reduce((word, { name, low, mask }) => (word | (((values[name] ?? 0) & mask) << low)) >>> 0, 0)),
     decode: (word) => read(Number(BigInt.asIntN(32, word)))
   }
-}
-
-function lowBits(mask: number): Field<number, number> {
-  return { read: (lo) => lo & mask, encode: (value) => BigInt(value & mask), decode: (word) => Number(word) & mask }
 }
 
 /** Any field at all. Whoever encodes by it has a value of its own type: a method's parameter is compared both ways. */

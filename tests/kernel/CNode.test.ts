@@ -88,7 +88,7 @@ describe("Copy", () => {
   })
 
   it("is refused with too few words, or without the source", () => {
-    const words = [1, 64, 2, 64]
+    const words = [world.emptySlot(), 64, 2, 64]
     const label = CNode.Copy.label
 
     assert.strictEqual(world.invoke(alice, root(), { label, words, caps: [root()] }).label, labelOf.TruncatedMessage)

@@ -134,7 +134,7 @@ describe("Configure", () => {
     const answer = invoke(TCB.Configure.label, [0, 0, 0x5400], [world.root, world.space, frame])
 
     assert.strictEqual(answer.label, 0)
-    assert.strictEqual(Tcb.buffer.load(world.memory, bob.thread), 0x5400)
+    assert.strictEqual(Tcb.buffer.loadLo(world.memory, bob.thread), 0x5400)
     assert.strictEqual(kindOf(tcbSlot.buffer), Capability.kind(world.state, world.at(frame)))
   })
 

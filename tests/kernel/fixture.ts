@@ -145,11 +145,11 @@ const architecture: Architecture = {
   flagsChanged: () => {},
   forget: () => {},
   isAddressSpace: (view, slot) => Capability.kind(view, slot) === numberOf.AddressSpace,
-  refuseBuffer: (_view, _slot, address) => (address % 1024 === 0 ? undefined : SyscallError.alignmentError),
+  refuseBuffer: (_view, _slot, address) => (address.lo % 1024 === 0 ? undefined : SyscallError.alignmentError),
   buffer: (view, thread) => {
     const slot = slotOf(thread, tcbSlot.buffer)
     if (Capability.kind(view, slot) !== numberOf.Frame) return 0
-    return Capability.address(view, slot) + (Tcb.buffer.load(view.memory, thread) % 4096)
+    return Capability.address(view, slot) + (Tcb.buffer.loadLo(view.memory, thread) & 4095)
   },
   make: (_state, type, address) => Capability.original(type.makes, address),
   derive: (_view, _slot, cap) => cap,

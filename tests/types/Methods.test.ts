@@ -123,9 +123,9 @@ describe("a method's words", () => {
     )
   })
 
-  it("that are bytes are cut to their byte", () => {
-    const read = Method.decode(CNode.Delete, message([0n, 2n ** 64n - 1n]))
-    assert.strictEqual(read.depth, 255)
+  it("that are bytes have no more bits from a program, and are read with all that they have", () => {
+    assert.deepStrictEqual(Method.encode(CNode.Delete, { index: 0n, depth: 0x140 }).words, [0n, 0x40n])
+    assert.strictEqual(Method.decode(CNode.Delete, message([0n, 0x140n])).depth, 0x140)
   })
 
   it("that hold several numbers hold each in its place", () => {

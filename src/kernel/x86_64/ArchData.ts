@@ -39,7 +39,6 @@ export const sourceWord = (archData: number, interrupt: number): number => archD
 
 /** A bit for each IO port that a capability was made for: 32-bit words. */
 export const portWord = (archData: number, port: number): number => archData + 0x1000 + 4 * (port >>> 5)
-export const ports = 0x1_0000
 
 /** A virtual processor's number tags translations: VPID (SDM vol. 3C, "Virtual-Processor Identifiers"). 0 is nobody's. */
 export const vpids = 1024

@@ -115,10 +115,10 @@ export const make = (machine: Machine, paths: Paths): Architecture => ({
   },
 
   isAddressSpace,
-  refuseBuffer: (view, slot, low) => {
+  refuseBuffer: (view, slot, { lo }) => {
     if (kindOf(view, slot) !== "Frame") return SyscallError.illegalOperation
     if (Mapping.isDevice(Mapping.dataHigh(view.memory, slot))) return SyscallError.illegalOperation
-    return (low & (2 ** IpcBuffer.sizeBits - 1)) === 0 ? undefined : SyscallError.alignmentError
+    return (lo & (2 ** IpcBuffer.sizeBits - 1)) === 0 ? undefined : SyscallError.alignmentError
   },
   buffer: (view, thread, access) => {
     const slot = slotOf(thread, tcbSlot.buffer)
@@ -127,7 +127,7 @@ export const make = (machine: Machine, paths: Paths): Architecture => ({
     if (!Capability.allows(view, slot, access === "write" ? read | write : read)) return 0
     const hi = Mapping.dataHigh(view.memory, slot)
     if (Mapping.isDevice(hi)) return 0
-    return Capability.address(view, slot) + (Tcb.buffer.load(view.memory, thread) % 2 ** Mapping.frameBits(hi))
+    return Capability.address(view, slot) + (Tcb.buffer.loadLo(view.memory, thread) & (2 ** Mapping.frameBits(hi) - 1))
   },
 
   make: (state, type, address, isDevice) => {

@@ -6,6 +6,7 @@
  */
 import { Charge } from "../../hal/Charge.ts"
 import { numberOf } from "../../types/Kind.ts"
+import { Get } from "../../types/methods/IRQControl.ts"
 import * as SyscallError from "../../types/SyscallError.ts"
 import type { Word } from "../../types/Word.ts"
 import * as Methods from "../../types/x86_64/methods/IRQControl.ts"
@@ -56,6 +57,11 @@ export const decode = (view: View, machine: Machine, invocation: Invocation): De
       return decodeMSI(view, machine, invocation)
     case Methods.GetIOAPIC.label:
       return decodeIOAPIC(view, machine, invocation)
+    case Get.label: {
+      // A number alone says nothing of where the interrupt comes from.
+      const args = read(view, invocation, Get)
+      return isRefusal(args) ? args : SyscallError.illegalOperation
+    }
     default:
       return SyscallError.illegalOperation
   }

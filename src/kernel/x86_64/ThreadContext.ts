@@ -27,8 +27,8 @@ export const Flag = { fixed: 0x2, IF: 0x200, RF: 0x1_0000 } as const
 /** What a thread begins with: interruptible, every other register 0. */
 export const initialFlags = Flag.fixed | Flag.IF
 
-/** Flags that a program may set in a thread: CF PF AF ZF SF DF OF. */
-const settable = 0xcd5
+/** Flags that a program may set in a thread: CF PF AF ZF SF TF DF OF. */
+const settable = 0xdd5
 
 /** A linear address that the processor takes as one: bits 63 to 47 are equal. */
 export const canonical = (high: number) => high >> 15 === 0 || high >> 15 === -1

@@ -7,7 +7,6 @@ import { SystemRegister } from "../../types/x86_64/SystemRegister.ts"
 import * as Capability from "../Capability.ts"
 import { check, extraCap, high, type Invocation, low, read } from "../Invocation.ts"
 import { type Decoded, isRefusal, type State, type View } from "../State.ts"
-import { ports } from "./ArchData.ts"
 import { pages } from "./Controls.ts"
 import * as IOPort from "./IOPort.ts"
 import type { Machine, Virtualization } from "./Machine.ts"
@@ -248,8 +247,7 @@ const enablePorts = (view: View, machine: Machine, invocation: Invocation, vcpu:
 const disablePorts = (view: View, invocation: Invocation, vcpu: number): Decoded => {
   const args = read(view, invocation, Methods.DisableIOPort)
   if (isRefusal(args)) return args
-  if (args.low >= ports) return SyscallError.invalidArgument(0)
-  if (args.high < args.low || args.high >= ports) return SyscallError.invalidArgument(1)
+  if (args.high < args.low) return SyscallError.invalidArgument(1)
   return (state) => {
     setExits(state, vcpu, { first: args.low, last: args.high }, true)
     return undefined

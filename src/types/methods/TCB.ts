@@ -1,6 +1,6 @@
 /** The methods of a thread. */
 import { type UserRegister, userContext } from "../Architecture.ts"
-import { cap, count, type Field, method, optional, packed, word } from "../Method.ts"
+import { anyAddress, cap, count, type Field, method, optional, packed, word } from "../Method.ts"
 import type { Word } from "../Word.ts"
 
 const registers = Object.fromEntries(userContext.map((name) => [name, word])) as {
@@ -60,7 +60,7 @@ export const Configure = method({
   label: 5,
   kind: "TCB",
   rights: ["configure"],
-  words: { cspaceRootData: word, vspaceRootData: word, buffer: count },
+  words: { cspaceRootData: word, vspaceRootData: word, buffer: anyAddress },
   caps: { cspaceRoot, vspaceRoot, bufferFrame }
 })
 
@@ -107,7 +107,7 @@ export const SetIPCBuffer = method({
   label: 10,
   kind: "TCB",
   rights: ["configure"],
-  words: { buffer: count },
+  words: { buffer: anyAddress },
   caps: { bufferFrame }
 })
 

@@ -19,6 +19,8 @@ static void stop(void) {
   send(reply, (struct message){.label = 1});
 }
 
+enum { trap_flag = 1 << 8 };
+
 /* —— Bodies */
 
 static void read_at(word address) {
@@ -49,6 +51,7 @@ instruction(interrupt_32, "int $0x20")
 instruction(interrupt_128, "int $0x80")
 instruction(interrupt_160, "int $0xa0")
 instruction(privileged, "mov %%rax, %%cr3")
+instruction(two, "nop; nop")
 
 static void strange_call(word number) {
   __asm__ volatile("mov $0x1111, %%rbx; mov $0x2222, %%r14; .globl strange_at; strange_at: syscall" : : "d"(number), "a"(0x3333), "D"(0x4444) : "rbx", "rcx", "r11", "r14", "memory");
@@ -137,8 +140,27 @@ static void check_exceptions(void) {
   set_priority(255);
   check_is(seen[1], 1);
 
+  it("runs an instruction at a time when its flags say so, and all again when they say otherwise");
+  ok(set_registers(thread, two, 0, 0));
+  ok(TCB_ReadRegisters(thread->tcb, 0, 3));
+  word stepping[] = {(word)two_at, answer(1), answer(2) | trap_flag};
+  ok(TCB_WriteRegisters(thread->tcb, 1, 3, stepping, 3));
+  struct message message = receive(faults, reply);
+  for (word n = 1; n <= 2; n++) {
+    check_is(message.label, fault_UserException);
+    check_is(answer(UserException_number), 1);
+    check_is(answer(UserException_rip), two_at + n);
+    if (n == 1) message = go_on(3);
+  }
+  seen[1] = 0;
+  my_buffer->words[UserException_rflags] &= ~(word)trap_flag;
+  send(reply, (struct message){.length = 3});
+  set_priority(50);
+  set_priority(255);
+  check_is(seen[1], 1);
+
   it("tells of address 0 when a program goes where no address is");
-  struct message message = fault_of(run_at, 1ul << 47);
+  message = fault_of(run_at, 1ul << 47);
   check_is(message.label, fault_UserException);
   check_is(answer(UserException_number), 13);
   stop();

@@ -9,6 +9,7 @@ import { run } from "./programs.ts"
 const programs = [
   "boot",
   "cnode",
+  "corners",
   "endpoint",
   "notification",
   "reply",

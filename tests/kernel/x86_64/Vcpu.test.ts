@@ -405,6 +405,8 @@ describe("IO ports of a guest", () => {
     assert.deepStrictEqual(enable(system, target, serial, 0x3f8, 0x400), { _tag: "InvalidArgument", index: 1 })
     assert.deepStrictEqual(enable(system, target, serial, 0x3fa, 0x3f9), { _tag: "InvalidArgument", index: 1 })
     assert.deepStrictEqual(enable(system, target, serial, 0x3f8, 0x3fe), [])
+    // A port's number has 16 bits.
+    assert.deepStrictEqual(enable(system, target, serial, 0x1_03f8, 0x1_03fe), [])
     assert.deepStrictEqual(
       [0x3f7, 0x3f8, 0x3fe, 0x3ff].map((port) => exits(system, port)),
       [true, false, false, true]

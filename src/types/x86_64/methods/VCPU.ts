@@ -1,5 +1,5 @@
 /** The methods of a virtual processor. */
-import { cap, count, method, word } from "../../Method.ts"
+import { cap, count, method, short, word } from "../../Method.ts"
 
 /** Say which thread runs it. */
 export const SetTCB = method({
@@ -54,7 +54,7 @@ export const EnableIOPort = method({
   label: 69,
   kind: "VCPU",
   rights: ["enablePorts"],
-  words: { low: count, high: count },
+  words: { low: short, high: short },
   caps: { ioPort: cap({ IOPort: ["in", "out"] }) }
 })
 
@@ -63,7 +63,7 @@ export const DisableIOPort = method({
   label: 70,
   kind: "VCPU",
   rights: ["enablePorts"],
-  words: { low: count, high: count }
+  words: { low: short, high: short }
 })
 
 /**
