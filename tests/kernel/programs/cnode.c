@@ -200,11 +200,14 @@ static void check_rights(void) {
 
 static void check_messages(void) {
   it("is told that a message is too short, and that there is no such method");
-  my_buffer->words[0] = 0;
-  check_is(invoke(slot_cnode, 21, 0, 5), error_TruncatedMessage);
-  check_is(invoke(slot_cnode, 21, 1, 4), error_TruncatedMessage);
-  check_is(invoke(slot_cnode, 12, 0, 5), error_IllegalOperation);
-  check_is(invoke(slot_null, 21, 0, 5), error_InvalidCapability);
+  word words[4] = {empty_slot(), root_depth, slot_tcb, root_depth};
+  for (word n = 0; n < 4; n++) my_buffer->words[n] = words[n];
+  check_is(invoke(slot_cnode, label_CNode_Copy, 0, 5), error_TruncatedMessage);
+  for (word n = 0; n < 4; n++) my_buffer->words[n] = words[n];
+  my_buffer->caps_or_badges[0] = slot_cnode;
+  check_is(invoke(slot_cnode, label_CNode_Copy, 1, 4), error_TruncatedMessage);
+  check_is(invoke(slot_cnode, label_TCB_Suspend, 0, 5), error_IllegalOperation);
+  check_is(invoke(slot_null, label_CNode_Copy, 0, 5), error_InvalidCapability);
   check_is(answer(0), 0);
 }
 
