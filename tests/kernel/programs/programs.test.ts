@@ -10,6 +10,7 @@ const programs = [
   "boot",
   "cnode",
   "corners",
+  "selves",
   "endpoint",
   "notification",
   "reply",
