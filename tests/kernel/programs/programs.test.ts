@@ -16,6 +16,7 @@ const programs = [
   "reply",
   "thread",
   "time",
+  "exact",
   "paging",
   "fault",
   "device",
