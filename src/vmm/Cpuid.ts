@@ -89,7 +89,7 @@ export const cpuidOf =
     const subleaf = leaf in subleaves ? within : 0
     if (leaf >= hypervisor.first && leaf <= hypervisor.last) return leaf === hypervisor.first ? signature : [0, 0, 0, 0]
     if (empty.has(leaf)) return [0, 0, 0, 0]
-    if (leaf === 0xb || leaf === 0x1f) return topology(leaf, subleaf, id, count)
+    if (leaf === 0xb || leaf === 0x1f) return topology(subleaf, id, count)
     const [from, plus] = [host(leaf, subleaf), bitsOf(added, leaf, subleaf)]
     const minus = bitsOf(hidden, leaf, subleaf)
     const [eax, ebx, ecx, edx] = order.map((_, n) => (from[n]! & ~minus[n]!) | plus[n]!) as [
@@ -105,7 +105,7 @@ export const cpuidOf =
   }
 
 /** "Extended Topology Enumeration Leaf": every processor is a core of one package. */
-const topology = (_leaf: number, subleaf: number, id: number, count: number): Words => {
+const topology = (subleaf: number, id: number, count: number): Words => {
   const bits = Math.ceil(Math.log2(count))
   if (subleaf === 0) return [0, 1, 0x100, id]
   if (subleaf === 1) return [bits, count, 0x201, id]

@@ -5,8 +5,8 @@ import type { Full } from "../user/BootInfo.ts"
 import { Cap_Copy, Cap_Revoke, discard } from "../user/Capabilities.ts"
 import { AddressSpace_Map, create, Untyped_Retype } from "../user/Memory.ts"
 import { EPT_Map } from "../user/VirtualProcessor.ts"
+import { memoryAt } from "./GuestRam.ts"
 import { blockBits, blockBytes } from "./Landlord.ts"
-import { memoryAt } from "./Monitor.ts"
 
 /** What a guest has of it: in the guest's own tables and, `memoryAt` further, in the address space of its monitor. */
 export interface Tenancy {

@@ -1,11 +1,14 @@
 /**
- * GuestRam: a guest's memory as its monitor reaches it: mapped from `base` on in the monitor's own address space.
+ * GuestRam: a guest's memory as its monitor reaches it: mapped in the monitor's own address space.
  *
  * Nothing that a guest says of an address is believed: what is no memory of it is refused.
  */
 import type { Ram } from "../devices/boot/Ram.ts"
 import type { Dma } from "../devices/Wires.ts"
 import type { ThreadMemory } from "../types/Gate.ts"
+
+/** Where in the address space of its monitor. */
+export const memoryAt = 0x4000_0000_0000
 
 export class GuestRam implements Dma {
   readonly ramBytes: number

@@ -18,20 +18,18 @@ import { ConsoleDevice } from "../devices/virtio/console.ts"
 import { EntropyDevice } from "../devices/virtio/entropy.ts"
 import { NetworkDevice } from "../devices/virtio/network.ts"
 import type { Cap, Endpoint } from "../types/Capability.ts"
-import { VmcsField } from "../types/x86_64/VmcsField.ts"
-import { ExitControl, PinBased } from "../types/x86_64/VmxControls.ts"
 import { ask } from "../user/Client.ts"
 import { Signal_Pointer, Wait } from "../user/Ipc.ts"
-import { Ring } from "../user/Ring.ts"
 import { Shared_Address } from "../user/Shared.ts"
 import { beginThread } from "../user/TaskThreads.ts"
 import { setAlarm } from "../user/TimerServer.ts"
 import { type NotRun, Stopped, VCPU_Run, VCPU_Signal } from "../user/VirtualProcessor.ts"
 import { Board, type Ending, type VirtioTransportName } from "./Board.ts"
 import { cpuidOf, learn } from "./Cpuid.ts"
-import { consolePage, cable as rings, signal } from "./channels.ts"
+import { cable as rings, signal } from "./channels.ts"
 import { FrameRing } from "./FrameRing.ts"
-import { GuestRam } from "./GuestRam.ts"
+import { GuestConsole } from "./GuestConsole.ts"
+import { GuestRam, memoryAt } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
 import { blockBytes, type Landlord } from "./Landlord.ts"
 import { SharedDisk } from "./SharedDisk.ts"
@@ -39,9 +37,6 @@ import { Shift, Worker } from "./Shift.ts"
 import { apicAccessAt, VirtualApic, virtualApicAt } from "./VirtualApic.ts"
 import { Exits, VirtualCpu } from "./VirtualCpu.ts"
 import { VirtualTimers } from "./VirtualTimers.ts"
-
-/** Where a guest's memory is in the address space of its monitor. */
-export const memoryAt = 0x4000_0000_0000
 
 /** What a guest begins with. */
 export type Payload =
@@ -117,10 +112,6 @@ const refusedCall = 2n ** 64n - 1n
 const usualShift = 5
 const flatStart = 0x10_0000
 
-/** So many characters go to the console at once, if no line ends before. */
-const most = 512
-const lineFeed = 0x0a
-
 export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
   held: Held<V, W, S, SB, A, AB, C, CB, D, DB, L>,
   guest: Guest
@@ -154,20 +145,10 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       for (const cpu of cpus.slice(1)) cpu.init()
     }
 
-    const page = yield* Shared_Address(held.screen)
     const alarm = yield* Shared_Address(held.alarm)
-    const screenBell = yield* Signal_Pointer(held.screenBell)
     const alarmBell = yield* Signal_Pointer(held.alarmBell)
-    const output = new Ring(memory, page + consolePage.output.at, consolePage.output.bytes)
-    const input = new Ring(memory, page + consolePage.input.at, consolePage.input.bytes)
-    const said: Array<number> = []
-    /** What was said goes out; what there is no room for stays. */
-    const flush = (): void => {
-      if (said.length === 0) return
-      said.splice(0, output.put(Uint8Array.from(said)))
-      shift.signal(screenBell)
-    }
-
+    const screenBell = yield* Signal_Pointer(held.screenBell)
+    const screen = new GuestConsole(memory, yield* Shared_Address(held.screen), () => shift.signal(screenBell))
     const card = yield* cardOf(held, guest.mac, shift)
     const disk = yield* diskOf(held, shift)
     const host = yield* learn((leaf, subleaf) =>
@@ -176,23 +157,11 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         ({ eax, ebx, ecx, edx }) => [eax, ebx, ecx, edx] as const
       )
     )
-    const write = (byte: number): void => {
-      said.push(byte)
-      if (byte === lineFeed || said.length >= most) flush()
-    }
-    /** Something may have been typed that was not taken yet. */
-    let isTyped = true
-    const typed = (): number | undefined => {
-      if (!isTyped || terminal !== undefined) return undefined
-      const [byte] = input.take(1)
-      isTyped = byte !== undefined
-      return byte
-    }
     /** Which processors have the registers of their local APIC in memory, where the APIC-access page is; and whether their guest has that. */
     const isOnPage = seats.map(() => true)
     let hasPage = true
     const isMisplaced = (): boolean => hasPage === isOnPage.includes(false)
-    const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(write)) : undefined
+    const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(screen.write)) : undefined
     const devices = [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
       (device) => device !== undefined
     )
@@ -213,10 +182,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         },
         tscOffset: () => [0, 0]
       })),
-      console: {
-        write,
-        read: typed
-      },
+      console: { write: screen.write, read: terminal === undefined ? screen.read : () => undefined },
       devices,
       transport,
       ended,
@@ -241,7 +207,6 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         preemptionShift: guest.preemptionShift ?? usualShift
       }
       cpus.push(new VirtualCpu(connected, stopped))
-      stopped.fields.push(...controls)
     }
     const first = cpus[0]!
     /** Processors that do not run have the first wait for their events, which alone has an alarm. */
@@ -255,9 +220,9 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
 
     const noticed = (badge: bigint): void => {
       if (badge & signal.console) {
-        isTyped = true
+        screen.typed()
         if (terminal === undefined) board.consoleReady()
-        else terminal.input(input.take())
+        else terminal.input(screen.take())
       }
       if (badge & signal.disk) disk?.answered()
       if (badge & signal.network) card?.arrived()
@@ -318,7 +283,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
             }
             continue
           }
-          flush()
+          screen.flush()
           if (!cpus.some(({ isAlive }) => isAlive)) {
             ended({ _tag: "Stopped", why: "it halts with interrupts off: nothing can wake it" })
             break
@@ -362,7 +327,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       }
     } while (fate.ending === undefined)
     first.atWork()
-    flush()
+    screen.flush()
     yield* VCPU_Signal(first.stopped)
     yield* ask(held.landlord, "leave")
     const report: Report = { name: guest.name, ending: fate.ending, exits, nanoseconds: now() - started }
@@ -405,12 +370,6 @@ const cardOf = <C, CB>({ cable, cableBell }: Cable<C, CB>, mac: Uint8Array | und
       }
     }
   })
-
-/** Controls of this monitor's choice: of those that the processor does not have, the kernel makes nothing. */
-export const controls = [
-  [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
-  [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
-] as const
 
 /** The guest's files in its memory, and its processor at the entry. @returns what is wrong with the files. */
 const begin = (cpu: VirtualCpu, ram: GuestRam, payload: Payload, board: AcpiOptions): string | undefined => {

@@ -6,14 +6,22 @@
 import { external, type LocalApic } from "../devices/localApic.ts"
 import { ExitReason, entryFailure } from "../types/x86_64/ExitReason.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
-import { EntryControl, Interruption, InterruptionType, Primary, Secondary } from "../types/x86_64/VmxControls.ts"
+import {
+  EntryControl,
+  ExitControl,
+  Interruption,
+  InterruptionType,
+  PinBased,
+  Primary,
+  Secondary
+} from "../types/x86_64/VmxControls.ts"
 import { registerOrder, type Step, type Stopped } from "../user/VirtualProcessor.ts"
 import type { Board, Ending } from "./Board.ts"
 import type { HostCpuid } from "./Cpuid.ts"
 import type { GuestRam } from "./GuestRam.ts"
 import { bit, EFER, entries, type Fields, needed, shadowed, startUp } from "./initialState.ts"
 import { readMsr, writeMsr } from "./Msr.ts"
-import { access, eptViolation } from "./mmio.ts"
+import { access, eptViolation, hex } from "./mmio.ts"
 import type { Shift, Worker } from "./Shift.ts"
 import { apicAccessAt, type VirtualApic } from "./VirtualApic.ts"
 import type { VirtualTimers } from "./VirtualTimers.ts"
@@ -82,7 +90,7 @@ const RFLAGS_IF = 1 << 9
 /** Blocking by STI, and by MOV SS. */
 const blocking = 3
 
-const controls =
+const primary =
   (Primary.HLT_EXITING |
     Primary.MWAIT_EXITING |
     Primary.MONITOR_EXITING |
@@ -90,9 +98,16 @@ const controls =
     Primary.USE_TSC_OFFSETTING) >>>
   0
 
-/** Secondary controls that it has, whatever its local APIC is: of those that the processor does not have, the kernel makes nothing. */
+/** Whatever its local APIC is. */
 const secondary =
   Secondary.UNRESTRICTED_GUEST | Secondary.ENABLE_INVPCID | Secondary.ENABLE_RDTSCP | Secondary.PAUSE_LOOP_EXITING
+
+/** Its other controls, from the beginning: of those that the processor does not have, the kernel makes nothing. */
+export const controls = [
+  [VmcsField.PIN_BASED_CONTROLS, BigInt(PinBased.PREEMPTION_TIMER)],
+  [VmcsField.SECONDARY_CONTROLS, BigInt(secondary)],
+  [VmcsField.EXIT_CONTROLS, BigInt(ExitControl.SAVE_PREEMPTION_TIMER)]
+] as const
 
 /**
  * "PAUSE-Loop Exiting": a loop whose PAUSEs are so many instructions apart, and that takes so many, waits for another processor. It is
@@ -119,7 +134,7 @@ export class Exits {
 
   countDevice(kind: "port" | "page", number: number): void {
     const names = kind === "port" ? this.ports : this.pages
-    const what = names.get(number) ?? `${kind} ${number.toString(16).toUpperCase()}H`
+    const what = names.get(number) ?? `${kind} ${hex(number)}`
     names.set(number, what)
     this.byDevice.set(what, (this.byDevice.get(what) ?? 0) + 1)
   }
@@ -142,8 +157,8 @@ export class VirtualCpu {
   constructor(connected: Connected, stopped: Stopped) {
     this.connected = connected
     this.stopped = stopped
-    stopped.controls = controls
-    stopped.fields.push([VmcsField.SECONDARY_CONTROLS, BigInt(secondary)])
+    stopped.controls = primary
+    stopped.fields.push(...controls)
   }
 
   /** As after a reset it has nothing of what it held. INIT leaves it more: x87 and SSE state, and most model-specific registers. */
@@ -304,9 +319,7 @@ export class VirtualCpu {
     const { reason } = stopped
     this.atWork()
     if (reason >= entryFailure) {
-      return this.stop(
-        `the processor does not enter it: exit reason ${reason.toString(16)}H, at ${stopped.rip.toString(16)}H`
-      )
+      return this.stop(`the processor does not enter it: exit reason ${hex(reason)}, at ${hex(stopped.rip)}`)
     }
     connected.exits.count(reason)
     const handle = exits.get(reason)
@@ -367,7 +380,7 @@ export class VirtualCpu {
         if (connected.apic.pending() >= 0) windows |= Primary.INTERRUPT_WINDOW_EXITING
       } else windows |= Primary.INTERRUPT_WINDOW_EXITING
     }
-    stopped.controls = (controls | windows) >>> 0
+    stopped.controls = (primary | windows) >>> 0
   }
 
   /** The guest's turn ends when the next event of a chip is due. */
@@ -576,8 +589,6 @@ const spin: Handle = (cpu) => {
   return cpu.skip()
 }
 
-const hex = (value: bigint): string => `${value.toString(16).toUpperCase()}H`
-
 /** "Shutdown": no handler was reached for an exception. */
 const tripleFault: Handle = (cpu) => {
   if (cpu.connected.onTripleFault === "stop") return reportedFault(cpu)
@@ -588,10 +599,10 @@ const tripleFault: Handle = (cpu) => {
 const reportedFault: Handle = (cpu) => ({
   read: [VmcsField.GUEST_CS_SELECTOR, VmcsField.GUEST_RSP, VmcsField.GUEST_IDTR_BASE, VmcsField.GUEST_IDTR_LIMIT],
   goOn: (...values) => {
-    const [cs, rsp, base, limit] = values.map(hex)
+    const [cs, rsp, base, limit] = values.map((value) => hex(value))
     const { rip, cr3 } = cpu.stopped
     return cpu.stop(
-      `triple fault at CS:RIP ${cs}:${hex(rip)}, RSP ${rsp}, CR3 ${hex(BigInt(cr3))}, IDT at ${base} with limit ${limit}`
+      `triple fault at CS:RIP ${cs}:${hex(rip)}, RSP ${rsp}, CR3 ${hex(cr3)}, IDT at ${base} with limit ${limit}`
     )
   }
 })

@@ -14,6 +14,9 @@ interface Mode {
   readonly codeBase: bigint
 }
 
+/** An address as sentences have it. */
+export const hex = (address: number | bigint): string => `${address.toString(16).toUpperCase()}H`
+
 /** In the upper half of addresses only 64-bit mode executes. */
 const upperHalf = 1n << 63n
 const longMode: Mode = { paging: "4-level", is64Bit: true, codeBase: 0n }
@@ -82,7 +85,7 @@ export const eptViolation = { read: 1 << 0, write: 1 << 1, fetch: 1 << 2, ofPage
 /** An access that EPT did not translate. */
 const memory = (cpu: VirtualCpu): Step => {
   const { guestPhysical, qualification } = cpu.stopped
-  const at = `${guestPhysical.toString(16).toUpperCase()}H`
+  const at = hex(guestPhysical)
   if (guestPhysical < cpu.connected.ram.ramBytes) return cpu.stop(`its memory at ${at} was taken from it`)
   if ((qualification & eptViolation.ofPage) !== eptViolation.ofPage)
     return cpu.stop(`it keeps paging structures at ${at}, where no memory is`)
@@ -104,10 +107,7 @@ const emulate = (cpu: VirtualCpu, mode: Mode): Step => {
   if (instruction === undefined) {
     const shown = [...code.subarray(0, length)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")
     const { guestPhysical, rip } = cpu.stopped
-    const at = `${rip.toString(16).toUpperCase()}H`
-    return cpu.stop(
-      `the instruction ${shown} at ${at} accesses ${guestPhysical.toString(16).toUpperCase()}H, where no memory is`
-    )
+    return cpu.stop(`the instruction ${shown} at ${hex(rip)} accesses ${hex(guestPhysical)}, where no memory is`)
   }
   return perform(cpu, mode, instruction)
 }
