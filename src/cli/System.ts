@@ -26,6 +26,8 @@ export interface Options {
   readonly note: (line: string, what?: "stopped") => void
   /** No system call takes the kernel's fast path: nothing but the host's time depends on it. */
   readonly fastPath?: "off"
+  /** How many scheduling domains the kernel has: one, if nothing is said. */
+  readonly domains?: number
 }
 
 export interface System {
@@ -38,7 +40,16 @@ export interface System {
 const firstFiber = 0
 
 /** A machine about to start its kernel; or what is wrong with the program. */
-export const boot = ({ memoryBytes, reading, first, output, input, note, fastPath }: Options): System | ElfError => {
+export const boot = ({
+  memoryBytes,
+  reading,
+  first,
+  output,
+  input,
+  note,
+  fastPath,
+  domains = 1
+}: Options): System | ElfError => {
   const machine = new Machine({ memoryBytes, reading, console: { write: output, ...(input && { read: input }) } })
   if (first._tag === "Fiber" && machine.addFiber(first.fiber) !== firstFiber) {
     throw new Error("the first fiber of a machine is the one that its first thread enters")
@@ -46,9 +57,11 @@ export const boot = ({ memoryBytes, reading, first, output, input, note, fastPat
   const booted = machine.load({
     kernel: { name: "the kernel", bytes: kernelImage() },
     modules: first._tag === "Elf" ? [{ name: first.name, bytes: first.bytes }] : [],
-    commandLine: [...(first._tag === "Fiber" ? ["root=gate"] : []), ...(fastPath ? [`fastpath=${fastPath}`] : [])].join(
-      " "
-    )
+    commandLine: [
+      ...(first._tag === "Fiber" ? ["root=gate"] : []),
+      ...(fastPath ? [`fastpath=${fastPath}`] : []),
+      ...(domains === 1 ? [] : [`domains=${domains}`])
+    ].join(" ")
   })
   if ("_tag" in booted) return booted
   const debug = Debug.of({ putChar: output, print: note, snapshot: () => note(machine.report()) })

@@ -221,6 +221,10 @@ export const run: Command = {
       isList: true,
       is: "a file as a disk of the machine, a virtio block device in PCI slot 2 (again for slot 3 and so on)"
     },
+    domains: {
+      value: "N",
+      is: "scheduling domains of the kernel, whose turns DomainSet_ScheduleConfigure sets (default: 1)"
+    },
     ...hardware("64M")
   },
   notes: `The console's output goes to stdout, all else to stderr.

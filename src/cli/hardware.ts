@@ -1,5 +1,6 @@
 /** The machine that was asked for: what the options of every command that starts one mean. */
 import type { MakeReading } from "../hal/x86_64/processor/Reading.ts"
+import { mostDomains } from "../kernel/KernelData.ts"
 import { type Given, type UsageError, usageError } from "./Command.ts"
 import { type ReadingName, readings, usualReading } from "./commands.ts"
 
@@ -74,6 +75,14 @@ export const processorsOf = (text: string | boolean | undefined, most: number): 
   return Number.isInteger(count) && count >= 1 && count <= most
     ? count
     : usageError(`there are 1 to ${most} processors, not ${text}`)
+}
+
+/** `--domains`. */
+export const domainsOf = (text: string | boolean | undefined): number | UsageError => {
+  const count = text === undefined ? 1 : Number(text)
+  return Number.isInteger(count) && count >= 1 && count <= mostDomains
+    ? count
+    : usageError(`there are 1 to ${mostDomains} domains, not ${text}`)
 }
 
 /** `--triple-fault`. */

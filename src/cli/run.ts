@@ -13,7 +13,7 @@ import { exitCodes } from "./commands.ts"
 import * as Disk from "./Disk.ts"
 import { complain, report, statistics } from "./ending.ts"
 import { failure } from "./failure.ts"
-import { hardwareOf } from "./hardware.ts"
+import { domainsOf, hardwareOf } from "./hardware.ts"
 import * as Output from "./Output.ts"
 import { read } from "./Program.ts"
 import { boot, type System } from "./System.ts"
@@ -24,6 +24,8 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
   const hardware = hardwareOf(options, "64M")
   if ("_tag" in hardware) return hardware
   const { memoryBytes, limit } = hardware
+  const domains = domainsOf(options.domains)
+  if (typeof domains !== "number") return domains
   const files = disksOf(lists.disk)
   if ("_tag" in files) return files
 
@@ -47,7 +49,7 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
     if (what === "stopped") failures.push(line)
     else Output.note(line)
   }
-  const system = boot({ memoryBytes, reading, first, output: output.byte, note })
+  const system = boot({ memoryBytes, reading, first, output: output.byte, note, domains })
   if ("_tag" in system) return complain(describe(system), exitCodes.usage)
   for (const [n, disk] of disks.entries()) system.machine.pc.pci.attach(slot(diskSlot(n)), new VirtioPci(disk).fn)
   const started = performance.now()

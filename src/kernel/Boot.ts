@@ -5,6 +5,7 @@ import { type ObjectType, objectTypes, sizeBits } from "../types/ObjectType.ts"
 import * as Word from "../types/Word.ts"
 import * as Capability from "./Capability.ts"
 import * as Derivation from "./Derivation.ts"
+import * as DomainSchedule from "./DomainSchedule.ts"
 import * as Donation from "./Donation.ts"
 import { Action, idleContext, idleThread, interruptSlots, KernelData, kernelDataBytes } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
@@ -12,13 +13,15 @@ import type { State } from "./State.ts"
 import { setName, slotOf, Tcb, ThreadState, type tcbSlot } from "./Tcb.ts"
 import * as Untyped from "./Untyped.ts"
 
-/** `KernelData` becomes that of a kernel with nobody to run. */
-export const initialise = (state: State): void => {
+/** `KernelData` becomes that of a kernel with nobody to run: the first of its domains has all the time. */
+export const initialise = (state: State, domains = 1): void => {
   const { memory, data, time, architecture } = state
   if (architecture.interrupts > interruptSlots) throw new Halt(`there are slots for ${interruptSlots} interrupts`)
   memory.zero(data, kernelDataBytes)
   const [thread, context] = [idleThread(data), idleContext(data)]
   KernelData.now.store(memory, data, time.now())
+  KernelData.domains.store(memory, data, domains)
+  DomainSchedule.configure(state, 0, 0, DomainSchedule.endless)
   Refill.create(state, context, Refill.minRefills, Refill.minBudget, 0)
   Tcb.state.store(memory, thread, ThreadState.idle)
   Tcb.schedContext.store(memory, thread, context)

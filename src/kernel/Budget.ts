@@ -1,5 +1,6 @@
 /** Budget: what happens when a thread's time is used up. */
 
+import * as DomainSchedule from "./DomainSchedule.ts"
 import * as FaultHandler from "./FaultHandler.ts"
 import { idleContext, KernelData } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
@@ -9,7 +10,10 @@ import { isRunnable, ThreadState } from "./Tcb.ts"
 
 const SC = Refill.SchedContextFields
 
-/** What has passed, the current scheduling context has budget for. If it has not, its thread's turn ends: false. */
+/**
+ * What has passed, the current scheduling context has budget for. If it has not, its thread's turn ends: false. So it is
+ * when its domain's turn has ended.
+ */
 export const check = (state: State): boolean => {
   const consumed = KernelData.consumed.load(state.memory, state.data)
   const context = Scheduler.currentContext(state)
@@ -19,7 +23,7 @@ export const check = (state: State): boolean => {
     charge(state, consumed, "tell")
     return false
   }
-  return true
+  return !DomainSchedule.isOver(state)
 }
 
 /** The same for a system call or a fault: a thread without budget does it again when it has. */

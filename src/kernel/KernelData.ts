@@ -2,7 +2,8 @@
  * KernelData: what the kernel knows beside its objects, in memory of its own.
  *
  * It begins with the words below, then has the heads of the ready queues, one for each priority, the thread that stands
- * for nobody with its scheduling context, and a slot for each interrupt that programs handle.
+ * for nobody with its scheduling context, the schedule of domains, a slot for each interrupt that programs handle, and room for
+ * the ready queues of domains that do not run.
  */
 import { layout, u32, u64, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"
@@ -30,7 +31,13 @@ export const KernelData = layout(0x100, {
   reprogram:      u32(0x20),
   /** Threads whose next refill lies ahead, the earliest first. */
   releaseHead:    ref(0x24),
+  /** The domain whose threads run, and how many there are. */
   currentDomain:  u32(0x28),
+  domains:        u32(0x30),
+  /** The turn of the schedule that it is, the one that the schedule begins with, and when it ends: 0 is never. */
+  turn:           u32(0x34),
+  firstTurn:      u32(0x38),
+  turnEnds:       u64(0x60),
   /** The words of `bitmap` that are not 0: 8 bits. */
   readyWords:     u32(0x2c),
   /** The priorities whose ready queue has a thread: 256 bits. */
@@ -39,12 +46,21 @@ export const KernelData = layout(0x100, {
 })
 
 export const bitmapAt = KernelData.bitmap.at
-const queuesAt = 0x100
+export const bitmapBytes = priorities / 8
+export const queuesAt = 0x100
+export const queuesBytes = 8 * priorities
 const idleContextAt = 0x900
 const idleThreadAt = 0x1000
+const scheduleAt = 0x1800
 const interruptsAt = 0x2000
+const roomsAt = interruptsAt + interruptSlots * 32
+const roomBytes = 0x900
 
-export const kernelDataBytes = interruptsAt + interruptSlots * 32
+/** There are at most so many domains, and turns of their schedule. */
+export const mostDomains = 16
+export const turns = 64
+
+export const kernelDataBytes = roomsAt + mostDomains * roomBytes
 
 /** A ready queue: its first and last thread. */
 // biome-ignore format: a figure
@@ -53,7 +69,19 @@ export const ReadyQueue = layout(8, {
   tail: ref(4)
 })
 
-export const readyQueue = (data: number, priority: number): number => data + queuesAt + 8 * priority
+/** `room`: where the ready queues are. Those of the domain that runs are in `KernelData` itself. */
+export const readyQueue = (room: number, priority: number): number => room + queuesAt + 8 * priority
+/** Where the ready queues of a domain are that does not run, and `bitmap` and `readyWords`: in their places there. */
+export const roomOf = (data: number, domain: number): number => data + roomsAt + roomBytes * domain
+
+/** A turn of the schedule: nanoseconds, 0 if there is none. */
+// biome-ignore format: a figure
+export const Turn = layout(16, {
+  duration: u64(0),
+  domain:   u32(8)
+})
+
+export const turnAt = (data: number, index: number): number => data + scheduleAt + 16 * index
 export const idleThread = (data: number): number => data + idleThreadAt
 export const idleContext = (data: number): number => data + idleContextAt
 

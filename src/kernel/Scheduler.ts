@@ -1,15 +1,16 @@
 /**
  * Scheduler: who runs.
  *
- * The thread of the highest priority that can run does, and of several the first of its ready queue. A thread can run
- * if its state says so, it has a scheduling context, and that has budget now; if its budget lies ahead it is in the
+ * Of the domain whose turn it is, the thread of the highest priority that can run does, and of several the first of its
+ * ready queue. A thread can run if its state says so, it has a scheduling context, and that has budget now; if its budget lies ahead it is in the
  * release queue. A ready or running thread's head refill is ready and sufficient.
  *
  * While the kernel works, it decides by `action` who runs when it is left. The thread chosen then is in no queue.
  */
 import { Charge } from "../hal/Charge.ts"
 import { Halt } from "../hal/Gates.ts"
-import { Action, bitmapAt, idleContext, idleThread, KernelData, ReadyQueue, readyQueue } from "./KernelData.ts"
+import * as DomainSchedule from "./DomainSchedule.ts"
+import { Action, bitmapAt, idleContext, idleThread, KernelData, ReadyQueue, readyQueue, roomOf } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
 import type { State, View } from "./State.ts"
 import { isRunnable, Tcb, type ThreadState } from "./Tcb.ts"
@@ -42,7 +43,7 @@ export const enqueue = (state: State, thread: number): void => {
   Tcb.schedNext.store(memory, thread, head)
   if (head === 0) {
     ReadyQueue.tail.store(memory, queue, thread)
-    mark(state, Tcb.priority.load(memory, thread), true)
+    mark(state, thread, true)
   } else Tcb.schedPrev.store(memory, head, thread)
   ReadyQueue.head.store(memory, queue, thread)
   state.charge(Charge.schedule)
@@ -58,7 +59,7 @@ export const append = (state: State, thread: number): void => {
   Tcb.schedNext.store(memory, thread, 0)
   if (tail === 0) {
     ReadyQueue.head.store(memory, queue, thread)
-    mark(state, Tcb.priority.load(memory, thread), true)
+    mark(state, thread, true)
   } else Tcb.schedNext.store(memory, tail, thread)
   ReadyQueue.tail.store(memory, queue, thread)
   state.charge(Charge.schedule)
@@ -67,19 +68,24 @@ export const append = (state: State, thread: number): void => {
 const admit = (state: State, thread: number): number => {
   if (!isSchedulable(state, thread)) throw new Halt("a ready queue has threads that can run")
   Tcb.inReadyQueue.store(state.memory, thread, 1)
-  return readyQueue(state.data, Tcb.priority.load(state.memory, thread))
+  return readyQueue(roomFor(state, thread), Tcb.priority.load(state.memory, thread))
+}
+
+/** Where the ready queues of the thread's domain are. */
+const roomFor = ({ memory, data }: View, thread: number): number => {
+  const domain = Tcb.domain.load(memory, thread)
+  return domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
 }
 
 /** Out of its ready queue, if it is in one. */
 export const dequeue = (state: State, thread: number): void => {
-  const { memory, data } = state
+  const { memory } = state
   if (Tcb.inReadyQueue.load(memory, thread) === 0) return
-  const priority = Tcb.priority.load(memory, thread)
-  const queue = readyQueue(data, priority)
+  const queue = readyQueue(roomFor(state, thread), Tcb.priority.load(memory, thread))
   const [before, after] = [Tcb.schedPrev.load(memory, thread), Tcb.schedNext.load(memory, thread)]
   if (before === 0) {
     ReadyQueue.head.store(memory, queue, after)
-    if (after === 0) mark(state, priority, false)
+    if (after === 0) mark(state, thread, false)
   } else Tcb.schedNext.store(memory, before, after)
   if (after === 0) ReadyQueue.tail.store(memory, queue, before)
   else Tcb.schedPrev.store(memory, after, before)
@@ -93,17 +99,21 @@ const unlink = ({ memory }: State, thread: number): void => {
   Tcb.schedNext.store(memory, thread, 0)
 }
 
-const mark = ({ memory, data }: State, priority: number, isReady: boolean): void => {
+/** Somebody of the thread's domain and priority is ready, or nobody. */
+const mark = (state: State, thread: number, isReady: boolean): void => {
+  const { memory } = state
+  const room = roomFor(state, thread)
+  const priority = Tcb.priority.load(memory, thread)
   const index = priority >>> 5
-  const word = data + bitmapAt + 4 * index
+  const word = room + bitmapAt + 4 * index
   const bit = 1 << (priority & 31)
   const ready = isReady ? memory.load32(word) | bit : memory.load32(word) & ~bit
   memory.store32(word, ready)
-  const words = KernelData.readyWords.load(memory, data)
-  KernelData.readyWords.store(memory, data, ready === 0 ? words & ~(1 << index) : words | (1 << index))
+  const words = KernelData.readyWords.load(memory, room)
+  KernelData.readyWords.store(memory, room, ready === 0 ? words & ~(1 << index) : words | (1 << index))
 }
 
-/** The highest priority at which a thread is ready, -1 if none is. */
+/** The highest priority at which a thread of the domain is ready that runs, -1 if none is. */
 export const highestPriority = ({ memory, data }: View): number => {
   const words = KernelData.readyWords.load(memory, data)
   if (words === 0) return -1
@@ -195,6 +205,15 @@ export const reconsider = (state: State, thread: number): void => {
     reschedule(state)
 }
 
+/** The thread is of this domain from now on. */
+export const setDomain = (state: State, thread: number, domain: number): void => {
+  dequeue(state, thread)
+  Tcb.domain.store(state.memory, thread, domain)
+  if (!isSchedulable(state, thread)) return
+  enqueue(state, thread)
+  reschedule(state)
+}
+
 /** Who runs is chosen anew. */
 export const reschedule = (state: State): void => {
   const { memory, data } = state
@@ -224,6 +243,7 @@ export const possiblySwitchTo = (state: State, thread: number): void => {
 export const schedule = (state: State): void => {
   const { memory, data } = state
   awaken(state)
+  if (DomainSchedule.isOver(state)) reschedule(state)
   const action = KernelData.action.load(memory, data)
   if (action !== Action.resume) {
     const current = KernelData.currentThread.load(memory, data)
@@ -265,6 +285,7 @@ const switchToCandidate = (state: State, current: number, goesOn: boolean): void
 
 const chooseThread = (state: State): void => {
   const { memory, data } = state
+  if (DomainSchedule.isOver(state)) DomainSchedule.next(state)
   const priority = highestPriority(state)
   if (priority >= 0) switchTo(state, ReadyQueue.head.load(memory, readyQueue(data, priority)))
   else {
@@ -328,7 +349,7 @@ const setTimer = (state: State): void => {
     context === idleContext(data) ? Infinity : KernelData.now.load(memory, data) + Refill.headAmount(state, context)
   const released = KernelData.releaseHead.load(memory, data)
   const releases = released === 0 ? Infinity : Refill.headTime(state, Tcb.schedContext.load(memory, released))
-  const next = Math.min(budgetEnds, releases)
+  const next = Math.min(budgetEnds, releases, DomainSchedule.ends(state))
   if (next === Infinity) time.clearDeadline()
   else time.setDeadline(next)
 }

@@ -8,8 +8,9 @@ import { numberOf, ofNumber } from "../types/Kind.ts"
 import { objectTypes } from "../types/ObjectType.ts"
 import * as Capability from "./Capability.ts"
 import { Node } from "./Derivation.ts"
+import * as DomainSchedule from "./DomainSchedule.ts"
 import * as Endpoint from "./Endpoint.ts"
-import { bitmapAt, idleThread, KernelData, priorities, ReadyQueue, readyQueue } from "./KernelData.ts"
+import { bitmapAt, idleThread, KernelData, priorities, ReadyQueue, readyQueue, roomOf } from "./KernelData.ts"
 import { NotificationFields, NotificationState } from "./NotificationFields.ts"
 import * as Queue from "./Queue.ts"
 import * as Refill from "./Refill.ts"
@@ -377,14 +378,42 @@ const checkReadyQueues = (view: View, { objects }: World): ReadonlyArray<string>
   const { memory, data } = view
   const wrong: Array<string> = []
   const queued = new Set<number>()
+  for (let domain = 0; domain < DomainSchedule.domains(view); domain++) {
+    const room = domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
+    wrong.push(...checkQueuesOf(view, domain, room, queued))
+  }
+  for (const [thread, kind] of objects)
+    if (kind === numberOf.TCB && Tcb.inReadyQueue.load(memory, thread) !== 0 && !queued.has(thread))
+      wrong.push(`thread ${hex(thread)} believes that it is ready`)
+  const current = Scheduler.currentThread(view)
+  const context = Tcb.schedContext.load(memory, current)
+  const domain = KernelData.currentDomain.load(memory, data)
+  return [
+    ...wrong,
+    ...holds(
+      current === idleThread(data) || Tcb.domain.load(memory, current) === domain,
+      () => `thread ${hex(current)} runs in the turn of domain ${domain}`
+    ),
+    ...holds(
+      current === idleThread(data) ? Scheduler.highestPriority(view) < 0 : Scheduler.isSchedulable(view, current),
+      () => "nobody runs though somebody can, or somebody who cannot"
+    ),
+    ...holds(Scheduler.currentContext(view) === context, () => "another than the current thread pays for its time")
+  ]
+}
+
+/** The ready queues of one domain, which are there; their threads are `queued`. */
+const checkQueuesOf = (view: View, domain: number, room: number, queued: Set<number>): ReadonlyArray<string> => {
+  const { memory } = view
+  const wrong: Array<string> = []
   for (let word = 0; word < priorities / 32; word++) {
-    const isMarked = ((KernelData.readyWords.load(memory, data) >>> word) & 1) !== 0
-    if (isMarked !== (memory.load32(data + bitmapAt + 4 * word) !== 0))
+    const isMarked = ((KernelData.readyWords.load(memory, room) >>> word) & 1) !== 0
+    if (isMarked !== (memory.load32(room + bitmapAt + 4 * word) !== 0))
       wrong.push(`the priorities from ${32 * word} on are marked wrongly`)
   }
   for (let priority = 0; priority < priorities; priority++) {
-    const queue = readyQueue(data, priority)
-    const isMarked = ((memory.load32(data + bitmapAt + 4 * (priority >>> 5)) >>> (priority & 31)) & 1) !== 0
+    const queue = readyQueue(room, priority)
+    const isMarked = ((memory.load32(room + bitmapAt + 4 * (priority >>> 5)) >>> (priority & 31)) & 1) !== 0
     if (isMarked !== (ReadyQueue.head.load(memory, queue) !== 0)) wrong.push(`priority ${priority} is marked wrongly`)
     let before = 0
     for (let thread = ReadyQueue.head.load(memory, queue); thread !== 0; thread = Tcb.schedNext.load(memory, thread)) {
@@ -393,6 +422,7 @@ const checkReadyQueues = (view: View, { objects }: World): ReadonlyArray<string>
       const isReady = Refill.isReady(view, context) && Refill.isSufficient(view, context)
       wrong.push(
         ...holds(Tcb.priority.load(memory, thread) === priority, () => `thread ${hex(thread)} is ready at ${priority}`),
+        ...holds(Tcb.domain.load(memory, thread) === domain, () => `thread ${hex(thread)} is ready in ${domain}`),
         ...holds(
           Tcb.schedPrev.load(memory, thread) === before,
           () => `thread ${hex(thread)} is not after the one before it`
@@ -407,19 +437,7 @@ const checkReadyQueues = (view: View, { objects }: World): ReadonlyArray<string>
     }
     if (ReadyQueue.tail.load(memory, queue) !== before) wrong.push(`the queue of priority ${priority} ends elsewhere`)
   }
-  for (const [thread, kind] of objects)
-    if (kind === numberOf.TCB && Tcb.inReadyQueue.load(memory, thread) !== 0 && !queued.has(thread))
-      wrong.push(`thread ${hex(thread)} believes that it is ready`)
-  const current = Scheduler.currentThread(view)
-  const context = Tcb.schedContext.load(memory, current)
-  return [
-    ...wrong,
-    ...holds(
-      current === idleThread(data) ? Scheduler.highestPriority(view) < 0 : Scheduler.isSchedulable(view, current),
-      () => "nobody runs though somebody can, or somebody who cannot"
-    ),
-    ...holds(Scheduler.currentContext(view) === context, () => "another than the current thread pays for its time")
-  ]
+  return wrong
 }
 
 const checkReleaseQueue = (view: View): ReadonlyArray<string> => {

@@ -14,7 +14,7 @@ export const DomainSet_Set = <C extends AnyCap, T extends AnyCap>(
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "set"> | Using<T, "schedule">> =>
   Effect.asVoid(invoke(Domain.Set, pointer(control), { domain, thread: pointer(thread) }))
 
-/** Say which domain has turn `index` of the schedule, and for how many ticks of the kernel's clock. */
+/** Say which domain has turn `index` of the schedule, and for how many nanoseconds. 0 are the end of the schedule. */
 export const DomainSet_ScheduleConfigure = <C extends AnyCap>(
   control: Need<C, "DomainSet_ScheduleConfigure", "Domain", "schedule">,
   index: number,
@@ -23,7 +23,7 @@ export const DomainSet_ScheduleConfigure = <C extends AnyCap>(
 ): Effect.Effect<void, Refusal, Syscalls | Using<C, "schedule">> =>
   Effect.asVoid(invoke(Domain.ScheduleConfigure, pointer(control), { index, domain, duration }))
 
-/** Say with which turn the schedule begins. */
+/** Say with which turn the schedule begins, and begin it now. */
 export const DomainSet_ScheduleSetStart = <C extends AnyCap>(
   control: Need<C, "DomainSet_ScheduleSetStart", "Domain", "schedule">,
   index: number

@@ -33,13 +33,14 @@ export interface Options {
   readonly limit?: number
   readonly memoryBytes?: number
   readonly fastPath?: "off"
+  readonly domains?: number
 }
 
 const mebibyte = 2 ** 20
 
 export const run = (
   first: (ended: (task: string, exit: Exit.Exit<unknown, unknown>) => void) => First,
-  { reading = makeInterpreter, limit = 100_000_000, memoryBytes = 16 * mebibyte, fastPath }: Options = {}
+  { reading = makeInterpreter, limit = 100_000_000, memoryBytes = 16 * mebibyte, fastPath, domains }: Options = {}
 ): Ran => {
   const [bytes, notes, ends] = [[] as number[], [] as string[], new Map<string, Exit.Exit<unknown, unknown>>()]
   const system = boot({
@@ -48,7 +49,8 @@ export const run = (
     first: first((task, exit) => ends.set(task, exit)),
     output: (byte) => bytes.push(byte),
     note: (line) => notes.push(line),
-    ...(fastPath && { fastPath })
+    ...(fastPath && { fastPath }),
+    ...(domains !== undefined && { domains })
   })
   if ("_tag" in system) throw new Error(`the system boots: ${JSON.stringify(system)}`)
   const stop = system.run(limit)

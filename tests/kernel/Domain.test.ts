@@ -1,21 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Capability from "../../src/kernel/Capability.ts"
+import { check } from "../../src/kernel/invariants.ts"
 import * as Methods from "../../src/types/methods/Domain.ts"
 import { labelOf, World } from "./fixture.ts"
 
-/** A world with a thread, and the capability to its domains. */
-const setUp = () => {
-  const world = new World()
+const turn = 1_000_000
+
+/** A world with so many domains, a thread in the first, and the capability to them. */
+const setUp = (domains = 1) => {
+  const world = new World(10, "fast and slow", domains)
   const alice = world.actor("Alice")
-  const domain = world.give(Capability.original("Domain", 0))
+  const bob = world.actor("Bob", { priority: 50 })
+  const control = world.give(Capability.original("Domain", 0))
   world.start()
   const invoke = (label: number, words: readonly number[], caps: readonly number[] = []) =>
-    world.invoke(alice, domain, { label, words, caps })
-  return { world, alice, invoke }
+    world.invoke(alice, control, { label, words, caps })
+  return { world, alice, bob, invoke }
 }
 
 describe("a domain", () => {
-  it("runs a thread only in it: of one domain, in that one", () => {
+  it("is there by its number, and has threads", () => {
     const { world, alice, invoke } = setUp()
     assert.strictEqual(invoke(Methods.Set.label, [0], [alice.slot]).label, 0)
     const refused = invoke(Methods.Set.label, [1], [alice.slot])
@@ -26,18 +30,42 @@ describe("a domain", () => {
     assert.strictEqual(world.running, "Alice")
   })
 
-  it("has one turn that never ends", () => {
-    const { invoke } = setUp()
-    assert.strictEqual(invoke(Methods.ScheduleConfigure.label, [0, 0, 1000]).label, 0)
-    assert.strictEqual(invoke(Methods.ScheduleSetStart.label, [0]).label, 0)
+  it("has turns of a schedule that always has one, of a number that there is and long enough for the kernel", () => {
+    const { invoke } = setUp(2)
     for (const [label, words, error, told] of [
-      [Methods.ScheduleConfigure.label, [1, 0, 1000], labelOf.RangeError, [0, 0]],
-      [Methods.ScheduleConfigure.label, [0, 1, 1000], labelOf.InvalidArgument, [1]],
+      [Methods.ScheduleConfigure.label, [64, 0, turn], labelOf.RangeError, [0, 63]],
+      [Methods.ScheduleConfigure.label, [0, 2, turn], labelOf.InvalidArgument, [1]],
       [Methods.ScheduleConfigure.label, [0, 0, 0], labelOf.InvalidArgument, [2]],
-      [Methods.ScheduleSetStart.label, [1], labelOf.RangeError, [0, 0]]
+      [Methods.ScheduleConfigure.label, [1, 0, 19_999], labelOf.InvalidArgument, [2]],
+      [Methods.ScheduleSetStart.label, [64], labelOf.RangeError, [0, 63]],
+      [Methods.ScheduleSetStart.label, [1], labelOf.InvalidArgument, [0]]
     ] as const) {
       const answer = invoke(label, words)
       assert.deepStrictEqual([answer.label, answer.words], [error, told])
     }
+  })
+
+  it("has its threads run in its turns, and nobody else in them", () => {
+    const { world, bob, invoke } = setUp(2)
+    assert.strictEqual(invoke(Methods.Set.label, [1], [bob.slot]).label, 0)
+    for (const index of [0, 1])
+      assert.strictEqual(invoke(Methods.ScheduleConfigure.label, [index, index, turn]).label, 0)
+    assert.strictEqual(invoke(Methods.ScheduleSetStart.label, [0]).label, 0)
+    const runs: Array<string> = []
+    for (let n = 0; n < 6; n++) {
+      assert.deepStrictEqual(check(world.state, [world.at(world.root)]), [])
+      runs.push(world.running)
+      world.time.pass(turn)
+      world.kernel.handleTimer()
+    }
+    assert.deepStrictEqual(runs, ["Alice", "Bob", "Alice", "Bob", "Alice", "Bob"])
+  })
+
+  it("has a turn that never ends where it is the only one, and the timer is not set for it", () => {
+    const { world, invoke } = setUp()
+    assert.strictEqual(invoke(Methods.ScheduleConfigure.label, [0, 0, 20_000]).label, 0)
+    assert.strictEqual(invoke(Methods.ScheduleSetStart.label, [0]).label, 0)
+    assert.isAbove(world.time.deadline()! - world.time.now(), 1_000_000)
+    assert.strictEqual(world.running, "Alice")
   })
 })

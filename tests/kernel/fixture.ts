@@ -232,11 +232,11 @@ export class World {
   #free = objectsAt
   #nextSlot = 16
 
-  constructor(rootBits = 10, paths: Parameters<typeof Kernel.make>[1] = "fast and slow") {
+  constructor(rootBits = 10, paths: Parameters<typeof Kernel.make>[1] = "fast and slow", domains = 1) {
     this.kernel = Kernel.make(this.state, paths)
     maskedBy.set(this.memory, this.masked)
     if (dataAt + kernelDataBytes > objectsAt) throw new Error("the kernel's data ends before the objects")
-    Boot.initialise(this.state)
+    Boot.initialise(this.state, domains)
     this.cnode = this.allocate(5 + rootBits)
     // The guard takes the bits of an address that no index needs.
     const guard = 64 - rootBits

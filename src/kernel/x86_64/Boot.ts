@@ -6,7 +6,8 @@
  *
  * The command line is words with blanks between. `root=NAME` says which module is the root task's program; without it
  * the first one is. `root=gate` says that it is a program of the host's, entered by the machine's gate. `fastpath=off`
- * says that no system call takes the fast path, and no switch of threads the short one.
+ * says that no system call takes the fast path, and no switch of threads the short one. `domains=N` says how many
+ * scheduling domains there are; without it there is one.
  */
 import { Effect, Option } from "effect"
 import { Boot, type BootService } from "../../hal/Boot.ts"
@@ -21,6 +22,7 @@ import { Virtualization, type VirtualizationService } from "../../hal/Virtualiza
 import { initialise } from "../Boot.ts"
 import { Debug, type DebugService } from "../Debug.ts"
 import * as Kernel from "../Kernel.ts"
+import { mostDomains } from "../KernelData.ts"
 import type { State } from "../State.ts"
 import { ArchData, archDataBytes } from "./ArchData.ts"
 import * as Architecture from "./Architecture.ts"
@@ -90,6 +92,9 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
   const { image } = boot
   const root = rootOf(boot, memory, paging.userEnd)
   if (isError(root)) return stop(root)
+  const domains = Number(optionOf(boot, "domains") ?? 1)
+  if (!Number.isInteger(domains) || domains < 1 || domains > mostDomains)
+    return stop({ _tag: "BadDomains", most: mostDomains })
 
   const ram = wholeUnits(boot.memory, BootMemory.pageBytes)
   const inUse = [image, boot.loader, ...boot.modules.map(({ at }) => at)]
@@ -122,7 +127,7 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
     data: image.start + Offset.kernelData,
     architecture: Architecture.make(machine, paths)
   }
-  initialise(state)
+  initialise(state, domains)
   create({ state, machine, free, boot }, root)
 
   const kernel = Kernel.make(state, paths)
@@ -145,7 +150,7 @@ const rootOf = (boot: BootService, memory: MemoryService, userEnd: number): Root
 }
 
 /** What the command line says by a word `name=value`. */
-const optionOf = ({ commandLine }: BootService, name: "root" | "fastpath"): string | undefined =>
+const optionOf = ({ commandLine }: BootService, name: "root" | "fastpath" | "domains"): string | undefined =>
   commandLine
     .split(/\s+/)
     .find((word) => word.startsWith(`${name}=`))

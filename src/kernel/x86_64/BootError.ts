@@ -4,6 +4,8 @@ import { Halt } from "../../hal/Gates.ts"
 export type BootError =
   /** Memory is used up: `bytes` more were needed for `what`. */
   | { readonly _tag: "NoMemory"; readonly what: string; readonly bytes: number }
+  /** The command line says no number of domains that there can be. */
+  | { readonly _tag: "BadDomains"; readonly most: number }
   /** There is no module that could be the root task's program, or none of the name that was `wanted`. */
   | { readonly _tag: "NoRootTask"; readonly wanted: string | undefined }
   /**
@@ -22,6 +24,8 @@ export const report = (error: BootError): string => {
   switch (error._tag) {
     case "NoMemory":
       return `boot: not enough memory: ${error.bytes} bytes more for ${error.what}`
+    case "BadDomains":
+      return `boot: \`domains=N\` is a number of domains, 1 to ${error.most}`
     case "NoRootTask":
       return error.wanted === undefined
         ? "boot: there is no root task: its program is a boot module, or the command line says `root=gate`"

@@ -11,7 +11,7 @@ export const Set = method({
   caps: { thread: cap({ TCB: ["schedule"] }) }
 })
 
-/** Say which domain has turn `index` of the schedule, and how long. */
+/** Say which domain has turn `index` of the schedule, and for how many nanoseconds. 0 are the end of the schedule. */
 export const ScheduleConfigure = method({
   name: "DomainSet_ScheduleConfigure",
   label: 31,
@@ -20,7 +20,7 @@ export const ScheduleConfigure = method({
   words: { index: count, domain: byte, duration: count }
 })
 
-/** Say with which turn the schedule begins. */
+/** Say with which turn the schedule begins, and begin it now. */
 export const ScheduleSetStart = method({
   name: "DomainSet_ScheduleSetStart",
   label: 32,

@@ -37,7 +37,7 @@ const sentences: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     13: "a sporadic budget is exceeded in no window of its period, however it is split, merged and overrun",
     14: "a budget of the whole period is a turn, and behind the others it is there again",
     15: "the authority's maximum is the ceiling of priorities when they are given, and not after",
-    16: "a thread runs in its domain, and where there is one, no other is taken"
+    16: "where there is one domain, every thread is in it, and no other is taken"
   },
   guests: {
     19: "an exit has 25 words, interrupts always cause one, and fields that there are not are illegal",
@@ -80,6 +80,18 @@ describe("the rules that a clone gets wrong", () => {
         seconds
       )
   }
+
+  it(
+    "16. a thread runs only in the turns of its domain; the schedule has a number of them, and programs set them",
+    () => {
+      const options = { memoryBytes: 32 * 2 ** 20, limit: 1e9, domains: 3 }
+      const { output, stop } = runElf(build("domains", { folder: join(folder, "../programs") }), options)
+      assert.deepStrictEqual(stop, { _tag: "Idle" }, output)
+      assert.isTrue(output.endsWith("\ndone\n"), output)
+      assert.notInclude(output, "FAILED")
+    },
+    seconds
+  )
 
   it("2. cancelling badged sends lets an interrupt in, and goes on when it is made again", () => {
     const world = new World()

@@ -128,6 +128,15 @@ describe("boot", () => {
     assert.strictEqual(pc.get("rip"), 0x40_0020n)
   })
 
+  it("without a number of domains that there can be stops the machine and says so", () => {
+    for (const number of ["0", "17", "many"])
+      assert.throws(
+        () => machine({ commandLine: `root=gate domains=${number}` }).boot(),
+        Halt,
+        /a number of domains, 1 to 16/
+      )
+  })
+
   it("without a root task stops the machine and says so", () => {
     assert.throws(() => machine({ commandLine: "" }).boot(), Halt, /there is no root task/)
     assert.throws(() => machine({ commandLine: "root=nobody" }).boot(), Halt, /no boot module is named nobody/)
