@@ -1,7 +1,7 @@
 /**
  * A long campaign of random system calls, from machine code, with the kernel's invariants checked between them.
  *
- *     npm run fuzz:kernel -- --calls 1000000 --seed 1 [--every 50]
+ *     npm run fuzz:kernel -- --calls 1000000 --seed 1 [--every 50] [--domains 3]
  *
  * The same seed is the same campaign: one that finds something is made again with `--every 1`, and stops at the call
  * that did it.
@@ -14,12 +14,14 @@ const usage = `Usage: npm run fuzz:kernel -- [options]
   --calls N  so many system calls (default: 1000000)
   --seed N   others (default: 1)
   --every N  check the kernel's invariants after one call of so many (default: 50)
+  --domains N  scheduling domains of the kernel, in the first three of which threads are (default: 1)
 
 Exit codes: 0 nothing was found, 1 something was, 2 what was typed is no campaign.`
 const values = typed(usage, {
   calls: { type: "string", default: "1000000" },
   seed: { type: "string", default: "1" },
-  every: { type: "string", default: "50" }
+  every: { type: "string", default: "50" },
+  domains: { type: "string", default: "1" }
 })
 const step = 100_000
 let told = 0
@@ -27,6 +29,7 @@ const found = run({
   calls: numberOf(usage, "calls", values.calls),
   seed: BigInt(numberOf(usage, "seed", values.seed, 0)),
   every: numberOf(usage, "every", values.every),
+  domains: numberOf(usage, "domains", values.domains),
   progress: (calls) => {
     if (calls - told < step) return
     told = calls

@@ -10,6 +10,8 @@ export interface Campaign {
   readonly seed: bigint
   /** Invariants are checked after each call of so many. */
   readonly every: number
+  /** Scheduling domains of the kernel: one, if nothing is said. */
+  readonly domains?: number
   /** How the machine does the way into the kernel. */
   readonly sequels?: Hardware["sequels"]
   /** Called now and then with the number of calls that were made. */
@@ -42,14 +44,14 @@ const seeded = (program: Uint8Array, seed: bigint): Uint8Array => {
 
 const slice = 1_000_000
 
-export const run = ({ calls, seed, every, sequels, progress }: Campaign): Found => {
+export const run = ({ calls, seed, every, domains = 1, sequels, progress }: Campaign): Found => {
   const machine = new Machine({
     memoryBytes: 16 * 2 ** 20,
     reading: makeInterpreter,
     console: { write: () => {} },
     ...(sequels && { sequels })
   })
-  const found = watched(machine, { elf: seeded(build("../fuzz/fuzz"), seed) }, every)
+  const found = watched(machine, { elf: seeded(build("../fuzz/fuzz"), seed), domains }, every)
   let wrong = found.wrong
   while (found.entries < calls && wrong.length === 0) {
     const stop = machine.run(machine.instructions + slice)

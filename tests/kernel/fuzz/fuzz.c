@@ -165,6 +165,8 @@ static void begin(struct generator *generator, word buffers_at) {
   for (word n = 0; n < sizeof machine / sizeof *machine; n++)
     if (CNode_Copy(slot_cnode, pool_end, root_depth, machine[n], root_depth, all_rights, slot_cnode) == error_none) pool_end++;
   if (CNode_Copy(slot_cnode, pool_end, root_depth, boot_info->sched_control_start, root_depth, all_rights, slot_cnode) == error_none) pool_end++;
+  /* Players may move one another into other domains, and not take away the first task's turns. */
+  if (CNode_Copy(slot_cnode, pool_end, root_depth, slot_domain, root_depth, all_rights | right_Domain_schedule, slot_cnode) == error_none) pool_end++;
   if (IRQControl_GetMSI(slot_irq_control, pool_end, root_depth, 0, 1, 0, 0, 33, slot_cnode) == error_none) pool_end++;
   if (X86_IOPortControl_Issue(slot_io_port_control, 0x80, 0x81, pool_end, root_depth, slot_cnode) == error_none) pool_end++;
   for (word n = 0; n < players; n++) {
@@ -184,6 +186,15 @@ static void begin(struct generator *generator, word buffers_at) {
   }
   begin_guest(generator);
   for (word n = 0; n < players; n++) give(generator, player[n].cnode);
+}
+
+/* Turns of three domains, if there are so many: the first task's is one of them. Players are of any. */
+static void change_domains(struct generator *generator) {
+  enum { domains = 3, parts = 4, microsecond = 1000 };
+  if (DomainSet_Set(slot_domain, domains - 1, player[0].tcb) != error_none) return;
+  for (word n = 0; n < parts; n++) DomainSet_ScheduleConfigure(slot_domain, n, n % domains, (20 + below(generator, 200)) * microsecond);
+  DomainSet_ScheduleSetStart(slot_domain, below(generator, parts));
+  for (word n = 0; n < players; n++) DomainSet_Set(slot_domain, below(generator, domains), player[n].tcb);
 }
 
 /* Players that wait for nobody, or have done what stopped them, play on: from the beginning, or where they were. */
@@ -217,6 +228,7 @@ static void run_checks(void) {
     begin(&generator, 0x500000);
     for (int round = 0; round < rounds; round++) {
       change_pages(&generator);
+      change_domains(&generator);
       play_on(&generator, round == 0);
       yield();
     }

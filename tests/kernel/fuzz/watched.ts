@@ -18,7 +18,7 @@ import { slots } from "../../../src/types/BootInfo.ts"
 import { overBytes } from "../../../src/types/Layout.ts"
 
 /** The first task: an ELF file, or the fiber that the machine was given first. */
-export type First = { readonly elf: Uint8Array } | "fiber"
+export type First = { readonly elf: Uint8Array; readonly domains?: number } | "fiber"
 
 export interface Watched {
   /** Entries into the kernel: system calls, faults and interrupts. */
@@ -38,7 +38,7 @@ export const watched = (
   const booted = machine.load({
     kernel: { name: "the kernel", bytes: elf() },
     modules: first === "fiber" ? [] : [{ name: "root", bytes: first.elf }],
-    commandLine: first === "fiber" ? "root=gate" : ""
+    commandLine: first === "fiber" ? "root=gate" : `domains=${first.domains ?? 1}`
   })
   if ("_tag" in booted) throw new Error(`the program is loaded: ${JSON.stringify(booted)}`)
   const ram = overBytes(machine.memory.u8.subarray(layout.ram))
