@@ -4,8 +4,8 @@
  *     npx skyscope run examples/two-guests.ts [--disk FILE]
  *     npx skyscope inspect examples/two-guests.ts
  *
- * A monitor is a task like any other. It has its guest's virtual processor, and a page and a bell for each server: no device, no port, no
- * memory of another guest. The servers have the devices, and of guests only those pages. Grant a monitor the serial port, take the disk
+ * A monitor is a task like any other. It has its guest's virtual processors, the threads that run them, and a page and a bell for each server:
+ * no device, no port, no memory of another guest. The servers have the devices, and of guests only those pages. Grant a monitor the serial port, take the disk
  * server's page of alice away, trust the console no longer, join the guests by a network: the field itself says what is wrong.
  *
  * The guests are isolated, by what the compiler sees: neither learns anything of the other, but through the servers that both have, which
@@ -25,13 +25,15 @@ import {
   monitorGrants,
   monitorTask,
   priorities,
+  processorGrants,
+  processorObjects,
   startGuests,
   timer
 } from "skyscope/vmm"
 
 const guests = ["alice", "bob"] as const
 
-/** A small guest that says hello, measures what its monitor costs it, and powers off. Alice has the machine's disk, if there is one. */
+/** A small guest that says hello, measures what its monitor costs it, and powers off. Alice has the machine's disk, if there is one; Bob has a processor more. */
 const guest = (name: string) => ({
   name,
   memoryBytes: 16 * 2 ** 20,
@@ -40,7 +42,12 @@ const guest = (name: string) => ({
 const [alice, bob] = [guest("alice"), guest("bob")]
 
 export const system = defineSystem({
-  objects: { ...machineObjects, ...guestObjects(guests), ...diskObjects([["alice", 0]]) },
+  objects: {
+    ...machineObjects,
+    ...guestObjects(guests),
+    ...diskObjects([["alice", 0]]),
+    ...processorObjects(["bob"], ["processor1"])
+  },
   tasks: {
     timer: timer(guests),
     console: consoles(guests),
@@ -52,10 +59,10 @@ export const system = defineSystem({
       grants: { ...monitorGrants("alice", 0), ...diskGrants("alice", 0) }
     },
     bob: {
-      program: monitorTask(bob, []),
+      program: monitorTask(bob, ["processor1"]),
       priority: priorities.monitor,
       time: { budget: 3000, period: 9000 },
-      grants: monitorGrants("bob", 1)
+      grants: { ...monitorGrants("bob", 1), ...processorGrants("bob", ["processor1"]) }
     }
   },
   isolated: [["alice", "bob"]],

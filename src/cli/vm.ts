@@ -13,7 +13,7 @@ import { type Ended, type Logged, TaskDefect } from "../user/Task.ts"
 import { greeting } from "../vmm/guest/greeting.ts"
 import { cardSlot, diskSlot } from "../vmm/guests.ts"
 import type { Payload, Report } from "../vmm/Monitor.ts"
-import { mostGuests, startMany, type Wanted } from "../vmm/manyGuests.ts"
+import { mostGuests, mostProcessors, startMany, type Wanted } from "../vmm/manyGuests.ts"
 import { Exits } from "../vmm/VirtualCpu.ts"
 import { Accounts } from "./Accounts.ts"
 import { attend, type Running } from "./attend.ts"
@@ -38,7 +38,6 @@ const overheadOfDevices = 8 * 2 ** 20
 /** Memory of guests comes in such pieces. */
 const piece = 2 ** 24
 /** Of a guest. */
-const mostProcessors = 8
 const most = 3 * 2 ** 30
 
 /** The guests that were asked for, and what they have. */

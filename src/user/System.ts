@@ -157,7 +157,7 @@ const started = Effect.fnUntraced(function* ({ spec }: PartOf<Spec>) {
 
 /** What was made of a system. */
 export interface Whole<S extends Spec> {
-  readonly objects: { readonly [O in keyof S["objects"]]: Of<S["objects"][O]> }
+  readonly objects: { readonly [O in keyof S["objects"]]: Of<Exclude<S["objects"][O], undefined>> }
   readonly tasks: { readonly [T in keyof S["tasks"]]: Started }
 }
 

@@ -32,6 +32,7 @@ import { GuestConsole } from "./GuestConsole.ts"
 import { GuestRam, memoryAt } from "./GuestRam.ts"
 import { longMode, protectedMode } from "./initialState.ts"
 import { blockBytes, type Landlord } from "./Landlord.ts"
+import { threadOf } from "./names.ts"
 import { SharedDisk } from "./SharedDisk.ts"
 import { Shift, Worker } from "./Shift.ts"
 import { apicAccessAt, VirtualApic, virtualApicAt } from "./VirtualApic.ts"
@@ -49,8 +50,6 @@ export interface Guest {
   readonly memoryBytes: number
   readonly payload: Payload
   readonly preemptionShift?: number
-  /** How many processors it has: 1, if not said. */
-  readonly processors?: number
   /** A reset starts it again from its files, in the same memory; or it ends it. "restart", if not said. */
   readonly onReset?: "restart" | "end"
   /** What is done where it reaches no handler for an exception. "stop", if not said. */
@@ -68,9 +67,11 @@ export interface Guest {
 }
 
 /** What a monitor has. */
-export interface Held<V, W, S, SB, A, AB, C, CB, D, DB, L> {
+export interface Held<V, W, K, S, SB, A, AB, C, CB, D, DB, L> {
   readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
   readonly wake: Cap<"Notification", "read", W>
+  /** What rings the first processor's thread for another. */
+  readonly kick: Cap<"Notification", "write", K>
   readonly screen: Cap<"Frame", "read" | "write", S>
   readonly screenBell: Cap<"Notification", "write", SB>
   readonly alarm: Cap<"Frame", "read" | "write", A>
@@ -82,6 +83,14 @@ export interface Held<V, W, S, SB, A, AB, C, CB, D, DB, L> {
   /** Of a guest with a disk: what it shares with the disk server. */
   readonly disk?: Cap<"Frame", "read" | "write", D>
   readonly diskBell?: Cap<"Notification", "write", DB>
+}
+
+/** And of each further processor: the thread that runs it is begun here. */
+export interface HeldOfFurther<V, T, W, K> {
+  readonly vcpu: Cap<"VCPU", "readState" | "writeState", V>
+  readonly thread: Cap<"TCB", "writeRegisters" | "run", T>
+  readonly wake: Cap<"Notification", "read", W>
+  readonly kick: Cap<"Notification", "write", K>
 }
 
 /** How a guest ended, and what its monitor did for it. */
@@ -112,18 +121,20 @@ const refusedCall = 2n ** 64n - 1n
 const usualShift = 5
 const flatStart = 0x10_0000
 
-export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
-  held: Held<V, W, S, SB, A, AB, C, CB, D, DB, L>,
+/** The guest has as many processors as there are here. */
+export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
+  held: Held<V, W, K, S, SB, A, AB, C, CB, D, DB, L>,
+  further: ReadonlyArray<HeldOfFurther<FV, FT, FW, FK>>,
   guest: Guest
 ) =>
   Effect.gen(function* () {
     // Until there is memory for its guest, it has nothing to do.
     while (((yield* Wait(held.wake)) & signal.start) === 0n);
-    const count = guest.processors ?? 1
-    const seats = Array.from({ length: count }, () => {
+    const seats = [held, ...further].map(({ kick }) => {
       const stopped = new Stopped()
-      return { stopped, worker: new Worker(stopped.signals) }
+      return { kick, stopped, worker: new Worker(stopped.signals) }
     })
+    const count = seats.length
     yield* seats[0]!.worker.begin
     const shift = new Shift(seats[0]!.worker)
     const { memory, now } = shift
@@ -189,8 +200,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
       reset
     })
     const assists = board.pc.localApics.map((apic, id) => new VirtualApic(apic, memory, virtualApicAt(id)))
-    for (const [id, { stopped, worker }] of seats.entries()) {
-      const kick = count === 1 ? undefined : (yield* ask(held.landlord, "kick", id)).caps.kick
+    for (const [id, { kick, stopped, worker }] of seats.entries()) {
       const connected = {
         ...{ id, board, ram, timers, ended, reset, exits, worker, shift },
         ...{ apic: board.pc.localApics[id]!, assists, assist: assists[id]! },
@@ -199,7 +209,7 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
           if (number === hypercalls.time) return BigInt(now())
           return number === hypercalls.release || number === hypercalls.lease ? undefined : refusedCall
         },
-        ...(kick && { bell: yield* Signal_Pointer(kick) }),
+        ...(count > 1 && { bell: yield* Signal_Pointer(kick) }),
         due: () => (id === 0 ? dueForFirst() : timers.next(id)),
         isMisplaced,
         isOver: () => fate.ending !== undefined || (fate.isRestarting && id === 0),
@@ -300,12 +310,11 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
         yield* VCPU_Signal(stopped)
       })
 
-    for (const cpu of cpus.slice(1)) {
-      const { id, worker } = cpu.connected
-      const { vcpu } = (yield* ask(held.landlord, "vcpu", id)).caps
-      const { wake } = (yield* ask(held.landlord, "wake", id)).caps
-      const { reply: name, caps } = yield* ask(held.landlord, "thread", id)
-      yield* beginThread(caps.thread, { name, number: id }, Effect.andThen(worker.begin, run(vcpu, wake, cpu)))
+    for (const [n, { vcpu, thread, wake }] of further.entries()) {
+      const number = n + 1
+      const cpu = cpus[number]!
+      const program = Effect.andThen(cpu.connected.worker.begin, run(vcpu, wake, cpu))
+      yield* beginThread(thread, { name: threadOf(guest.name, number), number }, program)
     }
     do {
       first.atWork()
@@ -337,10 +346,13 @@ export const monitor = <V, W, S, SB, A, AB, C, CB, D, DB, L>(
 const never = Number.POSITIVE_INFINITY
 
 type Cable<C, CB> = Pick<
-  Held<never, never, never, never, never, never, C, CB, never, never, never>,
+  Held<never, never, never, never, never, never, never, C, CB, never, never, never>,
   "cable" | "cableBell"
 >
-type Disk<D, DB> = Pick<Held<never, never, never, never, never, never, never, never, D, DB, never>, "disk" | "diskBell">
+type Disk<D, DB> = Pick<
+  Held<never, never, never, never, never, never, never, never, never, D, DB, never>,
+  "disk" | "diskBell"
+>
 
 /** A guest's disk, and what it does when the disk server has answered. It is asked before the guest goes on. */
 const diskOf = <D, DB>({ disk, diskBell }: Disk<D, DB>, { memory, signal }: Shift) =>

@@ -5,7 +5,7 @@ import type { TaskSpec } from "../types/System.ts"
 import { VmcsField } from "../types/x86_64/VmcsField.ts"
 import type { Allocator, NotMade } from "../user/Allocator.ts"
 import { BootInfo, type Full } from "../user/BootInfo.ts"
-import { Cap_Copy, Cap_Mint } from "../user/Capabilities.ts"
+import { Cap_Copy } from "../user/Capabilities.ts"
 import { AddressSpace_Map, create, Frame_Unmap } from "../user/Memory.ts"
 import { Spawner, type Started } from "../user/Spawn.ts"
 import type { Syscalls } from "../user/Syscalls.ts"
@@ -13,17 +13,14 @@ import { prepareThread } from "../user/TaskThreads.ts"
 import { TCB_BindNotification, TCB_SetPriority } from "../user/ThreadSettings.ts"
 import { SchedControl_SetBudget } from "../user/Threads.ts"
 import { EPT_Map, GuestMemory_Create, TCB_SetEPTRoot, VCPU_SetPage, VCPU_SetTCB } from "../user/VirtualProcessor.ts"
-import { signal } from "./channels.ts"
+import { threadOf } from "./names.ts"
 import { apicAccessAt, virtualApicAt } from "./VirtualApic.ts"
 
 /** A processor of a guest, the thread of its monitor that runs it, and what that waits for. */
 export interface Processor {
-  /** The thread's. */
-  readonly name: string
   readonly thread: Full<"TCB">
   readonly vcpu: Full<"VCPU">
   readonly wake: Full<"Notification">
-  readonly kick: Cap<"Notification", "write">
 }
 
 /** A guest has not what it is to begin with, for one of its processors: which, by its thread, and why not. */
@@ -33,28 +30,21 @@ export interface NotReady {
   readonly why: NotMade
 }
 
-export interface Wanted {
-  readonly processors: number
-  readonly priority: number
-  /** How much each of them may run. */
-  readonly time: TaskSpec["time"]
-}
-
 /**
  * Bind a monitor's threads to their virtual processors, their notifications and the guest's memory, which is empty, but that the
- * processor has pages for the local APICs. `first` is of the thread that the task began with; the others are made.
+ * processor has pages for the local APICs. The first is the thread that the task began with. `time`: how much each of them may run.
  */
 export const bind = (
+  name: string,
   task: Started,
-  first: Pick<Processor, "name" | "vcpu" | "wake">,
-  { processors: count, priority, time }: Wanted
+  processors: ReadonlyArray<Processor>,
+  { priority, time }: Pick<TaskSpec, "priority" | "time">
 ) =>
   Effect.gen(function* () {
     const { asidPool } = yield* BootInfo
     const { authority, schedControl } = yield* Spawner
     const { addressSpace: space, tcb, schedContext } = task
-    const processors: Array<Processor> = []
-    /** What the threads that are made run on, by their names. */
+    /** What further threads run on, by their names. */
     const times: Array<readonly [thread: string, schedContext: Full<"SchedContext">]> = []
     const root = yield* GuestMemory_Create(asidPool)
     const accesses = yield* create("Page4K")
@@ -63,16 +53,10 @@ export const bind = (
     if (time !== undefined) yield* SchedControl_SetBudget(schedControl, schedContext, time)
     yield* TCB_SetPriority(tcb, authority, priority)
 
-    const further = (name: string, number: number) =>
+    const equip = ({ thread, vcpu, wake }: Processor, number: number, name: string) =>
       Effect.gen(function* () {
-        const thread = yield* create("TCB")
-        times.push([name, yield* prepareThread(task, thread, { name, number, priority, ...(time && { time }) })])
-        return { name, thread, vcpu: yield* create("VCPU"), wake: yield* create("Notification") }
-      })
-    const equip = (number: number, name: string) =>
-      Effect.gen(function* () {
-        const own = number === 0 ? { ...first, thread: tcb } : yield* further(name, number)
-        const { thread, vcpu, wake } = own
+        if (number > 0)
+          times.push([name, yield* prepareThread(task, thread, { name, number, priority, ...(time && { time }) })])
         yield* TCB_SetEPTRoot(thread, root)
         yield* VCPU_SetTCB(vcpu, thread)
         yield* TCB_BindNotification(thread, wake)
@@ -80,13 +64,12 @@ export const bind = (
         const registers = yield* create("Page4K")
         yield* givePage(vcpu, "VIRTUAL_APIC_ADDRESS", registers)
         yield* AddressSpace_Map(space, virtualApicAt(number), registers, ["read", "write"])
-        processors.push({ ...own, kick: yield* Cap_Mint(wake, ["write"], { badge: signal.kick }) })
       })
-    for (let number = 0; number < count; number++) {
-      const thread = number === 0 ? first.name : `${first.name}, processor ${number}`
-      yield* Effect.mapError(equip(number, thread), (why): NotReady => ({ _tag: "NotReady", thread, why }))
+    for (const [number, processor] of processors.entries()) {
+      const thread = threadOf(name, number)
+      yield* Effect.mapError(equip(processor, number, thread), (why): NotReady => ({ _tag: "NotReady", thread, why }))
     }
-    return { root, space, processors, accessPage, times }
+    return { root, space, accessPage, times }
   })
 
 /** What a guest's processors take for the registers of their local APICs, where they have them in memory: a page of the guest's memory, or none. */

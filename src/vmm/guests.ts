@@ -17,7 +17,7 @@ import { Effect } from "effect"
 import type { Exercise } from "../types/Capability.ts"
 import type { Task } from "../types/System.ts"
 import { com1Ports } from "../user/Console.ts"
-import { task } from "../user/System.ts"
+import { serverTask } from "../user/System.ts"
 import { timerGrants, timerObjects, timerTask } from "../user/Timer.ts"
 import { com1Interrupt, interruptBadge as consoleInterrupt, consolesTask } from "./ConsoleServer.ts"
 import { signal } from "./channels.ts"
@@ -25,6 +25,7 @@ import { diskRegisters, diskTask } from "./DiskServer.ts"
 import { Landlord } from "./Landlord.ts"
 import { type Guest, monitor, type Report } from "./Monitor.ts"
 import { interruptBadge as cardBadge, cardInterrupt, cardRegisters, networkTask, uplinkTask } from "./NetworkServer.ts"
+import { type Further, furtherProcessors } from "./names.ts"
 import { configurationOf } from "./VirtioDriver.ts"
 
 export const priorities = { timer: 210, console: 200, network: 190, disk: 180, monitor: 100 } as const
@@ -38,6 +39,7 @@ export const diskSlot = (guest: number): number => 2 + guest
 const always = {
   vcpu: "VCPU",
   wake: "Notification",
+  kick: "Notification",
   screen: "Frame",
   screenBell: "Notification",
   alarm: "Frame",
@@ -49,32 +51,46 @@ const optional = {
   disk: { disk: "Frame", diskBell: "Notification" }
 } as const
 
-/** What a guest has beside what every guest has. */
-export type Device = keyof typeof optional
+/** Of each processor beyond the first. */
+const ofFurther = { vcpu: "VCPU", thread: "TCB", wake: "Notification", kick: "Notification" } as const
+
+/** What a guest has beside what every guest has: devices, and processors beyond the first. */
+export type Equipment = keyof typeof optional | Further
 export type Ended = (report: Report) => void
 const nobody: Ended = () => undefined
 
 const equipped = (guest: Guest, ended: Ended) =>
-  task({ ...always, ...optional.network, ...optional.disk }, (caps) => Effect.map(monitor(caps, guest), ended))
+  serverTask(furtherProcessors, { ...always, ...optional.network, ...optional.disk }, ofFurther, (caps, further) =>
+    Effect.map(monitor(caps, further, guest), ended)
+  )
 
 type Equipped = ReturnType<typeof equipped> extends Task<infer S, infer U> ? { slots: S; uses: U } : never
-type Names<D extends Device> =
+type Names<D extends Equipment> =
   | keyof typeof always
-  | (D extends unknown ? Extract<keyof (typeof optional)[D], keyof Equipped["slots"]> : never)
-type Having<D extends Device> = { readonly [N in Names<D>]: Equipped["slots"][N] }
+  | (D extends keyof typeof optional
+      ? Extract<keyof (typeof optional)[D], keyof Equipped["slots"]>
+      : D extends Further
+        ? `${D}.${keyof typeof ofFurther}`
+        : never)
+type Having<D extends Equipment> = { readonly [N in Names<D>]: Equipped["slots"][N] }
 type UsesOf<N, U> = U extends Exercise<infer M, infer _K, infer _R> ? (M extends N ? U : never) : U
 
-/** The task of a guest with these devices. `ended` hears how it ended. */
-export const monitorTask = <const D extends Device>(
+/** The task of a guest with this equipment. `ended` hears how it ended. */
+export const monitorTask = <const D extends Equipment>(
   guest: Guest,
-  devices: ReadonlyArray<D>,
+  equipment: ReadonlyArray<D>,
   ended = nobody
 ): Task<Having<D>, UsesOf<Names<D>, Equipped["uses"]>> => {
   const { slots, body } = equipped(guest, ended)
-  const has = new Set<string>([...Object.keys(always), ...devices.flatMap((device) => Object.keys(optional[device]))])
+  const has = new Set<string>([...Object.keys(always), ...equipment.flatMap(slotsOf)])
   const own = Object.fromEntries(Object.entries(slots).filter(([name]) => has.has(name)))
   return { slots: own as Having<D>, body }
 }
+
+const slotsOf = (one: Equipment): ReadonlyArray<string> =>
+  one in optional
+    ? Object.keys(optional[one as keyof typeof optional])
+    : Object.keys(ofFurther).map((slot) => `${one}.${slot}`)
 
 type Memory<O extends string> = { readonly to: O; readonly rights: readonly ["read", "write"] }
 const memory = <const O extends string>(to: O): Memory<O> => ({ to, rights: ["read", "write"] })
@@ -86,6 +102,7 @@ export const monitorGrants = <const G extends string>(guest: G, place: number) =
   ({
     vcpu: { to: `${guest}.vcpu`, rights: ["readState", "writeState"] },
     wake: { to: `${guest}.wake`, rights: ["read"] },
+    kick: bell(`${guest}.wake`, signal.kick),
     screen: memory(`${guest}.screen`),
     screenBell: bell("screenBell", 1n << BigInt(place)),
     alarm: memory(`${guest}.alarm`),
@@ -97,6 +114,29 @@ export const networkGrants = <const G extends string>(guest: G, place: number) =
   ({ cable: memory(`${guest}.cable`), cableBell: bell("networkBell", 1n << BigInt(place)) }) as const
 export const diskGrants = <const G extends string>(guest: G, place: number) =>
   ({ disk: memory(`${guest}.disk`), diskBell: bell("diskBell", 1n << BigInt(place)) }) as const
+
+type Of<G extends string, P extends Further, O extends string, R extends ReadonlyArray<string>> = {
+  readonly [N in P as `${N}.${O}`]: { readonly to: `${G}.${N}.${O}`; readonly rights: R }
+}
+type OfProcessors<G extends string, P extends Further> = Of<G, P, "vcpu", readonly ["readState", "writeState"]> &
+  Of<G, P, "thread", readonly ["writeRegisters", "run"]> &
+  Of<G, P, "wake", readonly ["read"]> & { readonly [N in P as `${N}.kick`]: Bell<`${G}.${N}.wake`> }
+/** And for processors beyond the first. */
+export const processorGrants = <const G extends string, const P extends Further>(
+  guest: G,
+  processors: ReadonlyArray<P>
+): OfProcessors<G, P> =>
+  Object.fromEntries(
+    processors.flatMap((processor) => {
+      const own = `${guest}.${processor}` as const
+      return [
+        [`${processor}.vcpu`, { to: `${own}.vcpu`, rights: ["readState", "writeState"] }],
+        [`${processor}.thread`, { to: `${own}.thread`, rights: ["writeRegisters", "run"] }],
+        [`${processor}.wake`, { to: `${own}.wake`, rights: ["read"] }],
+        [`${processor}.kick`, bell(`${own}.wake`, signal.kick)]
+      ]
+    })
+  ) as OfProcessors<G, P>
 
 // What there is.
 
@@ -123,6 +163,19 @@ export const guestObjects = <const G extends string>(guests: ReadonlyArray<G>) =
   ...perGuest(guests, "screen", "Page4K"),
   ...perGuest(guests, "alarm", "Page4K")
 })
+
+/** Of guests that all have these processors beyond the first. */
+export const processorObjects = <const G extends string, const P extends Further>(
+  guests: ReadonlyArray<G>,
+  processors: ReadonlyArray<P>
+) => {
+  const each = guests.flatMap((guest) => processors.map((processor): `${G}.${P}` => `${guest}.${processor}`))
+  return {
+    ...perGuest(each, "vcpu", "VCPU"),
+    ...perGuest(each, "thread", "TCB"),
+    ...perGuest(each, "wake", "Notification")
+  }
+}
 
 export const networkObjects = <const G extends string>(guests: ReadonlyArray<G>) => ({
   networkBell: "Notification" as const,

@@ -3,10 +3,10 @@
 export { greeting } from "./guest/greeting.ts"
 export {
   consoles,
-  type Device,
   diskGrants,
   diskObjects,
   disks,
+  type Equipment,
   guestObjects,
   machineObjects,
   monitorGrants,
@@ -15,6 +15,8 @@ export {
   networkGrants,
   networkObjects,
   priorities,
+  processorGrants,
+  processorObjects,
   timer,
   uplink,
   uplinkObjects

@@ -16,11 +16,14 @@ import {
   networkGrants,
   networkObjects,
   priorities,
+  processorGrants,
+  processorObjects,
   timer,
   uplink,
   uplinkObjects
 } from "./guests.ts"
 import type { Guest } from "./Monitor.ts"
+import { furtherProcessors } from "./names.ts"
 import { type Consumed, type Housing, startGuests, type Tenant } from "./virtualMachines.ts"
 
 /** Guests by their places. */
@@ -28,8 +31,15 @@ const places = ["guest1", "guest2", "guest3", "guest4", "guest5", "guest6", "gue
 type Place = (typeof places)[number]
 export const mostGuests = places.length
 
+export const mostProcessors = 1 + furtherProcessors.length
+
 /** A guest as it is asked for. It has a network card if it has an address on it. */
-export type Wanted = Guest & Omit<Tenant<string>, "name"> & { readonly hasDisk?: boolean }
+export type Wanted = Guest &
+  Omit<Tenant<string>, "name"> & {
+    /** How many it has: 1, if not said. */
+    readonly processors?: number
+    readonly hasDisk?: boolean
+  }
 
 /** Where the guests' network leads: to a gateway that leads nowhere, or to the machine's card. */
 export type Network = "inside" | "card"
@@ -37,16 +47,17 @@ export type Network = "inside" | "card"
 /** What is in a place that nobody has asked for: it is left out. */
 const nobody: Wanted = { name: "nobody", memoryBytes: 0, payload: { _tag: "Flat", bytes: new Uint8Array(0) } }
 
-const devices = ["network", "disk"] as const
+const equipment = ["network", "disk", ...furtherProcessors] as const
 
 const grantsOf = <const P extends Place>(place: P, n: number) => ({
   ...monitorGrants(place, n),
+  ...processorGrants(place, furtherProcessors),
   ...networkGrants(place, n),
   ...diskGrants(place, n)
 })
 type Monitors = {
   readonly [P in Place]: {
-    readonly program: ReturnType<typeof monitorTask<"network" | "disk">>
+    readonly program: ReturnType<typeof monitorTask<(typeof equipment)[number]>>
     readonly priority: typeof priorities.monitor
     readonly grants: ReturnType<typeof grantsOf<P>>
   }
@@ -58,7 +69,7 @@ const whole = (wanted: ReadonlyArray<Wanted>, ended: Ended) => {
     places.map((place, n) => [
       place,
       {
-        program: monitorTask(guestAt(n), devices, ended),
+        program: monitorTask(guestAt(n), equipment, ended),
         priority: priorities.monitor,
         grants: grantsOf(place, n)
       }
@@ -68,6 +79,7 @@ const whole = (wanted: ReadonlyArray<Wanted>, ended: Ended) => {
     objects: {
       ...machineObjects,
       ...guestObjects(places),
+      ...processorObjects(places, furtherProcessors),
       ...networkObjects(places),
       ...uplinkObjects,
       ...diskObjects(places.map((place, n) => [place, n]))
@@ -94,6 +106,8 @@ const systemOf = (
       tasks.add(place)
       for (const name of Object.keys(guestObjects([place]))) objects.add(name)
     }
+    const processors = guest === undefined ? 0 : (guest.processors ?? 1) - 1
+    for (const name of Object.keys(processorObjects([place], furtherProcessors.slice(processors)))) objects.add(name)
     if (guest?.mac === undefined) objects.add(`${place}.cable`)
     if (guest?.hasDisk !== true) objects.add(`${place}.disk`).add(`${place}.diskConfig`)
   }
@@ -115,9 +129,12 @@ export interface Options {
   readonly consumed?: Consumed
 }
 
-/** @throws if there are more guests than places */
+/** @throws if there are more guests than places, or more processors than one can have */
 export const startMany = (wanted: ReadonlyArray<Wanted>, options: Options = {}) => {
   if (wanted.length > mostGuests) throw new Error(`there are at most ${mostGuests} guests, not ${wanted.length}`)
+  for (const { name, processors = 1 } of wanted)
+    if (processors > mostProcessors)
+      throw new Error(`${name} can have at most ${mostProcessors} processors, not ${processors}`)
   return startGuests(
     systemOf(wanted, options),
     wanted.map((guest, n) => ({ ...guest, name: places[n]! })),

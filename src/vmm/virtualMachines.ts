@@ -9,63 +9,67 @@ import type { Starter, TaskSpec } from "../types/System.ts"
 import { Cap_Mint } from "../user/Capabilities.ts"
 import { Signal } from "../user/Ipc.ts"
 import { create } from "../user/Memory.ts"
-import { reply, replyError, serve } from "../user/Server.ts"
+import { reply, serve } from "../user/Server.ts"
 import { type PartOf, type System, startPart } from "../user/System.ts"
 import { SchedContext_Consumed } from "../user/Threads.ts"
 import { signal } from "./channels.ts"
 import { blocksOf, makeEstate, type Tenancy } from "./Estate.ts"
-import { type Landlord, NoProcessor } from "./Landlord.ts"
+import type { Landlord } from "./Landlord.ts"
+import { type Further, furtherProcessors } from "./names.ts"
 import { type AccessPage, bind, type Processor, setAccessPage } from "./Processors.ts"
 import { survey } from "./survey.ts"
 
 /** What a guest gets of its landlord, who knows it by its place: its badge at `landlord` is one more. */
 export interface Tenant<N extends string> {
-  /** Of its task, its virtual processor and its notification in the system. */
+  /** Of its task in the system, and before the names of what it has there. */
   readonly name: N
   readonly memoryBytes: number
-  /** How many processors it has: 1, if not said. */
-  readonly processors?: number
   /** How much each of them may run, if not as its task says. */
   readonly time?: NonNullable<TaskSpec["time"]>
   readonly priority?: number
 }
 
-/** What there is of guests in a system. */
+/** What there is of guests in a system: of each, also of the further processors that it has. */
 export interface Housing<N extends string> {
   readonly objects: { readonly landlord: Starter<Landlord> } & {
     readonly [V in `${N}.vcpu`]: "VCPU"
-  } & { readonly [W in `${N}.wake`]: "Notification" }
+  } & { readonly [W in `${N}.wake`]: "Notification" } & {
+    readonly [V in `${N}.${Further}.vcpu`]?: "VCPU"
+  } & { readonly [T in `${N}.${Further}.thread`]?: "TCB" } & {
+    readonly [W in `${N}.${Further}.wake`]?: "Notification"
+  }
   readonly tasks: { readonly [T in N]: TaskSpec }
 }
+/** The same, of guests of any names. */
+interface House {
+  readonly objects: { readonly landlord: Starter<Landlord> } & {
+    readonly [V in `${string}.vcpu`]: "VCPU"
+  } & { readonly [T in `${string}.thread`]: "TCB" } & { readonly [W in `${string}.wake`]: "Notification" }
+  readonly tasks: { readonly [T in string]: TaskSpec }
+}
+/** A part of a system, as it is when a program runs. */
+type AnyPart = Pick<PartOf<House>, Extract<keyof PartOf<House>, string>>
 
 /**
  * Start a system of guests. From then on this is the landlord of their memory: it takes back what a guest gives up, and all that one had
  * that has ended, and gives it to who asks. Guests for which there is no memory yet wait for others to end, in the order of `guests`.
  */
-export function startGuests<const N extends string>(
+export const startGuests = <const N extends string>(
   system: System<Housing<N>> | PartOf<Housing<N>>,
   guests: ReadonlyArray<Tenant<N>>,
   consumed?: Consumed
-): ReturnType<typeof housing>
-export function startGuests(
-  system: PartOf<Housing<string>>,
-  guests: ReadonlyArray<Tenant<string>>,
-  consumed?: Consumed
-) {
-  return housing(system, guests, consumed)
-}
+) => housing(system, guests, consumed)
 
 /** Hears when a guest has ended how much each thread of the system has run since it was last said. */
 export type Consumed = (thread: string, microseconds: number) => void
 
-const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<string>>, consumed?: Consumed) =>
+const housing = (system: AnyPart, guests: ReadonlyArray<Tenant<string>>, consumed?: Consumed) =>
   Effect.gen(function* () {
     const host = yield* survey
-    const { objects, tasks } = yield* startPart(system)
+    const { objects, tasks } = yield* startPart<House>(system)
     const estate = makeEstate()
     const homes: Array<{
       readonly tenancy: Tenancy
-      readonly processors: ReadonlyArray<Processor>
       readonly accessPage: AccessPage
       readonly begin: Cap<"Notification", "write">
     }> = []
@@ -79,15 +83,26 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
       const [task, vcpu, wake] = [tasks[name], objects[`${name}.vcpu`], objects[`${name}.wake`]]
       if (task === undefined || vcpu === undefined || wake === undefined)
         throw new Error(`the system has no guest '${name}'`)
+      const processors: Array<Processor> = [{ thread: task.tcb, vcpu, wake }]
+      for (const further of furtherProcessors) {
+        const thread = objects[`${name}.${further}.thread`]
+        const [vcpu, wake] = [objects[`${name}.${further}.vcpu`], objects[`${name}.${further}.wake`]]
+        if (thread !== undefined && vcpu !== undefined && wake !== undefined) processors.push({ thread, vcpu, wake })
+      }
       const usual = system.spec.tasks[name]!
-      const { processors: count = 1, time = usual.time, priority = usual.priority } = guest
-      const wanted = { processors: count, time, priority }
-      const bound = yield* bind(task, { name, vcpu, wake }, wanted)
-      const { root, space, processors, accessPage, times: more } = bound
+      const { time = usual.time, priority = usual.priority } = guest
+      const {
+        root,
+        space,
+        accessPage,
+        times: more
+      } = yield* bind(name, task, processors, {
+        priority,
+        ...(time && { time })
+      })
       times.push(...more)
       homes.push({
         tenancy: { guest: name, root, space, memoryBytes, blocks: new Map() },
-        processors,
         accessPage,
         begin: yield* Cap_Mint(wake, ["write"], { badge: signal.start })
       })
@@ -106,9 +121,6 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
     for (const guest of waiting)
       yield* Effect.logWarning(`there is no memory for ${guests[guest]!.name}: it waits until others have ended`)
     const homeOf = (badge: bigint) => homes[Number(badge) - 1]!
-    const processorOf = (n: number, badge: bigint) => homeOf(badge).processors[n]
-    /** The first is its monitor's from the beginning. */
-    const further = (n: number, badge: bigint) => (n > 0 ? processorOf(n, badge) : undefined)
     return yield* serve(landlord, yield* create("Reply"), {
       release: (n, to, _caps, badge) =>
         Effect.gen(function* () {
@@ -126,28 +138,6 @@ const housing = (system: PartOf<Housing<string>>, guests: ReadonlyArray<Tenant<s
         const [eax, ebx, ecx, edx] = host(leaf, subleaf)
         return reply(to, { eax, ebx, ecx, edx })
       },
-      vcpu: (n, to, _caps, badge) =>
-        Effect.suspend(() => {
-          const processor = further(n, badge)
-          return processor ? reply(to, undefined, { vcpu: processor.vcpu }) : replyError(to, new NoProcessor({ n }))
-        }),
-      thread: (n, to, _caps, badge) =>
-        Effect.suspend(() => {
-          const processor = further(n, badge)
-          return processor
-            ? reply(to, processor.name, { thread: processor.thread })
-            : replyError(to, new NoProcessor({ n }))
-        }),
-      wake: (n, to, _caps, badge) =>
-        Effect.suspend(() => {
-          const processor = further(n, badge)
-          return processor ? reply(to, undefined, { wake: processor.wake }) : replyError(to, new NoProcessor({ n }))
-        }),
-      kick: (n, to, _caps, badge) =>
-        Effect.suspend(() => {
-          const kick = processorOf(n, badge)?.kick
-          return kick ? reply(to, undefined, { kick }) : replyError(to, new NoProcessor({ n }))
-        }),
       apicAccessPage: (isThere, to, _caps, badge) =>
         // Without it the guest is slower, and does the same.
         setAccessPage(homeOf(badge).accessPage, isThere).pipe(

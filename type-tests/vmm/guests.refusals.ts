@@ -12,6 +12,8 @@ import {
   network,
   networkGrants,
   networkObjects,
+  processorGrants,
+  processorObjects,
   timer
 } from "../../src/vmm/guests.ts"
 
@@ -28,12 +30,26 @@ const all = { ...servers, ann, bob }
 export const monitors = [
   defineSystem({ objects: o, tasks: all }),
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, port: { to: "com1", rights: ["in", "out"] } } } } }), //! TS2322 ⛔ over-privileged: task 'ann' is granted 'port', of which its program knows nothing
+  defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, "processor1.kick": { to: "ann.wake", rights: ["write"] } } } } }), //! TS2322 ⛔ over-privileged: task 'ann' is granted 'processor1.kick', of which its program knows nothing
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, other: { to: "bob.screen", rights: ["read"] } } } } }), //! TS2322 ⛔ over-privileged: task 'ann' is granted 'other', of which its program knows nothing
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, vcpu: { to: "ann.vcpu", rights: ["readState", "writeState"] } } } } }),
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, vcpu: { to: "ann.vcpu", rights: ["readState", "writeState", "bind"] } } } } }), //! TS2322 ⛔ over-privileged: task 'ann' is granted right 'bind' to 'vcpu' and never uses it
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, vcpu: { to: "ann.vcpu", rights: ["readState"] } } } } }), //! TS2322 ⛔ under-privileged: task 'ann' uses right 'writeState' to 'vcpu', which it is not granted
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, landlord: { to: "landlord", rights: ["write", "grantReply"] } } } } }),
   defineSystem({ objects: o, tasks: { ...all, ann: { ...ann, grants: { ...ann.grants, landlord: { to: "screenBell", rights: ["write", "grantReply"] } } } } }), //! TS2322 ⛔ task 'ann' uses 'landlord' as an Endpoint; 'screenBell' is a Notification
+]
+
+// A processor more: its virtual processor, its thread, what that waits for, and what rings it.
+const [two, second] = [{ ...o, ...processorObjects(["ann"], ["processor1"]) }, processorGrants("ann", ["processor1"])]
+const double = { ...ann, program: monitorTask(guest, ["processor1"]), grants: { ...ann.grants, ...second } } as const
+const { kick: _kick, ...unheard } = double.grants
+// biome-ignore format: a refusal, a line
+export const processors = [
+  defineSystem({ objects: two, tasks: { ...all, ann: double } }),
+  defineSystem({ objects: two, tasks: { ...all, ann: { ...double, grants: unheard } } }), //! TS2322 ⛔ under-privileged: task 'ann' uses 'kick', which it is not granted
+  defineSystem({ objects: two, tasks: { ...all, ann: { ...double, grants: { ...double.grants, "processor1.thread": { to: "ann.processor1.thread", rights: ["writeRegisters", "run", "schedule"] } } } } }), //! TS2322 ⛔ over-privileged: task 'ann' is granted right 'schedule' to 'processor1.thread' and never uses it
+  defineSystem({ objects: two, tasks: { ...all, ann: { ...double, grants: { ...double.grants, "processor1.thread": { to: "ann.processor1.thread", rights: ["run", "writeRegisters"] } } } } }),
+  defineSystem({ objects: two, tasks: { ...all, ann: { ...double, grants: { ...double.grants, "processor1.thread": { to: "ann.processor1.thread", rights: ["run"] } } } } }), //! TS2322 ⛔ under-privileged: task 'ann' uses right 'writeRegisters' to 'processor1.thread', which it is not granted
 ]
 
 // A server: a page and a bell of each client that it is for.
