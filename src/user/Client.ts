@@ -1,12 +1,12 @@
 /** Client: asking at an endpoint where a protocol is spoken. */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } from "../types/Capability.ts"
 import { maxLength } from "../types/MessageInfo.ts"
 import type { NeedToAsk, RequestArguments, UsingCaps } from "../types/Need.ts"
 import type { Asking, OperationName, OperationOf, Reply, Returned, Refusal as Said } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
 import { held, isRefusal, pointer, type Refusal, refusal } from "./Invocation.ts"
-import { type Arrived, type MessageCall, Syscalls, withSyscalls } from "./Syscalls.ts"
+import { type Arrived, type MessageCall, Syscalls, whole, withSyscalls } from "./Syscalls.ts"
 import {
   arrivedCap,
   capsNamed,
@@ -64,7 +64,7 @@ export function ask(
   }
   const [returned] = wired.returns
   return returned === undefined
-    ? withSyscalls((syscalls) => Effect.flatMap(syscalls.call(call), (arrived) => answer(wired, arrived)))
+    ? withSyscalls((syscalls) => syscalls.call(call, (arrived) => answer(wired, arrived)))
     : Effect.flatMap(Allocator, (allocator) => askForCap(wired, call, returned, allocator))
 }
 
@@ -76,19 +76,19 @@ const wiredAt = (endpoint: AnyCap, name: string): WiredOperation => {
 }
 
 /** What an answer says. */
-const answer = (wired: WiredOperation, arrived: Arrived): Effect.Effect<unknown, unknown> => {
+const answer = (wired: WiredOperation, arrived: Arrived): Exit.Exit<unknown, unknown> => {
   if (arrived.label === labels.reply) {
     const reply = wired.reply.decode(arrived.words)
-    if (reply !== undefined) return Effect.succeed(reply.value)
+    if (reply !== undefined) return Exit.succeed(reply.value)
   } else if (arrived.label === labels.error) {
     const error = wired.error?.decode(arrived.words)
-    if (error !== undefined) return Effect.fail(error.value)
+    if (error !== undefined) return Exit.fail(error.value)
   } else if (arrived.label === labels.tooLong) {
-    return Effect.fail<MessageTooLong>({ _tag: "MessageTooLong", words: Number(arrived.words[0]) })
+    return Exit.fail<MessageTooLong>({ _tag: "MessageTooLong", words: Number(arrived.words[0]) })
   } else if (isRefusal(arrived.label)) {
-    return Effect.fail(refusal(wired.name, arrived))
+    return Exit.fail(refusal(wired.name, arrived))
   }
-  return Effect.fail<NotUnderstood>({ _tag: "NotUnderstood", operation: wired.name })
+  return Exit.fail<NotUnderstood>({ _tag: "NotUnderstood", operation: wired.name })
 }
 
 /** The capability that comes with the reply goes into a slot that is given back if none does. */
@@ -97,7 +97,7 @@ const askForCap = (wired: WiredOperation, call: MessageCall, returned: string, a
     const syscalls = yield* Syscalls
     const slot = yield* allocator.slots(1)
     const receiveInto = { root: allocator.cnode, index: slot, depth: allocator.depth }
-    const arrived = yield* syscalls.call({ ...call, receiveInto })
+    const arrived = yield* syscalls.call({ ...call, receiveInto }, whole)
     const came = arrived.label === labels.reply && arrived.extraCaps === 1 && arrived.unwrapped === 0
     if (!came) allocator.release(slot)
     const reply = yield* answer(wired, arrived)

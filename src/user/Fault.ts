@@ -1,10 +1,10 @@
 /** Fault: what a thread did that it may not, as its handler hears of it. */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import type { AnyCap, Using } from "../types/Capability.ts"
 import type { Need } from "../types/Need.ts"
 import { type FaultMessage, fromWords, replied } from "../types/x86_64/FaultMessage.ts"
 import { pointer } from "./Invocation.ts"
-import { Syscalls } from "./Syscalls.ts"
+import { done, type Outcome, type Syscalls, withSyscalls } from "./Syscalls.ts"
 import type { Registers } from "./Threads.ts"
 
 /** A fault, and the badge of the capability that the thread was given for its handler. */
@@ -23,21 +23,17 @@ export const Fault_Receive = <C extends AnyCap, P extends AnyCap>(
   endpoint: Need<C, "Fault_Receive", "Endpoint", "read">,
   reply: Need<P, "Fault_Receive", "Reply", "receive">
 ): Effect.Effect<FaultReceived, NoFault, Syscalls | Using<C, "read"> | Using<P, "receive">> =>
-  Effect.gen(function* () {
-    const syscalls = yield* Syscalls
-    const capability = pointer(endpoint)
-    const arrived = yield* syscalls.call({
-      syscall: "Recv",
-      capability,
-      label: 0,
-      words: [],
-      caps: [],
-      reply: pointer(reply)
-    })
-    const message = fromWords(arrived.label, arrived.words)
-    if (message === undefined) return yield* Effect.fail<NoFault>({ _tag: "NoFault", label: arrived.label })
-    return { ...message, badge: arrived.badge }
-  })
+  withSyscalls((syscalls) =>
+    syscalls.call(
+      { syscall: "Recv", capability: pointer(endpoint), label: 0, words: [], caps: [], reply: pointer(reply) },
+      faultIn
+    )
+  )
+
+const faultIn: Outcome<FaultReceived, NoFault> = ({ label, words, badge }) => {
+  const message = fromWords(label, words)
+  return message === undefined ? Exit.fail({ _tag: "NoFault", label }) : Exit.succeed({ ...message, badge })
+}
 
 /**
  * Let the thread go on from where it faulted, with these registers. Those that its fault told of stay as they were, if they are not
@@ -48,12 +44,12 @@ export const Fault_Reply = <P extends AnyCap>(
   received: FaultReceived,
   registers: Partial<Registers> = {}
 ): Effect.Effect<void, never, Syscalls | Using<P, "send">> =>
-  Effect.flatMap(Syscalls, (syscalls) => {
+  withSyscalls((syscalls) => {
     const settable = replied[received.fault._tag].filter((name) => received.registers[name] !== undefined)
     // As many are set as the message is long: none, if none is to be.
     const words = settable.some((name) => name in registers)
       ? settable.map((name) => registers[name] ?? received.registers[name]!)
       : []
     const capability = pointer(reply)
-    return Effect.asVoid(syscalls.call({ syscall: "Send", capability, label: 0, words, caps: [], reply: 0n }))
+    return syscalls.call({ syscall: "Send", capability, label: 0, words, caps: [], reply: 0n }, done)
   })

@@ -1,5 +1,5 @@
 /** Invocation: calling a method of an object, as its description says, and hearing whether the kernel refused. */
-import { Effect } from "effect"
+import { type Effect, Exit } from "effect"
 import { type AnyCap, cptrOf, isCap, isSpent } from "../types/Capability.ts"
 import { encode, type Given, type Method, type Results, results } from "../types/Method.ts"
 import * as SyscallError from "../types/SyscallError.ts"
@@ -32,19 +32,15 @@ export const invoke = <M extends Method>(
   given: Given<M>
 ): Effect.Effect<Results<M>, Refusal, Syscalls> =>
   withSyscalls((syscalls) =>
-    Effect.flatMap(
-      syscalls.call({ syscall: "Call", capability: target, reply: 0n, ...encode(method, given) }),
-      (arrived) =>
-        arrived.label === 0
-          ? Effect.succeed(results(method, arrived.words))
-          : Effect.fail(refusal(method.name, arrived))
+    syscalls.call({ syscall: "Call", capability: target, reply: 0n, ...encode(method, given) }, (arrived) =>
+      arrived.label === 0 ? Exit.succeed(results(method, arrived.words)) : Exit.fail(refusal(method.name, arrived))
     )
   )
 
 const refusals = new Set<number>(Object.values(SyscallError.labels))
 
 /** Whether a reply with this label is a refusal. */
-export const isRefusal = (label: number): boolean => refusals.has(label)
+export const isRefusal = (label: number): boolean => label !== 0 && refusals.has(label)
 
 /** The refusal that a reply is. */
 export const refusal = (call: string, { label, words }: Pick<Arrived, "label" | "words">): Refusal => {

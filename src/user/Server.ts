@@ -17,7 +17,7 @@ import {
 } from "../types/Protocol.ts"
 import { Allocator, type AllocatorService, type OutOfSlots } from "./Allocator.ts"
 import { held, invoke, pointer } from "./Invocation.ts"
-import { type Arrived, type MessageCall, type SlotAddress, Syscalls } from "./Syscalls.ts"
+import { type Arrived, type MessageCall, type SlotAddress, Syscalls, whole } from "./Syscalls.ts"
 import { arrivedCap, capsNamed, labels, operationsOf, type WiredOperation } from "./Wire.ts"
 
 type ProtocolOf<C> = C extends Endpoint<infer P, infer _R, infer _Q> ? P : never
@@ -143,7 +143,7 @@ const loop = Effect.fnUntraced(function* (
   const syscalls = yield* Syscalls
   let slot = allocator && (yield* nextSlot(allocator))
   const receive = (syscall: "Recv" | "ReplyRecv", { label, words, caps }: Answer) =>
-    syscalls.call({ syscall, capability, label, words, caps, reply, receiveInto: slot })
+    syscalls.call({ syscall, capability, label, words, caps, reply, receiveInto: slot }, whole)
   let arrived = yield* receive("Recv", nothing)
   for (;;) {
     const call = understood(operations, arrived, slot)

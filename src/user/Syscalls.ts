@@ -4,7 +4,7 @@
  * All else in this folder is made of these. A machine provides them to the programs that it runs; a test provides its own,
  * and runs a program without a machine.
  */
-import { Context, Effect } from "effect"
+import { Context, Effect, Exit } from "effect"
 import type { Answer, Fiber, MessageRegisters, ThreadMemory } from "../types/Gate.ts"
 import type { Syscall } from "../types/Syscall.ts"
 import type { Transaction } from "./Transaction.ts"
@@ -56,9 +56,18 @@ export interface Arrived {
   readonly badges: ReadonlyArray<bigint>
 }
 
+/** What a message means to who waited for it. */
+export type Outcome<A, E> = (arrived: Arrived) => Exit.Exit<A, E>
+
+/** All that it is. */
+export const whole: Outcome<Arrived, never> = Exit.succeed
+
+/** Nothing: the call was to be made. */
+export const done: Outcome<void, never> = () => Exit.void
+
 export interface SyscallsService {
-  /** Once this is done, the thread has made the system call, and the message that came back is all here. */
-  readonly call: (call: MessageCall) => Effect.Effect<Arrived>
+  /** Once this is done, the thread has made the system call, and the message that came back is all here: what comes of it is its `outcome`. */
+  readonly call: <A, E>(call: MessageCall, outcome: Outcome<A, E>) => Effect.Effect<A, E>
   /** SYSCALL with these registers, whatever they say. */
   readonly raw: (registers: Registers) => Effect.Effect<RegistersAfter>
   /** Bytes of the thread's address space. What may not be read is a fault, and is read again when its handler has answered. */
@@ -67,7 +76,7 @@ export interface SyscallsService {
   /** Bytes of the thread's address space, at once, where they may be accessed: for who does much with memory that it knows to be there. */
   readonly memory: ThreadMemory
   /** Requests that belong together, and what comes of them. What they are may depend on where the thread's IPC buffer is, if it has one. */
-  readonly transact: <A>(transaction: (ipcBuffer: bigint | undefined) => Transaction<A>) => Effect.Effect<A>
+  readonly transact: <A, E>(transaction: (ipcBuffer: bigint | undefined) => Transaction<A, E>) => Effect.Effect<A, E>
   /** Make another program known to the machine: a thread that enters the gate with this number runs it. */
   readonly fork: (fiber: Fiber) => Effect.Effect<number>
   /** From here on the thread's IPC buffer is at this address: the kernel has been told so. */

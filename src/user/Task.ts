@@ -5,7 +5,7 @@
  * host decides when it goes on. So a program is a function of the machine's answers. Its clock is the machine's, its random
  * numbers come from a seed, and its fibers wait for each other or for the machine, never for a promise.
  */
-import { Cause, Clock, Context, Duration, Effect, Exit, Formatter, Logger, Random } from "effect"
+import { Cause, Clock, Context, Duration, Effect, type Exit, Formatter, Logger, Random } from "effect"
 import type { Answer, Fiber, Request, ThreadMemory } from "../types/Gate.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as HostGlobals from "./HostGlobals.ts"
@@ -81,22 +81,22 @@ export const make = <A, E>(options: Options, program: (argument: bigint) => Effe
 
 /** Something that a fiber of the program waits for. */
 interface Operation {
-  readonly transaction: Transaction.Transaction<unknown>
+  readonly transaction: Pick<Transaction.Transaction<unknown, unknown>, "first" | "next">
   /** The last answer is here: the fiber goes on with what came of it. */
   readonly end: () => void
 }
 
-class OperationOf<A> implements Operation {
-  readonly transaction: Transaction.Transaction<A>
-  readonly #resume: (result: Exit.Exit<A>) => void
+class OperationOf<A, E> implements Operation {
+  readonly transaction: Transaction.Transaction<A, E>
+  private readonly resume: (result: Exit.Exit<A, E>) => void
 
-  constructor(transaction: Transaction.Transaction<A>, resume: (result: Exit.Exit<A>) => void) {
+  constructor(transaction: Transaction.Transaction<A, E>, resume: (result: Exit.Exit<A, E>) => void) {
     this.transaction = transaction
-    this.#resume = resume
+    this.resume = resume
   }
 
   end(): void {
-    this.#resume(Exit.succeed(this.transaction.result()))
+    this.resume(this.transaction.result())
   }
 }
 
@@ -202,15 +202,15 @@ class Task implements Fiber {
   }
 
   /** Every run of it is a transaction of its own. */
-  #ask<A>(transaction: () => Transaction.Transaction<A>): Effect.Effect<A> {
-    return Effect.callback<A>((resume) => {
+  #ask<A, E>(transaction: () => Transaction.Transaction<A, E>): Effect.Effect<A, E> {
+    return Effect.callback<A, E>((resume) => {
       this.#operations.push(new OperationOf(transaction(), resume))
     })
   }
 
   #syscalls(): SyscallsService {
     return {
-      call: (call) => this.#ask(() => Transaction.message(call, this.#ipcBuffer)),
+      call: (call, outcome) => this.#ask(() => Transaction.message(call, this.#ipcBuffer, outcome)),
       raw: (registers) => this.#ask(() => Transaction.raw(registers)),
       read: (address, length) => this.#ask(() => Transaction.read(address, length)),
       write: (address, bytes) => this.#ask(() => Transaction.write(address, bytes)),

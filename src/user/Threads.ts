@@ -11,7 +11,7 @@ import { Allocator, type NotMade } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { invoke, pointer, pointerOrNull, type Refusal } from "./Invocation.ts"
 import { create } from "./Memory.ts"
-import { Syscalls } from "./Syscalls.ts"
+import { done, type Syscalls, withSyscalls } from "./Syscalls.ts"
 
 /** What a fault handler must be. */
 export type Handler = (typeof TCB.SetSpace)["caps"]["faultHandler"]
@@ -215,15 +215,13 @@ export const Debug_NameThread = <C extends AnyCap>(
   tcb: Need<C, "Debug_NameThread", "TCB">,
   name: string
 ): Effect.Effect<void, never, Syscalls | Using<C>> =>
-  Effect.flatMap(Syscalls, (syscalls) => {
+  withSyscalls((syscalls) => {
     const bytes = new Uint8Array(nameBytes)
     // The last byte stays 0, and ends the name.
     new TextEncoder().encodeInto(name, bytes.subarray(0, -1))
     const words = [...new BigUint64Array(bytes.buffer)]
     const capability = pointer(tcb)
-    return Effect.asVoid(
-      syscalls.call({ syscall: "DebugNameThread", capability, label: 0, words, caps: [], reply: 0n })
-    )
+    return syscalls.call({ syscall: "DebugNameThread", capability, label: 0, words, caps: [], reply: 0n }, done)
   })
 
 const nameBytes = 64

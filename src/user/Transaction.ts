@@ -4,20 +4,21 @@
  * A message of more than four words, or with capabilities, goes through the thread's IPC buffer: written before the system call,
  * read after it. Nothing else of the same thread may come between, so an operation is one transaction.
  */
+import { Exit } from "effect"
 import type { Answer, Fiber, Request } from "../types/Gate.ts"
 import { capOrBadge, IpcBuffer, messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
 import type { Method } from "../types/Method.ts"
-import { syscalls } from "../types/Syscall.ts"
-import type { Arrived, MessageCall, Registers, RegistersAfter } from "./Syscalls.ts"
+import { type Syscall, syscalls } from "../types/Syscall.ts"
+import type { MessageCall, Outcome, Registers, RegistersAfter } from "./Syscalls.ts"
 
-export interface Transaction<A> {
+export interface Transaction<A, E = never> {
   /** What to ask first. */
   readonly first: Request
   /** What to ask after this answer; undefined if it was the last. */
   readonly next: (answer: Answer) => Request | undefined
   /** What came of it: after the last answer. */
-  readonly result: () => A
+  readonly result: () => Exit.Exit<A, E>
 }
 
 type Tag = Answer["_tag"]
@@ -36,7 +37,7 @@ export const steps = <A>(requests: Generator<Request, A, Answer>): Transaction<A
       last = step
       return undefined
     },
-    result: () => last!.value
+    result: () => Exit.succeed(last!.value)
   }
 }
 
@@ -49,7 +50,7 @@ const single = <T extends Tag, A>(first: Request, tag: T, result: (answer: Of<T>
       came = expect(answer, tag)
       return undefined
     },
-    result: () => result(came!)
+    result: () => Exit.succeed(result(came!))
   }
 }
 
@@ -74,49 +75,53 @@ export const fork = (fiber: Fiber): Transaction<number> =>
  * A system call with its whole message. Without an IPC buffer the message says its whole length all the same,
  * and the kernel cuts it to what the registers hold.
  */
-export const message = (call: MessageCall, buffer: bigint | undefined): Transaction<Arrived> =>
-  new MessageTransaction(call, buffer)
+export const message = <A, E>(
+  call: MessageCall,
+  buffer: bigint | undefined,
+  outcome: Outcome<A, E>
+): Transaction<A, E> => new MessageTransaction(call, buffer, outcome)
 
-class MessageTransaction implements Transaction<Arrived> {
+class MessageTransaction<A, E> implements Transaction<A, E> {
   readonly first: Request
-  readonly #buffer: bigint | undefined
+  private readonly buffer: bigint | undefined
   /** What is asked after `first`, the next one last. */
-  readonly #rest: Array<Request>
-  #registers: Of<"Syscall"> | undefined
-  #fromBuffer: Uint8Array | undefined
+  private readonly rest: Array<Request> | undefined
+  private readonly outcome: Outcome<A, E>
+  private registers: Of<"Syscall"> | undefined = undefined
+  private fromBuffer: Uint8Array | undefined = undefined
 
-  constructor(call: MessageCall, buffer: bigint | undefined) {
-    this.#buffer = buffer
-    const asks = [inRegisters(call)]
-    if (buffer !== undefined) writeBuffer(call, buffer, asks)
-    this.first = asks.pop()!
-    this.#rest = asks
+  constructor(call: MessageCall, buffer: bigint | undefined, outcome: Outcome<A, E>) {
+    this.buffer = buffer
+    this.outcome = outcome
+    const asks = buffer === undefined || isInRegisters(call) ? undefined : writeBuffer(call, buffer)
+    this.rest = asks
+    this.first = asks === undefined ? inRegisters(call) : asks.pop()!
   }
 
   next(answer: Answer): Request | undefined {
-    if (answer._tag === "Written") return this.#rest.pop()!
-    if (this.#registers !== undefined) {
-      this.#fromBuffer = expect(answer, "Read").bytes
+    if (answer._tag === "Written") return this.rest!.pop()!
+    if (this.registers !== undefined) {
+      this.fromBuffer = expect(answer, "Read").bytes
       return undefined
     }
-    this.#registers = expect(answer, "Syscall")
-    return this.#buffer === undefined ? undefined : readBuffer(this.#registers.info, this.#buffer)
+    this.registers = expect(answer, "Syscall")
+    return this.buffer === undefined ? undefined : readBuffer(this.registers.info, this.buffer)
   }
 
-  result(): Arrived {
-    const { badge, info, mr0, mr1, mr2, mr3 } = this.#registers!
+  result(): Exit.Exit<A, E> {
+    const { badge, info, mr0, mr1, mr2, mr3 } = this.registers!
     const { label, capsUnwrapped, extraCaps, length } = MessageInfo.fromBigInt(info)
-    const buffer = this.#fromBuffer
-    const inRegisters = [mr0, mr1, mr2, mr3]
-    if (length < inRegisters.length) inRegisters.length = length
-    return {
+    const buffer = this.fromBuffer
+    const words =
+      length === 1 ? [mr0] : length === 0 ? none : [mr0, mr1, mr2, mr3].slice(0, length)
+    return this.outcome({
       badge,
       label,
-      words: buffer === undefined ? inRegisters : [...inRegisters, ...bufferWords(buffer, length)],
+      words: buffer === undefined ? words : [...words, ...bufferWords(buffer, length)],
       extraCaps,
       unwrapped: capsUnwrapped,
       badges: buffer === undefined ? none : bufferBadges(buffer, extraCaps)
-    }
+    })
   }
 }
 
@@ -172,20 +177,25 @@ export const numbers = Object.fromEntries(
 
 const firstBufferWord = messageWord(MessageInfo.registerWords)
 
-/** What is written before: the words that no register holds, the capabilities, and where one that arrives goes. Last comes first. */
-const writeBuffer = (
-  { syscall, words, caps, receiveInto }: MessageCall,
-  buffer: bigint,
-  asks: Array<Request>
-): void => {
+/** How many words of a message registers hold: the name of a thread is all in the buffer. */
+const registerWordsOf = (syscall: Syscall): number => (syscall === "DebugNameThread" ? 0 : MessageInfo.registerWords)
+
+/** Nothing is to be written before. */
+const isInRegisters = ({ syscall, words, caps, receiveInto }: MessageCall): boolean =>
+  words.length <= registerWordsOf(syscall) && caps.length === 0 && receiveInto === undefined
+
+/** The call, and what is written before: the words that no register holds, the capabilities, and where one that arrives goes. Last comes first. */
+const writeBuffer = (call: MessageCall, buffer: bigint): Array<Request> => {
+  const { syscall, words, caps, receiveInto } = call
+  const asks = [inRegisters(call)]
   if (receiveInto !== undefined) {
     const { root, index, depth } = receiveInto
     asks.push(writeWords(buffer, IpcBuffer.receiveCNode.at, [root, index, BigInt(depth)]))
   }
   if (caps.length > 0) asks.push(writeWords(buffer, capOrBadge(0), caps))
-  // The name of a thread is all in the buffer.
-  const inRegisters = syscall === "DebugNameThread" ? 0 : MessageInfo.registerWords
-  if (words.length > inRegisters) asks.push(writeWords(buffer, messageWord(inRegisters), words.slice(inRegisters)))
+  const held = registerWordsOf(syscall)
+  if (words.length > held) asks.push(writeWords(buffer, messageWord(held), words.slice(held)))
+  return asks
 }
 
 const writeWords = (buffer: bigint, offset: number, words: ReadonlyArray<bigint>): Request => ({

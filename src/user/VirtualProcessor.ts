@@ -25,7 +25,7 @@ import type { Allocator, NotMade } from "./Allocator.ts"
 import type { Full } from "./BootInfo.ts"
 import { held, invoke, pointer, type Refusal } from "./Invocation.ts"
 import { create, makingTables } from "./Memory.ts"
-import { Syscalls } from "./Syscalls.ts"
+import { done, Syscalls } from "./Syscalls.ts"
 import { invocation, numbers, replyOf, steps, syscallOf } from "./Transaction.ts"
 
 export { TCB_BindNotification } from "./ThreadSettings.ts"
@@ -196,7 +196,7 @@ export const VCPU_Signal = ({ signals }: Stopped): Effect.Effect<void, never, Sy
   Effect.flatMap(Syscalls, ({ call }) =>
     Effect.forEach(
       signals.splice(0),
-      (capability) => call({ syscall: "NBSend", capability, label: 0, words: [], caps: [], reply: 0n }),
+      (capability) => call({ syscall: "NBSend", capability, label: 0, words: [], caps: [], reply: 0n }, done),
       { discard: true }
     )
   )

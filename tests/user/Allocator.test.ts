@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import { assert, describe, it } from "vitest"
 import { ofNumber, sizeBits } from "../../src/types/ObjectType.ts"
 import * as Allocator from "../../src/user/Allocator.ts"
-import { type MessageCall, Syscalls } from "../../src/user/Syscalls.ts"
+import { type MessageCall, type Outcome, Syscalls } from "../../src/user/Syscalls.ts"
 import { noMemory } from "./machine.ts"
 
 interface Made {
@@ -33,8 +33,8 @@ const kernel = (regions: ReadonlyArray<Allocator.Region>) => {
     }
     return { label: 0, words: [] }
   }
-  const call = (call: MessageCall) =>
-    Effect.sync(() => ({ badge: 0n, extraCaps: 0, unwrapped: 0, badges: [], ...retype(call) }))
+  const call = <A, E>(call: MessageCall, outcome: Outcome<A, E>) =>
+    Effect.suspend(() => outcome({ badge: 0n, extraCaps: 0, unwrapped: 0, badges: [], ...retype(call) }))
   const unused = () => Effect.die("an allocator only makes objects")
   const syscalls = Syscalls.of({
     call,

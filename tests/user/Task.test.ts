@@ -1,12 +1,12 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, Random } from "effect"
 import { assert, describe, it } from "vitest"
-import { Syscalls } from "../../src/user/Syscalls.ts"
+import { Syscalls, whole } from "../../src/user/Syscalls.ts"
 import * as Task from "../../src/user/Task.ts"
 import { idle, noMemory, run, runProgram } from "./machine.ts"
 
 const call = (label: number, words: ReadonlyArray<bigint> = []) =>
   Effect.flatMap(Syscalls, (syscalls) =>
-    syscalls.call({ syscall: "Call", capability: 7n, label, words, caps: [], reply: 0n })
+    syscalls.call({ syscall: "Call", capability: 7n, label, words, caps: [], reply: 0n }, whole)
   )
 
 describe("a task", () => {
@@ -204,15 +204,18 @@ describe("a message", () => {
   it("with capabilities names them in the buffer, where their badges come back", () => {
     const { exit, requests } = runProgram(
       Effect.flatMap(Syscalls, (syscalls) =>
-        syscalls.call({
-          syscall: "Call",
-          capability: 7n,
-          label: 0,
-          words: [],
-          caps: [20n, 21n],
-          reply: 0n,
-          receiveInto: { root: 2n, index: 99n, depth: 64 }
-        })
+        syscalls.call(
+          {
+            syscall: "Call",
+            capability: 7n,
+            label: 0,
+            words: [],
+            caps: [20n, 21n],
+            reply: 0n,
+            receiveInto: { root: 2n, index: 99n, depth: 64 }
+          },
+          whole
+        )
       ),
       (request) => {
         switch (request._tag) {

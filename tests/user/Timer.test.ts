@@ -3,7 +3,7 @@ import { Clock, Effect, Layer } from "effect"
 import { assert, describe, it } from "vitest"
 import { capUnsafe } from "../../src/types/Capability.ts"
 import { addressOfSlot } from "../../src/user/Shared.ts"
-import { type MessageCall, Syscalls } from "../../src/user/Syscalls.ts"
+import { Syscalls } from "../../src/user/Syscalls.ts"
 import { type Alarm, withAlarm } from "../../src/user/Timer.ts"
 
 const alarm: Alarm = {
@@ -19,9 +19,9 @@ const recorded = () => {
   const layer = Layer.succeed(
     Syscalls,
     Syscalls.of({
-      call: ({ syscall, capability }: MessageCall) => {
+      call: ({ syscall, capability }, outcome) => {
         did.push(`${syscall} ${capability}`)
-        return Effect.succeed(answer)
+        return outcome(answer)
       },
       raw: () => Effect.die("no raw calls"),
       read: () => Effect.die("no reading"),

@@ -63,7 +63,7 @@ export class Kernel {
   }
 
   readonly syscalls = Syscalls.of({
-    call: (call) => Effect.sync(() => this.#answer(decode(call))),
+    call: (call, outcome) => Effect.suspend(() => outcome(this.#answer(decode(call)))),
     raw: () => Effect.die("no program makes raw calls"),
     read: (_, length) => Effect.succeed(new Uint8Array(length)),
     write: () => Effect.void,

@@ -30,7 +30,7 @@ const kernel = (answer: (call: MessageCall) => Effect.Effect<Arrived>): Layer.La
   Layer.succeed(
     Syscalls,
     Syscalls.of({
-      call: answer,
+      call: (call, outcome) => Effect.flatMap(answer(call), outcome),
       raw: () => Effect.die("no raw calls here"),
       read: () => Effect.die("no memory here"),
       write: () => Effect.die("no memory here"),

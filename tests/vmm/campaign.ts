@@ -22,7 +22,7 @@ import { AddressSpace_Map, create } from "../../src/user/Memory.ts"
 import { IOPort_Create } from "../../src/user/Ports.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
 import { spawn } from "../../src/user/Spawn.ts"
-import { Syscalls } from "../../src/user/Syscalls.ts"
+import { Syscalls, whole } from "../../src/user/Syscalls.ts"
 import {
   EPT_Map,
   GuestMemory_Create,
@@ -130,9 +130,8 @@ const hostile = (seed: number, counts: Counts) =>
       caps: ReadonlyArray<number> = []
     ) {
       counts.calls++
-      const arrived = yield* call({
-        ...{ syscall: "Call", capability: BigInt(slot), label, words, caps: caps.map(BigInt), reply: 0n }
-      } as const)
+      const made = { syscall: "Call", capability: BigInt(slot), label, words, caps: caps.map(BigInt), reply: 0n } as const
+      const arrived = yield* call(made, whole)
       if (arrived.label !== 0) counts.refused++
       return arrived.label === 0 ? arrived.words[0] : undefined
     })

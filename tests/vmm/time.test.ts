@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ExitReason } from "../../src/types/x86_64/ExitReason.ts"
 import { timeOf } from "../../src/user/FairShare.ts"
 import { spawn } from "../../src/user/Spawn.ts"
-import { Syscalls } from "../../src/user/Syscalls.ts"
+import { done, Syscalls } from "../../src/user/Syscalls.ts"
 import { greeting } from "../../src/vmm/guest/greeting.ts"
 import { priorities } from "../../src/vmm/guests.ts"
 import type { Wanted } from "../../src/vmm/manyGuests.ts"
@@ -33,7 +33,7 @@ const working = (time: Wanted["time"]) => {
       let last = 0
       for (;;) {
         // There is no such capability: the kernel says so.
-        yield* call({ syscall: "Call", capability: 0n, label: 0, words: [], caps: [], reply: 0n })
+        yield* call({ syscall: "Call", capability: 0n, label: 0, words: [], caps: [], reply: 0n }, done)
         const now = yield* Effect.clockWith((clock) => Effect.succeed(Number(clock.currentTimeNanosUnsafe())))
         // It was interrupted for the turns of others, or not.
         if (now - last < shortest) had += now - last
