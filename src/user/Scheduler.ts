@@ -33,9 +33,8 @@ export class TaskScheduler implements Scheduler.Scheduler, Scheduler.SchedulerDi
   /** Run fibers until all wait or the quantum is used up. */
   run(): void {
     while (this.#operations < quantum) {
-      const next = this.#ready.shift()
-      if (next === undefined) return
-      next[1]()
+      if (this.#ready.length === 0) return
+      this.#ready.shift()![1]()
     }
   }
 

@@ -109,9 +109,11 @@ class Task implements Fiber {
   readonly name: string
   readonly #program: (argument: bigint) => Effect.Effect<unknown, unknown>
   readonly #scheduler = new TaskScheduler()
-  /** Oldest first. The machine works on the first of them while `#underway`. */
-  readonly #operations: Array<Operation> = []
+  /** What the machine works on, or is to be asked next. */
+  #current: Operation | undefined
   #underway = false
+  /** What comes after it, oldest first. */
+  readonly #waiting: Array<Operation> = []
   readonly #sleepers = new Set<Sleeper>()
   #ipcBuffer: bigint | undefined
   #over = false
@@ -164,10 +166,10 @@ class Task implements Fiber {
     if (answer._tag === "Start") {
       this.#start(answer.argument)
     } else if (this.#underway) {
-      const operation = this.#operations[0]!
+      const operation = this.#current!
       const more = operation.transaction.next(answer)
       if (more !== undefined) return more
-      this.#operations.shift()
+      this.#current = this.#waiting.length === 0 ? undefined : this.#waiting.shift()
       this.#underway = false
       operation.end()
     }
@@ -183,15 +185,12 @@ class Task implements Fiber {
 
   /** Run the program's fibers, then ask for what is next. */
   #goOn(): Request {
-    for (const sleeper of this.#sleepers) {
-      if (sleeper.until <= this.#now) sleeper.wake()
-    }
+    if (this.#sleepers.size > 0) this.#wake()
     this.#scheduler.run()
     if (this.#over) return exit
-    const operation = this.#operations[0]
-    if (operation !== undefined) {
+    if (this.#current !== undefined) {
       this.#underway = true
-      return operation.transaction.first
+      return this.#current.transaction.first
     }
     if (!this.#scheduler.idle) return { _tag: "Compute", operations: this.#scheduler.operations }
     if (this.#sleepers.size > 0) return yieldToOthers
@@ -201,10 +200,18 @@ class Task implements Fiber {
     )
   }
 
+  #wake(): void {
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.until <= this.#now) sleeper.wake()
+    }
+  }
+
   /** Every run of it is a transaction of its own. */
   #ask<A, E>(transaction: () => Transaction.Transaction<A, E>): Effect.Effect<A, E> {
     return Effect.callback<A, E>((resume) => {
-      this.#operations.push(new OperationOf(transaction(), resume))
+      const operation = new OperationOf(transaction(), resume)
+      if (this.#current === undefined) this.#current = operation
+      else this.#waiting.push(operation)
     })
   }
 

@@ -206,7 +206,7 @@ const writeWords = (buffer: bigint, offset: number, words: ReadonlyArray<bigint>
 
 /** What of the message lies in the buffer, in one piece; undefined if nothing does. */
 const readBuffer = (info: bigint, buffer: bigint): Request | undefined => {
-  const lo = Number(info & 0xffff_ffffn)
+  const lo = MessageInfo.lowHalf(info)
   const [length, extraCaps] = [MessageInfo.length(lo), MessageInfo.extraCaps(lo)]
   if (length <= MessageInfo.registerWords && extraCaps === 0) return undefined
   const end = extraCaps > 0 ? capOrBadge(extraCaps - 1) + 8 : messageWord(length - 1) + 8

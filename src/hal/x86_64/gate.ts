@@ -46,6 +46,8 @@ interface Entry {
   /** int32, as it is in RBX. */
   sequence: number
   waiting: Waiting
+  /** Of the processor that ran it last. */
+  memory: ThreadMemory & { readonly core: Core } | undefined
 }
 
 const registers: Waiting = { _tag: "Registers" }
@@ -55,9 +57,8 @@ const rbx = placeOf("rbx")
 
 export class Gate {
   private supervisor: ((entry: number) => void) | undefined
-  private readonly fibers = new Map<number, Entry>()
-  private readonly memories = new Map<Core, ThreadMemory>()
-  private next = 0
+  /** By number; those that have ended are no more. */
+  private readonly fibers: Array<Entry | undefined> = []
   /** The count at which the machine stops: a fiber does not run past it. */
   limit = Number.POSITIVE_INFINITY
 
@@ -69,40 +70,31 @@ export class Gate {
 
   /** The number by which threads enter this fiber. */
   add(fiber: Fiber): number {
-    const number = this.next++
-    this.fibers.set(number, { fiber, sequence: 0, waiting: { _tag: "Start" } })
-    return number
+    return this.fibers.push({ fiber, sequence: 0, waiting: { _tag: "Start" }, memory: undefined }) - 1
   }
 
   /** The gate instruction at `at.stoppedAt`. @throws `raised` #UD where it is not honoured, or what a gate raises. */
-  enter(core: Core, number: number): void {
+  enter(core: Core, input: number): void {
     if (core.privilege === 0 && this.supervisor) {
-      this.supervisor(number)
+      this.supervisor(input)
       // Breakpoints are on what instructions do.
       core.mmu.touched = 0
       return
     }
     if (core.privilege !== 3 || !isInRom(core)) core.raise(vector.UD)
-    const entry = this.fibers.get(core.low(rbx) >>> 0)
-    if (entry?.sequence === core.high(rbx)) this.run(core, entry, core.low(rbx) >>> 0)
+    const number = core.low(rbx) >>> 0
+    const entry = number < this.fibers.length ? this.fibers[number] : undefined
+    if (entry !== undefined && entry.sequence === core.high(rbx)) this.run(core, entry, number)
     else core.raise(vector.UD)
   }
 
-  private memoryOf(core: Core): ThreadMemory {
-    let memory = this.memories.get(core)
-    if (memory === undefined) {
-      memory = threadMemory(core)
-      this.memories.set(core, memory)
-    }
-    return memory
-  }
-
   private run(core: Core, entry: Entry, number: number): void {
+    if (entry.memory?.core !== core) entry.memory = threadMemory(core)
     let answer = answerOf(core, entry.waiting)
     for (;;) {
       if (answer === undefined) throw raised
       core.clock.charge(Charge.gate)
-      const request = entry.fiber.resume(answer, core.clock.now(), this.memoryOf(core))
+      const request = entry.fiber.resume(answer, core.clock.now(), entry.memory)
       switch (request._tag) {
         case "Syscall":
           setSyscall(core, request)
@@ -126,7 +118,7 @@ export class Gate {
           answer = { _tag: "Forked", fiber: this.add(request.fiber) }
           break
         case "Exit":
-          this.fibers.delete(number)
+          this.fibers[number] = undefined
           stay(core)
           return
       }
@@ -226,7 +218,8 @@ const perform = (core: Core, request: Request & { readonly _tag: "Read" | "Write
   return access(core, "Read", lo, hi, bytes) ? { _tag: "Read", bytes } : undefined
 }
 
-const threadMemory = (core: Core): ThreadMemory => ({
+const threadMemory = (core: Core): ThreadMemory & { readonly core: Core } => ({
+  core,
   read: (address, into) => access(core, "Read", address | 0, Math.floor(address / 2 ** 32) | 0, into),
   write: (address, bytes) => access(core, "Write", address | 0, Math.floor(address / 2 ** 32) | 0, bytes)
 })
