@@ -110,6 +110,8 @@ export class LocalApic implements Receiver, Target {
   private readonly timer: ApicTimer
   private readonly words = new Uint32Array(0x40)
   private readonly irr = new Int32Array(8)
+  /** False: nothing is in IRR. Between any two runs of instructions this is asked, and mostly it is so. */
+  private mayBeRequested = false
   private readonly isr = new Int32Array(8)
   private readonly tmr = new Int32Array(8)
   private base: Halves
@@ -167,7 +169,9 @@ export class LocalApic implements Receiver, Target {
   /** The vector of the interrupt that would be delivered now, `external`, or -1. "Interrupt Acceptance for Fixed Interrupts". */
   pending(): number {
     if (this.hasExternal || this.isExternalAsserted()) return external
+    if (!this.mayBeRequested) return -1
     const vector = highest(this.irr)
+    this.mayBeRequested = vector >= 0
     return vector >= 0 && vector >>> 4 > this.priority() >>> 4 ? vector : -1
   }
 
@@ -252,6 +256,7 @@ export class LocalApic implements Receiver, Target {
       return
     }
     put(this.irr, vector)
+    this.mayBeRequested = true
     if (level) put(this.tmr, vector)
     else clear(this.tmr, vector)
     this.surroundings.noticed()
@@ -394,6 +399,7 @@ export class LocalApic implements Receiver, Target {
       this.isr[n] = page[4 * (arrays.ISR + n)]!
       this.irr[n] = page[4 * (arrays.IRR + n)]!
     }
+    this.mayBeRequested = true
   }
 
   /** The page is as the registers are: all but the timer's current count, and those that are never read. */

@@ -66,7 +66,8 @@ export const make = (state: State): FastPath => {
   const number = (at: number): number => (words[at + 1]! >>> 0) * 2 ** 32 + (words[at]! >>> 0)
   const storeNumber = (at: number, value: number): void => {
     words[at] = value | 0
-    words[at + 1] = Math.floor(value / 2 ** 32)
+    // What is stored is cut to a whole number.
+    words[at + 1] = value / 2 ** 32
   }
   const addressOf = (reference: number): number => (reference >>> 0) * 16
   const at = (reference: number): number => indexOf(addressOf(reference))

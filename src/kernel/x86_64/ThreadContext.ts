@@ -106,10 +106,12 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
   }
   // A context is in one page: where that may be reached in place, it is.
   const { words } = memory
+  const [inMemory, inProcessor] = [wholesOf(words), wholesOf(registers)]
   const save = (context: number) => {
     const at = memory.indexOf(context)
     if (at >= 0) {
-      for (let n = 0; n < processorHalves; n++) words[at + n] = registers[n]!
+      const start = at >>> 1
+      for (let n = 0; n < Register.rflags; n++) inMemory[start + n] = inProcessor[n]!
       for (let n = 0; n < 4; n++) words[at + processorHalves + n] = rest[n]!
       return
     }
@@ -119,7 +121,8 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
   const load = (context: number) => {
     const at = memory.indexOf(context)
     if (at >= 0) {
-      for (let n = 0; n < processorHalves; n++) registers[n] = words[at + n]!
+      const start = at >>> 1
+      for (let n = 0; n < Register.rflags; n++) inProcessor[n] = inMemory[start + n]!
       for (let n = 0; n < 4; n++) rest[n] = words[at + processorHalves + n]!
       return
     }
@@ -194,6 +197,10 @@ export const make = (memory: MemoryService, { registers }: ProcessorService, ima
     saveGuest: (general) => memory.storeWords(general, registers, 0, generalHalves)
   }
 }
+
+/** Halves as the words that they are of: a loop over these takes half as long. */
+const wholesOf = (halves: Int32Array): BigUint64Array =>
+  new BigUint64Array(halves.buffer, halves.byteOffset, halves.length >>> 1)
 
 /** The length of SYSCALL, and of INT n. */
 const twoBytes = 2

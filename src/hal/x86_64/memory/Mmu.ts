@@ -286,7 +286,8 @@ export class Mmu implements Access {
   write = (lo: number, hi: number, width: number): number => this.writeAs(this.inForce, lo, hi, width)
 
   execute = (lo: number, hi: number): number => {
-    const found = this.translate(this.inForce, table.fetch, lo, hi, 0)
+    const cached = this.tlb.findIn(this.i32[at.executeTable >>> 2]!, lo, hi)
+    const found = cached !== -1 && this.onStale === undefined ? cached : this.translate(this.inForce, table.fetch, lo, hi, 0)
     return found === fault ? fault : this.host(found, lo)
   }
 

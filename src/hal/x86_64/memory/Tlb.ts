@@ -182,7 +182,12 @@ export class Tlb {
 
   /** The entry of a page in a context, or -1 if it is not there. */
   find(context: number, which: Table, lo: number, hi: number): number {
-    const at = entryAt(context, which, lo)
+    return this.findIn(context + which * tableBytes, lo, hi)
+  }
+
+  /** The same in one of its tables. */
+  findIn(table: number, lo: number, hi: number): number {
+    const at = entryIn(table, lo)
     const word = at >>> 2
     return (this.i32[word]! & ~flags) === (lo & ~0xfff) && this.i32[word + 1] === hi ? at : -1
   }
@@ -415,8 +420,8 @@ export class Tlb {
 export const severalWriters = -1
 const anyLarge = entry.large2M | entry.large4M | entry.large1G
 
-const entryAt = (context: number, which: Table, lo: number): number =>
-  context + which * tableBytes + (((lo >>> pageBits) & (translation.entries - 1)) << 4)
+const entryIn = (table: number, lo: number): number => table + (((lo >>> pageBits) & (translation.entries - 1)) << 4)
+const entryAt = (context: number, which: Table, lo: number): number => entryIn(context + which * tableBytes, lo)
 
 /** A large page as a number: its size, and its place among those of its size. */
 const largeKey = (info: number, lo: number, hi: number): number =>
