@@ -497,7 +497,7 @@ export class LocalApic implements Receiver, Target {
     const [lo, hi] = this.deadline
     const now = Math.floor(this.timers.now())
     const [aheadLow, aheadHigh] = this.surroundings.tscOffset()
-    const tscLow = (now % 2 ** 32) + (aheadLow >>> 0)
+    const tscLow = (now >>> 0) + (aheadLow >>> 0)
     const tscHigh = (Math.floor(now / 2 ** 32) + aheadHigh + (tscLow >= 2 ** 32 ? 1 : 0)) >>> 0
     const left = ((hi >>> 0) - tscHigh) * 2 ** 32 + (lo >>> 0) - (tscLow >>> 0)
     const isArmed = lo !== 0 || hi !== 0
@@ -571,7 +571,7 @@ export class LocalApic implements Receiver, Target {
   }
 
   private mode(): number {
-    return (this.word("LVT_TIMER") >>> 17) & 3
+    return (this.words[registers.LVT_TIMER.n]! >>> 17) & 3
   }
 
   /** "Interrupt Command Register (ICR)". Delivery is at once: its status is always idle. To itself a processor sends fixed interrupts only. */

@@ -6,6 +6,7 @@
  *
  * The label is a whole number below 2^52. The kernel reads the word by its halves; programs have it as a bigint.
  */
+import * as Word from "./Word.ts"
 
 /** The most words a message has. A length that says more means this many. */
 export const maxLength = 120
@@ -34,33 +35,13 @@ export interface MessageInfo {
   readonly length: number
 }
 
-/** Words below this are exact as numbers, with which both ways are quick. All but the largest labels are. */
-const exact = 2 ** 53
-
-const word = (label: number, low: number): bigint =>
-  label < exact / 2 ** 12 ? BigInt(label * 2 ** 12 + low) : (BigInt(label) << 12n) | BigInt(low)
-
-/** The words of messages that are all in registers, by label and length: most are, and need not be made anew. */
-const usual: ReadonlyArray<ReadonlyArray<bigint>> = Array.from({ length: 256 }, (_, label) =>
-  Array.from({ length: registerWords + 1 }, (_, length) => word(label, length))
-)
-
-export const toBigInt = ({ label, capsUnwrapped, extraCaps, length }: MessageInfo): bigint => {
-  if (label < usual.length && length <= registerWords && (extraCaps | capsUnwrapped) === 0)
-    return usual[label]![length]!
-  return word(label, (capsUnwrapped << 9) | (extraCaps << 7) | length)
-}
-
-/** The lower half of a word. */
-export const lowHalf = (word: bigint): number => {
-  const number = Number(word)
-  return number < 2 ** 31 ? number : Number(BigInt.asIntN(32, word))
-}
+export const toBigInt = ({ label, capsUnwrapped, extraCaps, length }: MessageInfo): bigint =>
+  Word.ofHalves(packLo(label, capsUnwrapped, extraCaps, length), packHi(label))
 
 export const fromBigInt = (word: bigint): MessageInfo => {
-  const [number, lo] = [Number(word), lowHalf(word)]
+  const [lo, hi] = [Word.lowOf(word), Word.highOf(word)]
   return {
-    label: number < 2 ** 31 ? lo >>> 12 : number < exact ? Math.floor(number / 2 ** 12) : Number(word >> 12n),
+    label: label(lo, hi),
     capsUnwrapped: capsUnwrapped(lo),
     extraCaps: extraCaps(lo),
     length: length(lo)

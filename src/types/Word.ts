@@ -26,7 +26,31 @@ export const highHalf = (value: number): number => Math.floor(value / 2 ** 32) |
  */
 export const toNumber = (lo: number, hi: number): number => (hi >>> 0) * 2 ** 32 + (lo >>> 0)
 
-export const fromBigInt = (value: bigint): Word =>
-  make(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))
+/**
+ * Where words are taken apart and put together, for which engines need a few instructions; for arithmetic on bigints they call out.
+ * Nothing is in it between two calls.
+ */
+const scratch = new DataView(new ArrayBuffer(8))
 
-export const toBigInt = ({ lo, hi }: Word): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+/** The lower half of a bigint, modulo 2^64. */
+export const lowOf = (value: bigint): number => {
+  scratch.setBigUint64(0, value, true)
+  return scratch.getInt32(0, true)
+}
+
+/** The upper half. */
+export const highOf = (value: bigint): number => {
+  scratch.setBigUint64(0, value, true)
+  return scratch.getInt32(4, true)
+}
+
+/** The bigint of these halves. */
+export const ofHalves = (lo: number, hi: number): bigint => {
+  scratch.setInt32(0, lo, true)
+  scratch.setInt32(4, hi, true)
+  return scratch.getBigUint64(0, true)
+}
+
+export const fromBigInt = (value: bigint): Word => ({ lo: lowOf(value), hi: highOf(value) })
+
+export const toBigInt = ({ lo, hi }: Word): bigint => ofHalves(lo, hi)

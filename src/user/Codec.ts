@@ -16,6 +16,7 @@
  */
 import { Result, Schema, SchemaAST } from "effect"
 import type { Operation } from "../types/Protocol.ts"
+import * as Word from "../types/Word.ts"
 
 type Data = Operation["request"]
 
@@ -110,9 +111,14 @@ const boolean: Form = {
 }
 
 const int: Form = {
-  write: (value, words) => words.push(BigInt.asUintN(64, BigInt(value as number))),
+  write: (value, words) => {
+    const number = value as number
+    if (!Number.isSafeInteger(number)) throw new Error(`an integer is whole, and below 2^53: ${number}`)
+    words.push(Word.ofHalves(number, Math.floor(number / 2 ** 32)))
+  },
   read: (cursor) => {
-    const number = Number(BigInt.asIntN(64, cursor.next()))
+    const word = cursor.next()
+    const number = Word.highOf(word) * 2 ** 32 + (Word.lowOf(word) >>> 0)
     if (!Number.isSafeInteger(number)) throw new Malformed("holds a number beyond 2^53")
     return number
   },

@@ -10,6 +10,7 @@ import { capOrBadge, IpcBuffer, messageWord } from "../types/IpcBuffer.ts"
 import * as MessageInfo from "../types/MessageInfo.ts"
 import type { Method } from "../types/Method.ts"
 import { type Syscall, syscalls } from "../types/Syscall.ts"
+import * as Word from "../types/Word.ts"
 import type { MessageCall, Outcome, Registers, RegistersAfter } from "./Syscalls.ts"
 
 export interface Transaction<A, E = never> {
@@ -206,7 +207,7 @@ const writeWords = (buffer: bigint, offset: number, words: ReadonlyArray<bigint>
 
 /** What of the message lies in the buffer, in one piece; undefined if nothing does. */
 const readBuffer = (info: bigint, buffer: bigint): Request | undefined => {
-  const lo = MessageInfo.lowHalf(info)
+  const lo = Word.lowOf(info)
   const [length, extraCaps] = [MessageInfo.length(lo), MessageInfo.extraCaps(lo)]
   if (length <= MessageInfo.registerWords && extraCaps === 0) return undefined
   const end = extraCaps > 0 ? capOrBadge(extraCaps - 1) + 8 : messageWord(length - 1) + 8

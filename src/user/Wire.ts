@@ -75,4 +75,8 @@ export const arrivedCap = (field: CapOf | undefined, slot: bigint): AnyCap => {
 
 /** The pointers of the capabilities that go with a message, of those given by name. */
 export const capsNamed = (names: ReadonlyArray<string>, caps: unknown): ReadonlyArray<bigint> =>
-  names.map((name) => pointer(typeof caps === "object" && caps !== null ? Reflect.get(caps, name) : undefined))
+  names.length === 0
+    ? none
+    : names.map((name) => pointer(typeof caps === "object" && caps !== null ? Reflect.get(caps, name) : undefined))
+
+const none: ReadonlyArray<bigint> = []
