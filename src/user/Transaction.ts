@@ -161,7 +161,8 @@ const none: ReadonlyArray<bigint> = []
 
 const inRegisters = ({ syscall, capability, destination, label, words, caps, reply }: MessageCall): Request => ({
   _tag: "Syscall",
-  number: numbers[syscall],
+  // Most are one of these two.
+  number: syscall === "Call" ? numbers.Call : syscall === "ReplyRecv" ? numbers.ReplyRecv : numbers[syscall],
   capability,
   info: MessageInfo.toBigInt({ label, capsUnwrapped: 0, extraCaps: caps.length, length: words.length }),
   mr0: words[0] ?? 0n,

@@ -192,8 +192,10 @@ const word = {
 /** Bigints that need not be made: most words are one of them. */
 const small: ReadonlyArray<bigint> = Array.from({ length: 0x400 }, (_, value) => BigInt(value))
 
-const wordAt = ({ i32, u64 }: PhysicalMemory, index: number): bigint =>
-  i32[2 * index + 1] === 0 ? (small[i32[2 * index]!] ?? u64[index]!) : u64[index]!
+const wordAt = ({ i32, u64 }: PhysicalMemory, index: number): bigint => {
+  const lo = i32[2 * index]! >>> 0
+  return lo < small.length && i32[2 * index + 1] === 0 ? small[lo]! : u64[index]!
+}
 
 /** Of what is more than 64 bits, the lower 64. */
 const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" }): void => {
