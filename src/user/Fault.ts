@@ -1,5 +1,5 @@
 /** Fault: what a thread did that it may not, as its handler hears of it. */
-import { Effect, Exit } from "effect"
+import { type Effect, Exit } from "effect"
 import type { AnyCap, Using } from "../types/Capability.ts"
 import type { Need } from "../types/Need.ts"
 import { type FaultMessage, fromWords, replied } from "../types/x86_64/FaultMessage.ts"

@@ -55,15 +55,13 @@ const answerOf: Outcome<Arrived, Refusal> = (arrived) =>
 export const Send = <C extends AnyCap>(
   endpoint: Need<C, "Send", "Endpoint", "write">,
   message: Message
-): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
-  transfer("NBSend", done, pointer(endpoint), message)
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> => transfer("NBSend", done, pointer(endpoint), message)
 
 /** Send to an endpoint, and wait until somebody receives. */
 export const SendBlocking = <C extends AnyCap>(
   endpoint: Need<C, "SendBlocking", "Endpoint", "write">,
   message: Message
-): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
-  transfer("Send", done, pointer(endpoint), message)
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> => transfer("Send", done, pointer(endpoint), message)
 
 /**
  * Send to an endpoint, and wait for the answer, which comes only to who has the right to it: 'grantReply', or 'grant'.
@@ -137,8 +135,7 @@ export const SendReceive = <D extends AnyCap, C extends AnyCap, P extends AnyCap
 /** Set the bits of the capability's badge in a notification. Whoever waits for it hears of them. */
 export const Signal = <C extends AnyCap>(
   notification: Need<C, "Signal", "Notification", "write">
-): Effect.Effect<void, never, Syscalls | Using<C, "write">> =>
-  transfer("Send", done, pointer(notification), {})
+): Effect.Effect<void, never, Syscalls | Using<C, "write">> => transfer("Send", done, pointer(notification), {})
 
 /** The capability pointer of a notification, for who signals it in a transaction of its own. */
 export const Signal_Pointer = <C extends AnyCap>(
@@ -148,14 +145,12 @@ export const Signal_Pointer = <C extends AnyCap>(
 /** Wait until a notification has bits set. @returns them; none are set any more. */
 export const Wait = <C extends AnyCap>(
   notification: Need<C, "Wait", "Notification", "read">
-): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> =>
-  transfer("Wait", badgeOf, pointer(notification), {})
+): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> => transfer("Wait", badgeOf, pointer(notification), {})
 
 /** Take the bits that are set in a notification, waiting for none. 0 if there are none. */
 export const Poll = <C extends AnyCap>(
   notification: Need<C, "Poll", "Notification", "read">
-): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> =>
-  transfer("NBWait", badgeOf, pointer(notification), {})
+): Effect.Effect<bigint, never, Syscalls | Using<C, "read">> => transfer("NBWait", badgeOf, pointer(notification), {})
 
 /** Let the other threads of this priority run. */
 export const Yield: Effect.Effect<void, never, Syscalls> = transfer("Yield", done, 0n, {})

@@ -113,8 +113,7 @@ class MessageTransaction<A, E> implements Transaction<A, E> {
     const { badge, info, mr0, mr1, mr2, mr3 } = this.registers!
     const { label, capsUnwrapped, extraCaps, length } = MessageInfo.fromBigInt(info)
     const buffer = this.fromBuffer
-    const words =
-      length === 1 ? [mr0] : length === 0 ? none : [mr0, mr1, mr2, mr3].slice(0, length)
+    const words = length === 1 ? [mr0] : length === 0 ? none : [mr0, mr1, mr2, mr3].slice(0, length)
     return this.outcome({
       badge,
       label,

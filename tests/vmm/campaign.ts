@@ -130,7 +130,14 @@ const hostile = (seed: number, counts: Counts) =>
       caps: ReadonlyArray<number> = []
     ) {
       counts.calls++
-      const made = { syscall: "Call", capability: BigInt(slot), label, words, caps: caps.map(BigInt), reply: 0n } as const
+      const made = {
+        syscall: "Call",
+        capability: BigInt(slot),
+        label,
+        words,
+        caps: caps.map(BigInt),
+        reply: 0n
+      } as const
       const arrived = yield* call(made, whole)
       if (arrived.label !== 0) counts.refused++
       return arrived.label === 0 ? arrived.words[0] : undefined

@@ -14,7 +14,7 @@
 import type { Answer, Fiber, Request, ThreadMemory } from "../../types/Gate.ts"
 import { general, syscall, type UserRegister } from "../../types/x86_64/Registers.ts"
 import { Charge } from "../Charge.ts"
-import { raised } from "./memory/Access.ts"
+import { fault, raised } from "./memory/Access.ts"
 import { layout, pageSize } from "./memory/layout.ts"
 import type { PhysicalMemory } from "./memory/PhysicalMemory.ts"
 import { mode } from "./memory/Tlb.ts"
@@ -47,7 +47,7 @@ interface Entry {
   sequence: number
   waiting: Waiting
   /** Of the processor that ran it last. */
-  memory: ThreadMemory & { readonly core: Core } | undefined
+  memory: (ThreadMemory & { readonly core: Core }) | undefined
 }
 
 const registers: Waiting = { _tag: "Registers" }
@@ -140,8 +140,11 @@ export class Gate {
 }
 
 /** The gate is the first instruction of the ROM. */
-const isInRom = (core: Core): boolean =>
-  core.mmu.execute(core.low(at.stoppedAt), core.high(at.stoppedAt)) === layout.rom
+const isInRom = (core: Core): boolean => {
+  const low = core.low(at.stoppedAt)
+  const found = core.mmu.executable(low, core.high(at.stoppedAt))
+  return found !== fault && core.mmu.host(found, low) === layout.rom
+}
 
 /** RIP stays at the gate. */
 const stay = (core: Core): void => core.copy(at.stoppedAt, at.rip)

@@ -50,8 +50,9 @@ export const sequel = (core: Core): number => {
     const rip = i32[at.rip >> 2]!
     const mode = i32[at.mode >> 2]
     if ((rip & 0xfff) > lastByte || (mode !== kernelMode && mode !== userMode)) return none
-    const code = mmu.execute(rip, i32[(at.rip >> 2) + 1]!)
-    if (code === fault) return none
+    const found = mmu.executable(rip, i32[(at.rip >> 2) + 1]!)
+    if (found === fault) return none
+    const code = mmu.host(found, rip)
     switch (u8[code]) {
       case 0x0f:
         if (u8[code + 1] === 0x04) return take(core, gate, 3, u8[code + 2]!)

@@ -286,9 +286,15 @@ export class Mmu implements Access {
   write = (lo: number, hi: number, width: number): number => this.writeAs(this.inForce, lo, hi, width)
 
   execute = (lo: number, hi: number): number => {
-    const cached = this.tlb.findIn(this.i32[at.executeTable >>> 2]!, lo, hi)
-    const found = cached !== -1 && this.onStale === undefined ? cached : this.translate(this.inForce, table.fetch, lo, hi, 0)
+    const found = this.executable(lo, hi)
     return found === fault ? fault : this.host(found, lo)
+  }
+
+  /** The entry that translates an address of code; or `fault`. */
+  executable(lo: number, hi: number): number {
+    const cached = this.tlb.findIn(this.i32[at.executeTable >>> 2]!, lo, hi)
+    if (cached !== -1 && this.onStale === undefined) return cached
+    return this.translate(this.inForce, table.fetch, lo, hi, 0)
   }
 
   codeDecoded = (page: number): void => this.code.add(page)
