@@ -6,7 +6,7 @@ import { VmcsField } from "../../src/types/x86_64/VmcsField.ts"
 import { ask } from "../../src/user/Client.ts"
 import { Signal, Wait } from "../../src/user/Ipc.ts"
 import { rootTask } from "../../src/user/RootTask.ts"
-import { Syscalls } from "../../src/user/Syscalls.ts"
+import { done, Syscalls } from "../../src/user/Syscalls.ts"
 import { defineSystem, task } from "../../src/user/System.ts"
 import { VCPU_ReadVMCS } from "../../src/user/VirtualProcessor.ts"
 import { Landlord } from "../../src/vmm/Landlord.ts"
@@ -37,7 +37,7 @@ describe("a landlord", { timeout: 60_000 }, () => {
           for (let n = 0; n < 200; n++) {
             const words = Array.from({ length: next() % 5 }, () => (BigInt(next()) << 32n) ^ BigInt(next()))
             const label = next() % 12
-            yield* call({ syscall: "Call", capability: cptrOf(landlord), label, words, caps: [], reply: 0n })
+            yield* call({ syscall: "Call", capability: cptrOf(landlord), label, words, caps: [], reply: 0n }, done)
           }
           for (const isThere of [false, false, true, true, false]) yield* ask(landlord, "apicAccessPage", isThere)
           yield* ask(landlord, "leave")

@@ -97,7 +97,7 @@ export const run = ({
   const reports: Array<Report> = []
   const refusing = (syscalls: SyscallsService): SyscallsService => ({
     ...syscalls,
-    call: (call) => (refuses(call) ? Effect.succeed(refused) : syscalls.call(call))
+    call: (call, outcome) => (refuses(call) ? outcome(refused) : syscalls.call(call, outcome))
   })
   const root = rootTask(
     Effect.andThen(
