@@ -168,10 +168,7 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
         ({ eax, ebx, ecx, edx }) => [eax, ebx, ecx, edx] as const
       )
     )
-    /** Which processors have the registers of their local APIC in memory, where the APIC-access page is; and whether their guest has that. */
-    const isOnPage = seats.map(() => true)
-    let hasPage = true
-    const isMisplaced = (): boolean => hasPage === isOnPage.includes(false)
+    const accessPage = accessPageOf(held.landlord, count)
     const terminal = guest.console === "virtio" ? new ConsoleDevice((bytes) => bytes.forEach(screen.write)) : undefined
     const devices = [new EntropyDevice(guest.seed ?? 1), disk?.device, card?.device, terminal].filter(
       (device) => device !== undefined
@@ -188,9 +185,7 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
         // Boards make of it a reset.
         init: () => (id === 0 ? reset() : cpus[id]?.init()),
         startUp: (vector) => cpus[id]?.startUp(vector),
-        mapped: (address) => {
-          isOnPage[id] = address === apicAccessAt
-        },
+        mapped: (address) => accessPage.mapped(id, address),
         tscOffset: () => [0, 0]
       })),
       console: { write: screen.write, read: terminal === undefined ? screen.read : () => undefined },
@@ -211,7 +206,7 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
         },
         ...(count > 1 && { bell: yield* Signal_Pointer(kick) }),
         due: () => (id === 0 ? dueForFirst() : timers.next(id)),
-        isMisplaced,
+        isMisplaced: accessPage.isMisplaced,
         isOver: () => fate.ending !== undefined || (fate.isRestarting && id === 0),
         onTripleFault: guest.onTripleFault ?? "stop",
         preemptionShift: guest.preemptionShift ?? usualShift
@@ -249,20 +244,6 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
         return isDone
       })
 
-    /**
-     * The processors of a guest have one memory. While one of them has no registers there, accesses are to be nobody's, or another device's:
-     * the page is not in it, and the others' accesses leave the guest.
-     */
-    const place = (cpu: VirtualCpu) =>
-      Effect.gen(function* () {
-        while (isMisplaced()) {
-          const isThere = !hasPage
-          yield* ask(held.landlord, "apicAccessPage", isThere)
-          hasPage = isThere
-        }
-        cpu.atWork()
-      })
-
     /** What the thread of a processor does: until the guest has ended or, for the first, begins anew. */
     const run = <P, Q>(
       vcpu: Cap<"VCPU", "readState" | "writeState", P>,
@@ -282,7 +263,10 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
         }
         cpu.atWork()
         while (!isOver()) {
-          if (isMisplaced()) yield* place(cpu)
+          if (accessPage.isMisplaced()) {
+            yield* accessPage.place
+            cpu.atWork()
+          }
           if (cpu.look()) {
             yield* VCPU_Run(vcpu, stopped, handler)
             if (cpu.isAsking && !isOver()) {
@@ -344,6 +328,30 @@ export const monitor = <V, W, K, S, SB, A, AB, C, CB, D, DB, L, FV, FT, FW, FK>(
   })
 
 const never = Number.POSITIVE_INFINITY
+
+/**
+ * The APIC-access page of a guest. Its processors have one memory: while one of them has no registers there, accesses are to be nobody's, or
+ * another device's, so the page is not in it; those of the others leave the guest.
+ */
+const accessPageOf = <L>(landlord: Endpoint<Landlord, "write" | "grantReply", L>, processors: number) => {
+  const isOnPage = Array.from({ length: processors }, () => true)
+  let isThere = true
+  const isMisplaced = (): boolean => isThere === isOnPage.includes(false)
+  return {
+    /** A processor has the registers of its local APIC in memory at this address, or not in memory. */
+    mapped: (processor: number, address: number | undefined): void => {
+      isOnPage[processor] = address === apicAccessAt
+    },
+    isMisplaced,
+    place: Effect.gen(function* () {
+      while (isMisplaced()) {
+        const isWanted = !isThere
+        yield* ask(landlord, "apicAccessPage", isWanted)
+        isThere = isWanted
+      }
+    })
+  }
+}
 
 type Cable<C, CB> = Pick<
   Held<never, never, never, never, never, never, never, C, CB, never, never, never>,
