@@ -6,7 +6,8 @@ import { numberOf } from "../types/Kind.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as Capability from "./Capability.ts"
 import * as CSpace from "./CSpace.ts"
-import { priorities, ReadyQueue, readyQueue } from "./KernelData.ts"
+import * as DomainSchedule from "./DomainSchedule.ts"
+import { KernelData, priorities, ReadyQueue, readyQueue } from "./KernelData.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { State } from "./State.ts"
 import { name, nameBytes, setName, Tcb } from "./Tcb.ts"
@@ -62,11 +63,15 @@ const dumpScheduler = (state: State, current: number): void => {
   const line = (thread: number, what: string) =>
     state.debug.print(`${Tcb.priority.load(memory, thread)} ${name(state, thread) || thread.toString(16)} ${what}`)
   line(current, "runs")
-  for (let priority = priorities - 1; priority >= 0; priority--)
-    for (
-      let thread = ReadyQueue.head.load(memory, readyQueue(data, priority));
-      thread !== 0;
-      thread = Tcb.schedNext.load(memory, thread)
-    )
-      line(thread, "is ready")
+  for (let domain = 0; domain < DomainSchedule.domains(state); domain++) {
+    const runs = domain === KernelData.currentDomain.load(memory, data)
+    const queues = DomainSchedule.queuesOf(state, domain)
+    for (let priority = priorities - 1; priority >= 0; priority--)
+      for (
+        let thread = ReadyQueue.head.load(memory, readyQueue(queues, priority));
+        thread !== 0;
+        thread = Tcb.schedNext.load(memory, thread)
+      )
+        line(thread, runs ? "is ready" : `is ready in domain ${domain}`)
+  }
 }

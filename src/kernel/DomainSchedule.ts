@@ -19,6 +19,10 @@ export const firstTurn = ({ memory, data }: View): number => KernelData.firstTur
 export const duration = ({ memory, data }: View, index: number): number =>
   Turn.duration.load(memory, turnAt(data, index))
 
+/** Where the ready queues of a domain are: those of the one that runs have their place in `KernelData` itself. */
+export const queuesOf = ({ memory, data }: View, domain: number): number =>
+  domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
+
 /** Turn `index` is this domain's from the next time on that it comes: 0 nanoseconds are the end of the list. */
 export const configure = ({ memory, data }: State, index: number, domain: number, duration: number): void => {
   Turn.domain.store(memory, turnAt(data, index), domain)
@@ -54,7 +58,7 @@ export const next = (state: State): void => {
   runDomain(state, Turn.domain.load(memory, turnAt(data, turn)))
 }
 
-/** The ready queues of the domain that runs are in the first room: they change places with those of another. */
+/** Its ready queues come to the place of those that run, which go to theirs. */
 const runDomain = (state: State, domain: number): void => {
   const { memory, data } = state
   const before = KernelData.currentDomain.load(memory, data)

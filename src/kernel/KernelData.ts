@@ -69,7 +69,7 @@ export const ReadyQueue = layout(8, {
   tail: ref(4)
 })
 
-/** `room`: where the ready queues are. Those of the domain that runs are in `KernelData` itself. */
+/** `room`: where the ready queues of a domain are, as `DomainSchedule.queuesOf` says. */
 export const readyQueue = (room: number, priority: number): number => room + queuesAt + 8 * priority
 /** Where the ready queues of a domain are that does not run, and `bitmap` and `readyWords`: in their places there. */
 export const roomOf = (data: number, domain: number): number => data + roomsAt + roomBytes * domain

@@ -10,7 +10,7 @@
 import { Charge } from "../hal/Charge.ts"
 import { Halt } from "../hal/Gates.ts"
 import * as DomainSchedule from "./DomainSchedule.ts"
-import { Action, bitmapAt, idleContext, idleThread, KernelData, ReadyQueue, readyQueue, roomOf } from "./KernelData.ts"
+import { Action, bitmapAt, idleContext, idleThread, KernelData, ReadyQueue, readyQueue } from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
 import type { State, View } from "./State.ts"
 import { isRunnable, Tcb, type ThreadState } from "./Tcb.ts"
@@ -72,10 +72,8 @@ const admit = (state: State, thread: number): number => {
 }
 
 /** Where the ready queues of the thread's domain are. */
-const roomFor = ({ memory, data }: View, thread: number): number => {
-  const domain = Tcb.domain.load(memory, thread)
-  return domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
-}
+const roomFor = (view: View, thread: number): number =>
+  DomainSchedule.queuesOf(view, Tcb.domain.load(view.memory, thread))
 
 /** Out of its ready queue, if it is in one. */
 export const dequeue = (state: State, thread: number): void => {

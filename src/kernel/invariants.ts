@@ -10,7 +10,7 @@ import * as Capability from "./Capability.ts"
 import { Node } from "./Derivation.ts"
 import * as DomainSchedule from "./DomainSchedule.ts"
 import * as Endpoint from "./Endpoint.ts"
-import { bitmapAt, idleThread, KernelData, priorities, ReadyQueue, readyQueue, roomOf } from "./KernelData.ts"
+import { bitmapAt, idleThread, KernelData, priorities, ReadyQueue, readyQueue } from "./KernelData.ts"
 import { NotificationFields, NotificationState } from "./NotificationFields.ts"
 import * as Queue from "./Queue.ts"
 import * as Refill from "./Refill.ts"
@@ -379,8 +379,7 @@ const checkReadyQueues = (view: View, { objects }: World): ReadonlyArray<string>
   const wrong: Array<string> = []
   const queued = new Set<number>()
   for (let domain = 0; domain < DomainSchedule.domains(view); domain++) {
-    const room = domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
-    wrong.push(...checkQueuesOf(view, domain, room, queued))
+    wrong.push(...checkQueuesOf(view, domain, DomainSchedule.queuesOf(view, domain), queued))
   }
   for (const [thread, kind] of objects)
     if (kind === numberOf.TCB && Tcb.inReadyQueue.load(memory, thread) !== 0 && !queued.has(thread))

@@ -47,6 +47,24 @@ describe("a program in C", () => {
     )
 
   it(
+    "is told of threads by the debug calls, and halts the machine by one: debug.c",
+    () => {
+      const { output, notes, stop } = run("debug", { memoryBytes: 32 * 2 ** 20, limit: 1e9, domains: 2 })
+      assert.notInclude(output, "FAILED")
+      assert.isTrue(output.endsWith("- halts the machine\n"), output)
+      assert.deepStrictEqual(stop, { _tag: "Halt", report: "first task halted the machine" })
+      assert.deepStrictEqual(notes.slice(0, -1), [
+        "255 first task runs",
+        "100 third is ready",
+        "100 second, with a name of which only the first sixty-four letters a is ready",
+        "100 elsewhere is ready in domain 1"
+      ])
+      assert.match(notes.at(-1)!, /^RAX .*CPL 0 .*instruction at RIP: 0F 05 syscall/s)
+    },
+    seconds
+  )
+
+  it(
     "finds its boot information true on a machine of 256 MiB",
     () => {
       passes("boot", { memoryBytes: 256 * 2 ** 20 })
