@@ -26,6 +26,8 @@ export interface Options {
   readonly note: (line: string, what?: "stopped") => void
   /** No system call takes the kernel's fast path: nothing but the host's time depends on it. */
   readonly fastPath?: "off"
+  /** The PCI functions, by number, that may reach memory: no other does, whatever a program does with it. */
+  readonly trusted?: ReadonlyArray<number>
   /** How many scheduling domains the kernel has: one, if nothing is said. */
   readonly domains?: number
 }
@@ -48,6 +50,7 @@ export const boot = ({
   input,
   note,
   fastPath,
+  trusted = [],
   domains = 1
 }: Options): System | ElfError => {
   const machine = new Machine({ memoryBytes, reading, console: { write: output, ...(input && { read: input }) } })
@@ -61,7 +64,8 @@ export const boot = ({
       ...(first._tag === "Fiber" ? ["root=gate"] : []),
       ...(fastPath ? [`fastpath=${fastPath}`] : []),
       ...(domains === 1 ? [] : [`domains=${domains}`])
-    ].join(" ")
+    ].join(" "),
+    trusted
   })
   if ("_tag" in booted) return booted
   const debug = Debug.of({ putChar: output, print: note, snapshot: () => note(machine.report()) })

@@ -49,7 +49,15 @@ export const start = async ({ arguments: [file], options, lists }: Given): Promi
     if (what === "stopped") failures.push(line)
     else Output.note(line)
   }
-  const system = boot({ memoryBytes, reading, first, output: output.byte, note, domains })
+  const system = boot({
+    memoryBytes,
+    reading,
+    first,
+    output: output.byte,
+    note,
+    domains,
+    trusted: disks.map((_, n) => slot(diskSlot(n)))
+  })
   if ("_tag" in system) return complain(describe(system), exitCodes.usage)
   for (const [n, disk] of disks.entries()) system.machine.pc.pci.attach(slot(diskSlot(n)), new VirtioPci(disk).fn)
   const started = performance.now()

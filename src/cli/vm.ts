@@ -105,6 +105,10 @@ export const start = async (given: Given): Promise<number | UsageError> => {
           {}
         )
       },
+      trusted: [
+        ...Array.from(disks.keys(), (guest) => slot(diskSlot(guest))),
+        ...(network === "user" ? [slot(cardSlot)] : [])
+      ],
       output: output.byte,
       input: terminal.read,
       note: (line, what) => (what === "stopped" ? void failures.push(line) : Output.note(line))

@@ -16,6 +16,8 @@ export const slot = (device: number, fn = 0): number => (device << 3) | fn
 export class PciBus {
   private readonly functions = new Map<number, PciFunction>()
   private readonly upstream: Upstream
+  /** The functions that may reach memory and send messages, if they are bus masters. Undefined: all of them. */
+  private trusted: ReadonlySet<number> | undefined
   private readonly output: (line: number, isAsserted: boolean) => void
   /** For each of the four interrupt lines, the functions that assert it. */
   private readonly asserted: readonly Set<number>[] = Array.from({ length: pciPins.count }, () => new Set())
@@ -32,9 +34,24 @@ export class PciBus {
     if (this.functions.has(at)) throw new Error(`there is a PCI function at ${at >>> 3}.${at & 7}`)
     this.functions.set(at, added)
     const pin = added.identity.interruptPin ?? 0
-    added.connect(at, this.upstream, (isAsserted) => {
+    added.connect(at, this.upstreamOf(at), (isAsserted) => {
       if (pin > 0) this.drive(pciLine(at >>> 3, pin - 1), at, isAsserted)
     })
+  }
+
+  /** From now on functions but these reach nothing, whatever their command registers say: there is no IOMMU that could tell them apart. */
+  confine(trusted: Iterable<number>): void {
+    this.trusted = new Set(trusted)
+  }
+
+  private upstreamOf(at: number): Upstream {
+    const { read, write, message } = this.upstream
+    const mayReach = () => this.trusted?.has(at) !== false
+    return {
+      read: (...access) => mayReach() && read(...access),
+      write: (...access) => mayReach() && write(...access),
+      message: (...sent) => mayReach() && message(...sent)
+    }
   }
 
   reset(): void {

@@ -39,6 +39,45 @@ const aFunction = () => {
   return { fn, registers, ports }
 }
 
+describe("functions that are confined", () => {
+  it("reach memory and send messages if they are trusted, and else do not, though they are bus masters", () => {
+    const { bus, dma, messages } = aBus()
+    const functions = [1, 2].map((device) => {
+      const { fn } = aFunction()
+      bus.attach(slot(device), fn)
+      fn.writeConfig(COMMAND, 16, memory | master)
+      return fn
+    })
+    const reach = () => {
+      dma.length = messages.length = 0
+      const read = functions.map(({ dma }) => dma.read(0x5000, new Uint8Array(4)))
+      const written = functions.map(({ dma }) => dma.write(0x6000, new Uint8Array(4)))
+      const sent = functions.map(({ dma }) => dma.write(0xfee0_0000, new Uint8Array(4)))
+      return { read, written, sent, dma: dma.map(([source]) => source), messages: messages.map(([source]) => source) }
+    }
+    const [one, two] = [slot(1), slot(2)]
+    const all = [true, true]
+    assert.deepStrictEqual(reach(), {
+      read: all,
+      written: all,
+      sent: all,
+      dma: [one, two, one, two],
+      messages: [one, two]
+    })
+    bus.confine([two])
+    const trusted = [false, true]
+    assert.deepStrictEqual(reach(), {
+      read: trusted,
+      written: trusted,
+      sent: trusted,
+      dma: [two, two],
+      messages: [two]
+    })
+    bus.confine([])
+    assert.deepStrictEqual(reach().dma, [])
+  })
+})
+
 describe("configuration space", () => {
   it("begins with what the function is", () => {
     const { fn } = aFunction()

@@ -99,7 +99,10 @@ const between = (
       bert: { program: client(1), priority: 100, grants: grants("bert", 2n) }
     }
   })
-  const { system: booted, notes } = started(rootTask(startSystem(system)), { memoryBytes: 32 * 2 ** 20 })
+  const { system: booted, notes } = started(rootTask(startSystem(system)), {
+    memoryBytes: 32 * 2 ** 20,
+    trusted: stores.map((_, guest) => slot(diskSlot(guest)))
+  })
   for (const [guest, store] of stores.entries())
     booted.machine.pc.pci.attach(slot(diskSlot(guest)), new VirtioPci(new BlockDevice(store, "disk")).fn)
   const stop = booted.run(2e9)

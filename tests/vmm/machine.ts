@@ -50,7 +50,7 @@ const refused: Arrived = { label, badge: 0n, words: [], extraCaps: 0, unwrapped:
 export const started = (
   root: RootTask,
   options: Pick<Parameters<typeof boot>[0], "memoryBytes" | "input"> &
-    Partial<Pick<Parameters<typeof boot>[0], "reading" | "output">>
+    Partial<Pick<Parameters<typeof boot>[0], "reading" | "output" | "trusted">>
 ) => {
   const notes: Array<string> = []
   const logs: Array<string> = []
@@ -110,6 +110,7 @@ export const run = ({
   const rest = [...dialogue]
   const { system, notes, logs } = started(root, {
     memoryBytes: machineBytes ?? all,
+    trusted: [...Object.keys(disks).map((guest) => slot(diskSlot(Number(guest)))), slot(cardSlot)],
     reading,
     output: (byte) => {
       seen += String.fromCharCode(byte)

@@ -57,7 +57,10 @@ describe("a network with a card of the machine", { timeout: 60_000 }, () => {
         }
       }
     })
-    const { system: booted, notes } = started(rootTask(startSystem(system)), { memoryBytes: 32 * 2 ** 20 })
+    const { system: booted, notes } = started(rootTask(startSystem(system)), {
+      memoryBytes: 32 * 2 ** 20,
+      trusted: [slot(cardSlot)]
+    })
     const { pc, timers } = booted.machine
     // What the gateway says is on its way for a while.
     const late: { readonly frames: Array<Uint8Array> } = { frames: [] }

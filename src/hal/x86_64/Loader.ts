@@ -26,6 +26,8 @@ export interface Payload {
   readonly kernel: Module
   readonly modules: readonly Module[]
   readonly commandLine: string
+  /** The PCI functions, by number, that may be bus masters: none, if nothing is said. */
+  readonly trusted?: readonly number[]
 }
 
 export interface Loaded {

@@ -319,6 +319,7 @@ export class Machine {
   load(payload: Payload): BootService | ElfError {
     const loaded = load(this.memory, payload)
     if ("_tag" in loaded) return loaded
+    this.pc.pci.confine(payload.trusted ?? [])
     this.start(loaded.entry, loaded.pml4)
     return loaded.boot
   }
