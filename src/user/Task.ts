@@ -5,7 +5,7 @@
  * host decides when it goes on. So a program is a function of the machine's answers. Its clock is the machine's, its random
  * numbers come from a seed, and its fibers wait for each other or for the machine, never for a promise.
  */
-import { Cause, Clock, Context, Duration, Effect, type Exit, Formatter, Logger, Random } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Formatter, Logger, Random } from "effect"
 import type { Answer, Fiber, Request, ThreadMemory } from "../types/Gate.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as HostGlobals from "./HostGlobals.ts"
@@ -96,7 +96,16 @@ class OperationOf<A, E> implements Operation {
   }
 
   end(): void {
-    this.resume(this.transaction.result())
+    this.resume(this.result())
+  }
+
+  /** Who throws while it looks at what came ends the program that waits, and nobody else. */
+  private result(): Exit.Exit<A, E> {
+    try {
+      return this.transaction.result()
+    } catch (defect) {
+      return Exit.die(defect)
+    }
   }
 }
 

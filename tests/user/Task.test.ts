@@ -33,6 +33,23 @@ describe("a task", () => {
     )
   })
 
+  it("ends where it throws while it looks at an answer, and can be told so", () => {
+    const program = Effect.flatMap(Syscalls, (syscalls) =>
+      syscalls.call({ syscall: "Call", capability: 7n, label: 0, words: [], caps: [], reply: 0n }, () => {
+        throw new Error("this is no answer")
+      })
+    )
+    const { exit, requests } = runProgram(
+      Effect.catchCause(program, (cause) => Effect.succeed(Cause.pretty(cause))),
+      idle
+    )
+    assert.deepStrictEqual(
+      requests.map((request) => request._tag),
+      ["Syscall", "Exit"]
+    )
+    assert.include(Exit.isSuccess(exit) ? exit.value : "", "this is no answer")
+  })
+
   it("starts with the word that its thread was started with", () => {
     let argument = 0n
     const fiber = Task.make({ name: "alice" }, (word) =>
