@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Capability from "../../src/kernel/Capability.ts"
 import { check } from "../../src/kernel/invariants.ts"
+import * as Notification from "../../src/kernel/Notification.ts"
 import * as Methods from "../../src/types/methods/Domain.ts"
+import { syscalls } from "../../src/types/Syscall.ts"
 import { labelOf, World } from "./fixture.ts"
 
 const turn = 1_000_000
@@ -59,6 +61,19 @@ describe("a domain", () => {
       world.kernel.handleTimer()
     }
     assert.deepStrictEqual(runs, ["Alice", "Bob", "Alice", "Bob", "Alice", "Bob"])
+  })
+
+  it("has no call made when its turn is over: that is made in the next", () => {
+    const { world, alice, bob, invoke } = setUp(2)
+    const bell = world.object("Notification")
+    invoke(Methods.Set.label, [1], [bob.slot])
+    for (const index of [0, 1]) invoke(Methods.ScheduleConfigure.label, [index, index, turn])
+    invoke(Methods.ScheduleSetStart.label, [0])
+    world.prepare(alice, { capability: bell.slot })
+    world.time.pass(turn)
+    world.kernel.handleSyscall(syscalls.Send, -1)
+    assert.deepStrictEqual([world.running, world.stateOf(alice)], ["Bob", "restart"])
+    assert.isFalse(Notification.isActive(world.state, bell.at))
   })
 
   it("has a turn that never ends where it is the only one, and the timer is not set for it", () => {

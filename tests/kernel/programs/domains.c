@@ -181,6 +181,20 @@ static void check_meetings(void) {
     check_between(now() - seen[1], 499 * microsecond, 501 * microsecond);
   }
 
+  it("calls a server of its own domain, and not beyond the end of its turn");
+  word near = make(object_Endpoint), own = make(object_Reply);
+  endpoint = near;
+  thread_in(0, 255, serve, own);
+  yield();
+  for (int n = 0; n < 5; n++) {
+    word from = now(), last;
+    do {
+      last = now();
+      call(near, (struct message){0});
+    } while (now() - last < 100 * microsecond);
+    if (n > 0) check_between(last - from, 790 * microsecond, 800 * microsecond);
+  }
+
   it("does not let a thread of another domain run that it wakes, whatever its priority");
   word quiet = make(object_Notification);
   set_priority(100);
