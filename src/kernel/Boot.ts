@@ -7,20 +7,35 @@ import * as Capability from "./Capability.ts"
 import * as Derivation from "./Derivation.ts"
 import * as DomainSchedule from "./DomainSchedule.ts"
 import * as Donation from "./Donation.ts"
-import { Action, idleContext, idleThread, interruptSlots, KernelData, kernelDataBytes } from "./KernelData.ts"
+import {
+  Action,
+  idleContext,
+  idleThread,
+  interruptSlots,
+  KernelData,
+  kernelDataBytes,
+  roomBytes
+} from "./KernelData.ts"
 import * as Refill from "./Refill.ts"
 import type { State } from "./State.ts"
 import { setName, slotOf, Tcb, ThreadState, type tcbSlot } from "./Tcb.ts"
 import * as Untyped from "./Untyped.ts"
 
-/** `KernelData` becomes that of a kernel with nobody to run: the first of its domains has all the time. */
-export const initialise = (state: State, domains = 1): void => {
+/** How many bytes of memory `initialise` needs for so many domains. */
+export const domainBytes = (domains: number): number => (domains === 1 ? 0 : domains * roomBytes)
+
+/**
+ * `KernelData` becomes that of a kernel with nobody to run: the first of its domains has all the time. At `rooms` is memory for
+ * them, of zeroes.
+ */
+export const initialise = (state: State, domains = 1, rooms = 0): void => {
   const { memory, data, time, architecture } = state
   if (architecture.interrupts > interruptSlots) throw new Halt(`there are slots for ${interruptSlots} interrupts`)
   memory.zero(data, kernelDataBytes)
   const [thread, context] = [idleThread(data), idleContext(data)]
   KernelData.now.store(memory, data, time.now())
   KernelData.domains.store(memory, data, domains)
+  KernelData.rooms.store(memory, data, rooms)
   DomainSchedule.configure(state, 0, 0, DomainSchedule.endless)
   Refill.create(state, context, Refill.minRefills, Refill.minBudget, 0)
   Tcb.state.store(memory, thread, ThreadState.idle)

@@ -8,7 +8,17 @@
  * Where there is one domain, its turn does not end.
  */
 import { Charge } from "../hal/Charge.ts"
-import { bitmapAt, bitmapBytes, KernelData, queuesAt, queuesBytes, roomOf, Turn, turnAt, turns } from "./KernelData.ts"
+import {
+  bitmapAt,
+  bitmapBytes,
+  KernelData,
+  queuesAt,
+  queuesBytes,
+  roomBytes,
+  Turn,
+  turnAt,
+  turns
+} from "./KernelData.ts"
 import type { State, View } from "./State.ts"
 
 /** Nanoseconds of a turn that does not end: programs can ask for more, and mean this. */
@@ -20,8 +30,11 @@ export const duration = ({ memory, data }: View, index: number): number =>
   Turn.duration.load(memory, turnAt(data, index))
 
 /** Where the ready queues of a domain are: those of the one that runs have their place in `KernelData` itself. */
-export const queuesOf = ({ memory, data }: View, domain: number): number =>
-  domain === KernelData.currentDomain.load(memory, data) ? data : roomOf(data, domain)
+export const queuesOf = (view: View, domain: number): number =>
+  domain === KernelData.currentDomain.load(view.memory, view.data) ? view.data : roomOf(view, domain)
+
+const roomOf = ({ memory, data }: View, domain: number): number =>
+  KernelData.rooms.load(memory, data) + roomBytes * domain
 
 /** Turn `index` is this domain's from the next time on that it comes: 0 nanoseconds are the end of the list. */
 export const configure = ({ memory, data }: State, index: number, domain: number, duration: number): void => {
@@ -63,8 +76,8 @@ const runDomain = (state: State, domain: number): void => {
   const { memory, data } = state
   const before = KernelData.currentDomain.load(memory, data)
   if (before === domain) return
-  moveQueues(state, data, roomOf(data, before))
-  moveQueues(state, roomOf(data, domain), data)
+  moveQueues(state, data, roomOf(state, before))
+  moveQueues(state, roomOf(state, domain), data)
   KernelData.currentDomain.store(memory, data, domain)
 }
 

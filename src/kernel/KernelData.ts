@@ -2,8 +2,7 @@
  * KernelData: what the kernel knows beside its objects, in memory of its own.
  *
  * It begins with the words below, then has the heads of the ready queues, one for each priority, the thread that stands
- * for nobody with its scheduling context, the schedule of domains, a slot for each interrupt that programs handle, and room for
- * the ready queues of domains that do not run.
+ * for nobody with its scheduling context, a slot for each interrupt that programs handle, and the schedule of domains.
  */
 import { layout, u32, u64, word } from "../types/Layout.ts"
 import { ref } from "./Reference.ts"
@@ -37,6 +36,8 @@ export const KernelData = layout(0x100, {
   /** The turn of the schedule that it is, the one that the schedule begins with, and when it ends: 0 is never. */
   turn:           u32(0x34),
   firstTurn:      u32(0x38),
+  /** Where the ready queues are of the domains that do not run: none, if there is one domain. */
+  rooms:          ref(0x3c),
   turnEnds:       u64(0x60),
   /** The words of `bitmap` that are not 0: 8 bits. */
   readyWords:     u32(0x2c),
@@ -51,16 +52,18 @@ export const queuesAt = 0x100
 export const queuesBytes = 8 * priorities
 const idleContextAt = 0x900
 const idleThreadAt = 0x1000
-const scheduleAt = 0x1800
 const interruptsAt = 0x2000
-const roomsAt = interruptsAt + interruptSlots * 32
-const roomBytes = 0x900
 
 /** There are at most so many domains, and turns of their schedule. */
-export const mostDomains = 16
-export const turns = 64
+export const mostDomains = 256
+export const turns = 256
 
-export const kernelDataBytes = roomsAt + mostDomains * roomBytes
+const scheduleAt = interruptsAt + interruptSlots * 32
+
+export const kernelDataBytes = scheduleAt + turns * 16
+
+/** The ready queues of a domain, with `bitmap` and `readyWords` in their places before them. */
+export const roomBytes = queuesAt + queuesBytes
 
 /** A ready queue: its first and last thread. */
 // biome-ignore format: a figure
@@ -71,8 +74,6 @@ export const ReadyQueue = layout(8, {
 
 /** `room`: where the ready queues of a domain are, as `DomainSchedule.queuesOf` says. */
 export const readyQueue = (room: number, priority: number): number => room + queuesAt + 8 * priority
-/** Where the ready queues of a domain are that does not run, and `bitmap` and `readyWords`: in their places there. */
-export const roomOf = (data: number, domain: number): number => data + roomsAt + roomBytes * domain
 
 /** A turn of the schedule: nanoseconds, 0 if there is none. */
 // biome-ignore format: a figure

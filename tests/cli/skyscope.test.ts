@@ -71,7 +71,7 @@ describe("skyscope", () => {
     [["help", "walk"], "there is no command 'walk'"],
     [["run"], "'run' wants FILE"],
     [["run", "one.ts", "two.ts"], "'run' wants FILE and no more, got 'two.ts'"],
-    [["run", "one.ts", "--domains", "17"], "there are 1 to 16 domains, not 17"],
+    [["run", "one.ts", "--domains", "257"], "there are 1 to 256 domains, not 257"],
     [["run", "--wings", "one.ts"], "unknown option '--wings'"],
     [["run", "one.ts", "--memory", "much"], "'much' is no size: 64M or 1G are"],
     [["run", "one.ts", "--memory", "1M"], "the memory of a machine is a multiple of 64K from 8M to 3G, not 1M"],

@@ -35,11 +35,11 @@ describe("a domain", () => {
   it("has turns of a schedule that always has one, of a number that there is and long enough for the kernel", () => {
     const { invoke } = setUp(2)
     for (const [label, words, error, told] of [
-      [Methods.ScheduleConfigure.label, [64, 0, turn], labelOf.RangeError, [0, 63]],
+      [Methods.ScheduleConfigure.label, [256, 0, turn], labelOf.RangeError, [0, 255]],
       [Methods.ScheduleConfigure.label, [0, 2, turn], labelOf.InvalidArgument, [1]],
       [Methods.ScheduleConfigure.label, [0, 0, 0], labelOf.InvalidArgument, [2]],
       [Methods.ScheduleConfigure.label, [1, 0, 19_999], labelOf.InvalidArgument, [2]],
-      [Methods.ScheduleSetStart.label, [64], labelOf.RangeError, [0, 63]],
+      [Methods.ScheduleSetStart.label, [256], labelOf.RangeError, [0, 255]],
       [Methods.ScheduleSetStart.label, [1], labelOf.InvalidArgument, [0]]
     ] as const) {
       const answer = invoke(label, words)

@@ -236,7 +236,7 @@ export class World {
     this.kernel = Kernel.make(this.state, paths)
     maskedBy.set(this.memory, this.masked)
     if (dataAt + kernelDataBytes > objectsAt) throw new Error("the kernel's data ends before the objects")
-    Boot.initialise(this.state, domains)
+    Boot.initialise(this.state, domains, domains === 1 ? 0 : this.allocate(16))
     this.cnode = this.allocate(5 + rootBits)
     // The guard takes the bits of an address that no index needs.
     const guard = 64 - rootBits

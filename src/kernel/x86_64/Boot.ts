@@ -19,7 +19,7 @@ import { Ports, type PortsService } from "../../hal/Ports.ts"
 import { Processor, type ProcessorService } from "../../hal/Processor.ts"
 import { Time, type TimeService } from "../../hal/Time.ts"
 import { Virtualization, type VirtualizationService } from "../../hal/Virtualization.ts"
-import { initialise } from "../Boot.ts"
+import { domainBytes, initialise } from "../Boot.ts"
 import { Debug, type DebugService } from "../Debug.ts"
 import * as Kernel from "../Kernel.ts"
 import { mostDomains } from "../KernelData.ts"
@@ -127,7 +127,9 @@ export const boot = (hal: Hal): ((entry: number) => void) => {
     data: image.start + Offset.kernelData,
     architecture: Architecture.make(machine, paths)
   }
-  initialise(state, domains)
+  const { pageBytes } = BootMemory
+  const rooms = Math.ceil(domainBytes(domains) / pageBytes) * pageBytes
+  initialise(state, domains, rooms === 0 ? 0 : free.take("the ready queues of its domains", rooms, pageBytes))
   create({ state, machine, free, boot }, root)
 
   const kernel = Kernel.make(state, paths)

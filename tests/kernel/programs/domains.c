@@ -1,7 +1,7 @@
 /* Domains: which threads run in which part of the time. The kernel has three. */
 #include "root.h"
 
-enum { microsecond = 1000, domains = 3, turns = 64, most_runs = 64 };
+enum { microsecond = 1000, domains = 3, turns = 256, most_runs = 64 };
 
 /* Time in domain 0, where the first task is, in domain 1, in domain 2 and in domain 0 once more. */
 static const word lengths[] = {700 * microsecond, 300 * microsecond, 200 * microsecond, 100 * microsecond};

@@ -289,8 +289,8 @@ static void domains(void) {
   check_is(DomainSet_Set(slot_domain, 0, faults), error_InvalidArgument);
   check_is(answer(0), 1);
   check_is(DomainSet_ScheduleConfigure(slot_domain, 0, 1, millisecond), error_InvalidArgument);
-  check_is(DomainSet_ScheduleConfigure(slot_domain, 64, 0, millisecond), error_RangeError);
-  check_is(DomainSet_ScheduleSetStart(slot_domain, 64), error_RangeError);
+  check_is(DomainSet_ScheduleConfigure(slot_domain, 256, 0, millisecond), error_RangeError);
+  check_is(DomainSet_ScheduleSetStart(slot_domain, 256), error_RangeError);
   ok(DomainSet_ScheduleConfigure(slot_domain, 0, 0, millisecond));
   ok(DomainSet_ScheduleSetStart(slot_domain, 0));
   /* There is one, and everybody runs in it. */
