@@ -36,7 +36,7 @@ const configure = (view: View, invocation: Invocation): Decoded => {
   return (state) => {
     setBudget(state, context, budget * microsecond, period * microsecond, extraRefills + minRefills)
     SC.badge.store(state.memory, context, badge.lo, badge.hi)
-    SC.sporadic.store(state.memory, context, flags % 2 === sporadic ? 1 : 0)
+    SC.sporadic.store(state.memory, context, flags.lo & sporadic)
     return undefined
   }
 }

@@ -28,8 +28,8 @@ export const count: Field<number, number> = { read: Word.toNumber, encode: BigIn
 /** A number of 8 bits, as programs write it. The kernel looks at all of the word: one that has more is out of bounds. */
 export const byte: Field<number, number> = { ...count, encode: (value) => BigInt(value & 0xff) }
 
-/** An address of which the kernel uses the low bits only: whether anything is there is not its business. */
-export const anyAddress: Field<Word.Word, number> = { ...count, read: Word.make }
+/** A number of which the kernel uses low bits only: whatever is above them does not matter. */
+export const lowBits: Field<Word.Word, number> = { ...count, read: Word.make }
 
 /** A number of which only the low 16 bits are looked at. */
 export const short: Field<number, number> = {

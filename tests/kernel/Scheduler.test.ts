@@ -29,7 +29,7 @@ const untilTimer = () => {
   world.kernel.handleTimer()
 }
 
-const configure = (by: Actor, actor: Actor, budget: number, period: number, extra = 0, flags = 0) =>
+const configure = (by: Actor, actor: Actor, budget: number, period: number, extra = 0, flags: number | bigint = 0) =>
   world.invoke(by, world.schedControl, {
     label: SchedControl.ConfigureFlags.label,
     words: [budget, period, extra, 77, flags],
@@ -370,6 +370,18 @@ describe("a timeout", () => {
 })
 
 describe("a scheduling context", () => {
+  it("is sporadic by the lowest flag, whatever the others are", () => {
+    const [admin, alice] = [world.actor("admin"), world.actor("alice", { priority: 50 })]
+    world.start()
+    for (const [flags, isSporadic] of [
+      [2n ** 64n - 1n, true],
+      [2n ** 64n - 2n, false]
+    ] as const) {
+      assert.strictEqual(configure(admin, alice, 100, 200, 0, flags).label, 0)
+      assert.strictEqual(Refill.isSporadic(world.state, alice.context), isSporadic)
+    }
+  })
+
   it("is bound to one thread, and a thread to one", () => {
     const [alice, bob] = [world.actor("alice"), world.actor("bob")]
     const passive = world.actor("passive", { passive: true })

@@ -5,6 +5,7 @@ import * as Method from "../../src/types/Method.ts"
 import { all, byLabel } from "../../src/types/Methods.ts"
 import * as CNode from "../../src/types/methods/CNode.ts"
 import * as SchedContext from "../../src/types/methods/SchedContext.ts"
+import * as SchedControl from "../../src/types/methods/SchedControl.ts"
 import * as TCB from "../../src/types/methods/TCB.ts"
 import * as Untyped from "../../src/types/methods/Untyped.ts"
 import { heldAll, right } from "../../src/types/Rights.ts"
@@ -121,6 +122,11 @@ describe("a method's words", () => {
         assert.hasAllKeys({ x: 0, ...Method.decode(method, message(words)) }, ["x", ...Object.keys(method.words)])
       })
     )
+  })
+
+  it("of which low bits are used have all of those, whatever is above", () => {
+    const flags = Method.decode(SchedControl.ConfigureFlags, message([0n, 0n, 0n, 0n, 2n ** 64n - 1n])).flags
+    assert.deepStrictEqual(flags, { lo: -1, hi: -1 })
   })
 
   it("that are bytes have no more bits from a program, and are read with all that they have", () => {

@@ -75,7 +75,7 @@ const decodeMap = (view: View, machine: Machine, invocation: Invocation): Decode
 
   const page = Capability.address(view, slot)
   const allow = allowed(masked(Capability.rights(view, slot), args.rights.bits))
-  const memoryType = (args.attr % 2 ** 32) & memoryTypes
+  const memoryType = args.attr.lo & memoryTypes
   return (state) => {
     assertUsers(machine, page, bits)
     Mapping.set(state, slot, { asid, address: args.vaddr }, Mapping.By.addressSpace)

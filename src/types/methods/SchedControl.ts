@@ -1,5 +1,5 @@
 /** The method of the right to a core's time. */
-import { cap, count, method, word } from "../Method.ts"
+import { cap, count, lowBits, method, word } from "../Method.ts"
 
 /** Give a scheduling context `budget` microseconds in each `period`. */
 export const ConfigureFlags = method({
@@ -7,6 +7,6 @@ export const ConfigureFlags = method({
   label: 33,
   kind: "SchedControl",
   rights: ["configure"],
-  words: { budget: count, period: count, extraRefills: count, badge: word, flags: count },
+  words: { budget: count, period: count, extraRefills: count, badge: word, flags: lowBits },
   caps: { schedContext: cap({ SchedContext: ["configure"] }) }
 })

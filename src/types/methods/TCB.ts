@@ -1,6 +1,6 @@
 /** The methods of a thread. */
 import { type UserRegister, userContext } from "../Architecture.ts"
-import { anyAddress, cap, count, type Field, method, optional, packed, word } from "../Method.ts"
+import { cap, count, type Field, lowBits, method, optional, packed, word } from "../Method.ts"
 import type { Word } from "../Word.ts"
 
 const registers = Object.fromEntries(userContext.map((name) => [name, word])) as {
@@ -60,7 +60,7 @@ export const Configure = method({
   label: 5,
   kind: "TCB",
   rights: ["configure"],
-  words: { cspaceRootData: word, vspaceRootData: word, buffer: anyAddress },
+  words: { cspaceRootData: word, vspaceRootData: word, buffer: lowBits },
   caps: { cspaceRoot, vspaceRoot, bufferFrame }
 })
 
@@ -107,7 +107,7 @@ export const SetIPCBuffer = method({
   label: 10,
   kind: "TCB",
   rights: ["configure"],
-  words: { buffer: anyAddress },
+  words: { buffer: lowBits },
   caps: { bufferFrame }
 })
 

@@ -238,6 +238,23 @@ static void check_buffer(void) {
   }
 }
 
+static void check_large_buffer(void) {
+  it("finds a buffer anywhere in a large page, too");
+  enum { large_page = 1 << 21, at = 0x800000, offset = 0x1f2400 };
+  word reply = make(object_Reply), large = make(object_LargePage);
+  ok(X86_Page_Map(large, at, all_rights, ~0ul, slot_address_space));
+  struct thread *thread = new_thread(100, 0, send_words, 100);
+  struct ipc_buffer *buffer = (struct ipc_buffer *)(word)(at + offset);
+  buffer->user_data = thread->buffer->user_data;
+  thread->buffer = buffer;
+  ok(TCB_SetIPCBuffer(thread->tcb, (word)buffer, large));
+  ok(TCB_Resume(thread->tcb));
+  struct message message = receive(endpoint, reply);
+  check_is(message.length, 100);
+  for (word n = 0; n < 100; n++) check_is(answer(n), 0x100 + n);
+  ok(TCB_Suspend(thread->tcb));
+}
+
 static void check_time(void) {
   word control = boot_info->sched_control_start, context = make_sized(object_SchedContext, 8);
   it("says of a budget first what is wrong with its scheduling context, then the budget, the period, the refills");
@@ -251,6 +268,11 @@ static void check_time(void) {
   check_is(answer(1), 40);
   refused(SchedControl_ConfigureFlags(control, 40, 50, 9, 0, 0, context), error_RangeError, 0);
   ok(SchedControl_ConfigureFlags(control, longest, longest, 8, 0, 0, context));
+
+  it("looks at one of the flags, whatever the others are");
+  word sporadic = make_sized(object_SchedContext, 8);
+  ok(SchedControl_ConfigureFlags(control, 100, 200, 0, 0, ~0ul, sporadic));
+  ok(SchedControl_ConfigureFlags(control, 100, 200, 0, 0, ~1ul, sporadic));
 
   it("binds a scheduling context to a thread and to a notification, one of each");
   struct thread *thread = new_thread(10, 0, 0, 0);
@@ -329,6 +351,7 @@ static void run_checks(void) {
   check_retype();
   check_threads();
   check_buffer();
+  check_large_buffer();
   check_time();
   check_ports();
   check_identifiers();

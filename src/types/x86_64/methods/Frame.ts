@@ -1,5 +1,5 @@
 /** The methods of a frame. A mapping has at most the rights that the capability has. */
-import { cap, count, method, rights } from "../../Method.ts"
+import { cap, count, lowBits, method, rights } from "../../Method.ts"
 
 /** Map it, or give its mapping other rights and attributes. */
 export const Map = method({
@@ -7,7 +7,7 @@ export const Map = method({
   label: 49,
   kind: "Frame",
   rights: [],
-  words: { vaddr: count, rights, attr: count },
+  words: { vaddr: count, rights, attr: lowBits },
   caps: { vspace: cap({ AddressSpace: ["map"] }) }
 })
 
