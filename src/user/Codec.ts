@@ -29,18 +29,14 @@ export interface Codec<A> {
 
 export const make = <S extends Data>(schema: S): Codec<S["Type"]> => {
   const form = formOf(Schema.toEncoded(schema).ast)
-  const asItIs = isWhatItEncodesTo(schema.ast)
-  const encoded: (value: unknown) => unknown = asItIs ? (value) => value : Schema.encodeUnknownSync(schema)
-  const decoded = Schema.decodeUnknownResult(schema)
+  if (isWhatItEncodesTo(schema.ast)) return { encode: wordsOf(form), decode: (words) => readAll(form, words) }
+  const [encoded, decoded] = [Schema.encodeUnknownSync(schema), Schema.decodeUnknownResult(schema)]
+  const write = wordsOf(form)
   return {
-    encode: (value) => {
-      const words: Array<bigint> = []
-      form.write(encoded(value), words)
-      return words
-    },
+    encode: (value) => write(encoded(value)),
     decode: (words) => {
       const read = readAll(form, words)
-      if (read === undefined || asItIs) return read
+      if (read === undefined) return undefined
       return Result.match(decoded(read.value), { onSuccess: (value) => ({ value }), onFailure: () => undefined })
     }
   }
@@ -52,7 +48,21 @@ interface Form {
   readonly read: (cursor: Cursor) => unknown
   /** Whether a value is of this kind. */
   readonly has: (value: unknown) => boolean
+  /** Of a kind whose values are a word each. */
+  readonly word?: OneWord
 }
+
+interface OneWord {
+  readonly of: (value: unknown) => bigint
+  readonly value: (word: bigint) => unknown
+}
+
+const oneWord = (word: OneWord, has: Form["has"]): Form => ({
+  write: (value, words) => words.push(word.of(value)),
+  read: (cursor) => word.value(cursor.next()),
+  has,
+  word
+})
 
 /** Where in a message's words a reader is. */
 class Cursor {
@@ -83,9 +93,20 @@ class Cursor {
 
 class Malformed extends Error {}
 
+const wordsOf = (form: Form): ((value: unknown) => ReadonlyArray<bigint>) => {
+  const { word } = form
+  if (word !== undefined) return (value) => [word.of(value)]
+  return (value) => {
+    const words: Array<bigint> = []
+    form.write(value, words)
+    return words
+  }
+}
+
 const readAll = (form: Form, words: ReadonlyArray<bigint>): { readonly value: unknown } | undefined => {
-  const cursor = new Cursor(words)
   try {
+    if (form.word !== undefined) return words.length === 1 ? { value: form.word.value(words[0]!) } : undefined
+    const cursor = new Cursor(words)
     const value = form.read(cursor)
     return cursor.ended ? { value } : undefined
   } catch (cause) {
@@ -100,53 +121,59 @@ const constant = (value: unknown): Form => ({
   has: (other) => other === value
 })
 
-const boolean: Form = {
-  write: (value, words) => words.push(value === true ? 1n : 0n),
-  read: (cursor) => {
-    const word = cursor.next()
-    if (word > 1n) throw new Malformed("holds a truth value that is neither 0 nor 1")
-    return word === 1n
+const boolean = oneWord(
+  {
+    of: (value) => (value === true ? 1n : 0n),
+    value: (word) => {
+      if (word > 1n) throw new Malformed("holds a truth value that is neither 0 nor 1")
+      return word === 1n
+    }
   },
-  has: (value) => typeof value === "boolean"
-}
+  (value) => typeof value === "boolean"
+)
 
-const int: Form = {
-  write: (value, words) => {
-    const number = value as number
-    if (!Number.isSafeInteger(number)) throw new Error(`an integer is whole, and below 2^53: ${number}`)
-    words.push(Word.ofHalves(number, Math.floor(number / 2 ** 32)))
+const int = oneWord(
+  {
+    of: (value) => {
+      const number = value as number
+      if (!Number.isSafeInteger(number)) throw new Error(`an integer is whole, and below 2^53: ${number}`)
+      return Word.ofHalves(number, Math.floor(number / 2 ** 32))
+    },
+    value: (word) => {
+      const number = Word.highOf(word) * 2 ** 32 + (Word.lowOf(word) >>> 0)
+      if (!Number.isSafeInteger(number)) throw new Malformed("holds a number beyond 2^53")
+      return number
+    }
   },
-  read: (cursor) => {
-    const word = cursor.next()
-    const number = Word.highOf(word) * 2 ** 32 + (Word.lowOf(word) >>> 0)
-    if (!Number.isSafeInteger(number)) throw new Malformed("holds a number beyond 2^53")
-    return number
-  },
-  has: (value) => Number.isSafeInteger(value)
-}
+  (value) => Number.isSafeInteger(value)
+)
 
 const scratch = new DataView(new ArrayBuffer(8))
 
-const double: Form = {
-  write: (value, words) => {
-    scratch.setFloat64(0, value as number)
-    words.push(scratch.getBigUint64(0))
+const double = oneWord(
+  {
+    of: (value) => {
+      scratch.setFloat64(0, value as number)
+      return scratch.getBigUint64(0)
+    },
+    value: (word) => {
+      scratch.setBigUint64(0, word)
+      return scratch.getFloat64(0)
+    }
   },
-  read: (cursor) => {
-    scratch.setBigUint64(0, cursor.next())
-    return scratch.getFloat64(0)
-  },
-  has: (value) => typeof value === "number"
-}
+  (value) => typeof value === "number"
+)
 
-const bigint: Form = {
-  write: (value, words) => {
-    if (BigInt.asUintN(64, value as bigint) !== value) throw new Error(`a word holds 64 bits: ${value}`)
-    words.push(value)
+const bigint = oneWord(
+  {
+    of: (value) => {
+      if (BigInt.asUintN(64, value as bigint) !== value) throw new Error(`a word holds 64 bits: ${value}`)
+      return value
+    },
+    value: (word) => word
   },
-  read: (cursor) => cursor.next(),
-  has: (value) => typeof value === "bigint"
-}
+  (value) => typeof value === "bigint"
+)
 
 const string: Form = {
   write: (value, words) => {

@@ -1,5 +1,5 @@
 /** Server: answering at an endpoint where a protocol is spoken, one call after the other. */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { type AnyCap, type Endpoint, type LifetimeOf, protocolOf, type Using } from "../types/Capability.ts"
 import { maxLength } from "../types/MessageInfo.ts"
 import * as CNode from "../types/methods/CNode.ts"
@@ -147,7 +147,7 @@ const loop = Effect.fnUntraced(function* (
   let arrived = yield* receive("Recv", nothing)
   for (;;) {
     const call = understood(operations, arrived, slot)
-    const answer = call === undefined ? notUnderstood : fitting(yield* call.answer)
+    const answer = call === undefined ? notUnderstood : fitting(answered(call.answer) ?? (yield* call.answer))
     if (allocator !== undefined && slot !== undefined && cameInSlot(arrived)) {
       // What the server has now stays where it is. What nobody asked for is thrown away.
       if (call?.takesCap) slot = yield* nextSlot(allocator)
@@ -169,6 +169,10 @@ const notUnderstood: Answer = { label: labels.notUnderstood, words: [], caps: []
 /** What is longer than a message is answered by saying so. */
 const fitting = (answer: Answer): Answer =>
   answer.words.length <= maxLength ? answer : { label: labels.tooLong, words: [BigInt(answer.words.length)], caps: [] }
+
+/** What a handler says at once takes no step of the fiber. */
+const answered = (answer: Effect.Effect<Answer, unknown, Syscalls>): Answer | undefined =>
+  Exit.isExit(answer) && Exit.isSuccess(answer) ? (answer.value as Answer) : undefined
 
 /** The call that a message is: how it is answered, and whether the capability in the slot is part of it. Undefined if it is none. */
 const understood = (

@@ -10,7 +10,7 @@ import type { Answer, Fiber, Request, ThreadMemory } from "../types/Gate.ts"
 import { syscalls } from "../types/Syscall.ts"
 import * as HostGlobals from "./HostGlobals.ts"
 import { TaskScheduler } from "./Scheduler.ts"
-import { Syscalls, type SyscallsService } from "./Syscalls.ts"
+import { type MessageCall, type Outcome, Syscalls, type SyscallsService } from "./Syscalls.ts"
 import * as Transaction from "./Transaction.ts"
 
 export interface Options {
@@ -217,16 +217,21 @@ class Task implements Fiber {
 
   /** Every run of it is a transaction of its own. */
   #ask<A, E>(transaction: () => Transaction.Transaction<A, E>): Effect.Effect<A, E> {
-    return Effect.callback<A, E>((resume) => {
-      const operation = new OperationOf(transaction(), resume)
-      if (this.#current === undefined) this.#current = operation
-      else this.#waiting.push(operation)
-    })
+    return Effect.callback<A, E>((resume) => this.#await(new OperationOf(transaction(), resume)))
+  }
+
+  #await(operation: Operation): void {
+    if (this.#current === undefined) this.#current = operation
+    else this.#waiting.push(operation)
   }
 
   #syscalls(): SyscallsService {
     return {
-      call: (call, outcome) => this.#ask(() => Transaction.message(call, this.#ipcBuffer, outcome)),
+      // What most transactions are needs no function for it.
+      call: <A, E>(call: MessageCall, outcome: Outcome<A, E>) =>
+        Effect.callback<A, E>((resume) =>
+          this.#await(new OperationOf(Transaction.message(call, this.#ipcBuffer, outcome), resume))
+        ),
       raw: (registers) => this.#ask(() => Transaction.raw(registers)),
       read: (address, length) => this.#ask(() => Transaction.read(address, length)),
       write: (address, bytes) => this.#ask(() => Transaction.write(address, bytes)),
