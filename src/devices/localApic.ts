@@ -115,7 +115,9 @@ export class LocalApic implements Receiver, Target {
   private readonly isr = new Int32Array(8)
   private readonly tmr = new Int32Array(8)
   private base: Halves
-  private deadline: Halves = [0, 0]
+  /** IA32_TSC_DEADLINE, in halves. */
+  private deadlineLow = 0
+  private deadlineHigh = 0
   /** Errors since ESR was last written; the next error is an interrupt only if ESR was written since the last that was. */
   private errors = 0
   private isErrorArmed = true
@@ -157,7 +159,7 @@ export class LocalApic implements Receiver, Target {
     this.put("SVR", 0xff)
     for (const name of lvts) this.put(name, LVT.mask)
     for (const array of [this.irr, this.isr, this.tmr]) array.fill(0)
-    this.deadline = [0, 0]
+    this.clearDeadline()
     this.errors = 0
     this.isErrorArmed = true
     this.hasExternal = false
@@ -308,7 +310,7 @@ export class LocalApic implements Receiver, Target {
   }
 
   private timerExpired = (): void => {
-    this.deadline = [0, 0]
+    this.clearDeadline()
     this.deliver("LVT_TIMER")
   }
 
@@ -481,20 +483,26 @@ export class LocalApic implements Receiver, Target {
   // ---- IA32_TSC_DEADLINE
 
   readDeadline(): Halves {
-    return this.deadline
+    return [this.deadlineLow, this.deadlineHigh]
   }
 
   /** In another mode writes are ignored. 0 disarms. */
   writeDeadline(lo: number, hi: number): void {
     if (this.mode() !== timerMode.deadline) return
-    this.deadline = [lo, hi]
+    this.deadlineLow = lo
+    this.deadlineHigh = hi
     this.tscChanged()
+  }
+
+  private clearDeadline(): void {
+    this.deadlineLow = 0
+    this.deadlineHigh = 0
   }
 
   /** The time-stamp counter has another value: the deadline is another time. */
   tscChanged(): void {
     if (this.mode() !== timerMode.deadline) return
-    const [lo, hi] = this.deadline
+    const [lo, hi] = [this.deadlineLow, this.deadlineHigh]
     const now = Math.floor(this.timers.now())
     const [aheadLow, aheadHigh] = this.surroundings.tscOffset()
     const tscLow = (now >>> 0) + (aheadLow >>> 0)
@@ -563,7 +571,7 @@ export class LocalApic implements Receiver, Target {
     // Remote IRR belongs to a level-triggered interrupt.
     this.put(name, isLevel(value) ? value | kept : value & ~LVT.remoteIrr)
     if (name === "LVT_TIMER") {
-      if (this.mode() !== timerMode.deadline) this.deadline = [0, 0]
+      if (this.mode() !== timerMode.deadline) this.clearDeadline()
       this.timer.configure(this.mode(), (value & LVT.mask) === 0)
     } else if (name === "LVT_LINT0") this.servePin(0)
     else if (name === "LVT_LINT1") this.servePin(1)
