@@ -61,12 +61,14 @@ export class Clock {
   /** Let `happen` be called when the count reaches `due`; it takes the place of the event that had this name. */
   schedule(name: string, due: number, happen: () => void): void {
     const event = this.find(name)
+    const before = event === undefined ? Number.POSITIVE_INFINITY : event.due
     if (event === undefined) this.events.push({ name, due, happen })
     else {
       event.due = due
-      event.happen = happen
+      if (event.happen !== happen) event.happen = happen
     }
-    this.findFirst()
+    if (due <= this.first) this.first = due
+    else if (before === this.first) this.findFirst()
     const now = this.now()
     const until = Math.max(now, due)
     if (until < now + this.i32[at.countdown >> 2]!) {
