@@ -206,6 +206,16 @@ static void check_meetings(void) {
   check_between(now() - begin, 0, 2 * microsecond);
   let_pass(length_of_all);
   check_between(seen[2] - begin, 1090 * microsecond, 1101 * microsecond);
+  set_priority(255);
+
+  it("moves itself to another domain, and goes on in the turn of that");
+  run_stretches(1);
+  begin = now();
+  ok(DomainSet_Set(slot_domain, 1, slot_tcb));
+  check_between(now() - begin, 790 * microsecond, 802 * microsecond);
+  begin = now();
+  ok(DomainSet_Set(slot_domain, 0, slot_tcb));
+  check_between(now() - begin, 490 * microsecond, 502 * microsecond);
 }
 
 static void run_checks(void) {
