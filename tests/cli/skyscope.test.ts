@@ -204,6 +204,11 @@ describe("skyscope run", () => {
     assert.strictEqual(status, 4)
   })
 
+  it("starts a kernel with several scheduling domains, when asked", () => {
+    const { status, stdout } = skyscope("run", "examples/hello.ts", "--domains", "256")
+    assert.deepStrictEqual([status, stdout], [0, "Hello from a task in TypeScript.\n"])
+  })
+
   it("says on stderr what was retired and what memory held, when asked", () => {
     const { status, stdout, stderr } = skyscope("run", "examples/hello.ts", "--stats")
     assert.deepStrictEqual([status, stdout], [0, "Hello from a task in TypeScript.\n"])
