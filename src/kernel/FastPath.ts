@@ -85,8 +85,8 @@ export const make = (state: State): FastPath => {
   const begin = (): boolean => {
     kernel = indexOf(data)
     if (kernel < 0 || load(kernel + K.action) !== Action.resume || load(kernel + K.reprogram) !== 0) return false
-    // A domain's turn may end.
-    if (number(kernel + K.turnEnds) !== 0) return false
+    // Of several domains, a turn may end.
+    if (load(kernel + K.domains) !== 1) return false
     thread = at(load(kernel + K.currentThread))
     const current = load(kernel + K.currentContext)
     context = at(current)
