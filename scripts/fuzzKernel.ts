@@ -11,9 +11,9 @@ import { numberOf, typed } from "./typed.ts"
 
 const usage = `Usage: npm run fuzz:kernel -- [options]
 
-  --calls N  so many system calls (default: 1000000)
-  --seed N   others (default: 1)
-  --every N  check the kernel's invariants after one call of so many (default: 50)
+  --calls N    so many system calls (default: 1000000)
+  --seed N     others (default: 1)
+  --every N    check the kernel's invariants after one call of so many (default: 50)
   --domains N  scheduling domains of the kernel, in the first three of which threads are (default: 1)
 
 Exit codes: 0 nothing was found, 1 something was, 2 what was typed is no campaign.`

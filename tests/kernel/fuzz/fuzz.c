@@ -161,7 +161,7 @@ static void begin(struct generator *generator, word buffers_at) {
   pool_end = pool_start;
   for (word n = 0; n < sizeof objects / sizeof *objects; n++)
     for (word m = 0; m < objects[n].count; m++) retype_from_arena(objects[n].type, objects[n].size);
-  static const word machine[] = {slot_asid_pool, slot_address_space};
+  static const word machine[] = {slot_asid_control, slot_asid_pool, slot_address_space};
   for (word n = 0; n < sizeof machine / sizeof *machine; n++)
     if (CNode_Copy(slot_cnode, pool_end, root_depth, machine[n], root_depth, all_rights, slot_cnode) == error_none) pool_end++;
   if (CNode_Copy(slot_cnode, pool_end, root_depth, boot_info->sched_control_start, root_depth, all_rights, slot_cnode) == error_none) pool_end++;
