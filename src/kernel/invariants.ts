@@ -28,21 +28,18 @@ const SC = Refill.SchedContextFields
 export type SizeOf = (view: View, slot: number) => number | undefined
 
 /** What is wrong with what can be reached from these slots: nothing, as long as the kernel is. */
-export const check = (
-  view: View,
-  roots: ReadonlyArray<number>,
-  sizeOf: SizeOf = () => undefined
-): ReadonlyArray<string> => {
-  const world = reach(view, roots)
-  return [
-    ...[...world.slots].flatMap((slot) => checkNode(view, slot)),
-    ...checkLists(view, world),
-    ...checkMemory(view, world, sizeOf),
-    ...[...world.objects].flatMap(([object, kind]) => checkObject(view, object, kind)),
-    ...checkReadyQueues(view, world),
-    ...checkReleaseQueue(view)
-  ]
-}
+export const check = (view: View, roots: ReadonlyArray<number>): ReadonlyArray<string> =>
+  checkWorld(view, reach(view, roots), () => undefined)
+
+/** The same of what was reached. */
+export const checkWorld = (view: View, world: World, sizeOf: SizeOf): ReadonlyArray<string> => [
+  ...[...world.slots].flatMap((slot) => checkNode(view, slot)),
+  ...checkLists(view, world),
+  ...checkMemory(view, world, sizeOf),
+  ...[...world.objects].flatMap(([object, kind]) => checkObject(view, object, kind)),
+  ...checkReadyQueues(view, world),
+  ...checkReleaseQueue(view)
+]
 
 // —— What can be reached
 
@@ -59,26 +56,28 @@ export const reach = (view: View, roots: ReadonlyArray<number>): World => {
   for (let slot = todo.pop(); slot !== undefined; slot = todo.pop()) {
     if (slot === 0 || world.slots.has(slot) || Capability.isEmpty(view, slot)) continue
     world.slots.add(slot)
-    todo.push(Node.prev.load(view.memory, slot), Node.next.load(view.memory, slot), ...slotsBehind(view, slot))
+    todo.push(Node.prev.load(view.memory, slot), Node.next.load(view.memory, slot))
+    // Most slots are empty.
+    const first = Capability.object(view, slot)
+    const end = first + 32 * slotsBehind(view, slot)
+    for (let behind = first; behind < end; behind += 32) if (!Capability.isEmpty(view, behind)) todo.push(behind)
     const kind = Capability.kind(view, slot)
     if (isObject(kind)) world.objects.set(Capability.object(view, slot), kind)
   }
   return world
 }
 
-/** The slots of the object that a capability names. */
-const slotsBehind = (view: View, slot: number): ReadonlyArray<number> => {
-  const first = Capability.object(view, slot)
-  const list = (count: number) => Array.from({ length: count }, (_, index) => first + 32 * index)
+/** How many slots the object begins with that a capability names. */
+const slotsBehind = (view: View, slot: number): number => {
   switch (Capability.kind(view, slot)) {
     case numberOf.CNode:
-      return list(2 ** Capability.radix(view, slot))
+      return 2 ** Capability.radix(view, slot)
     case numberOf.TCB:
-      return list(tcbSlots)
+      return tcbSlots
     case Capability.zombieKind:
-      return list(Capability.read(view, slot).lo)
+      return Capability.read(view, slot).lo
     default:
-      return []
+      return 0
   }
 }
 

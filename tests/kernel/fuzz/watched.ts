@@ -7,7 +7,7 @@ import { layout } from "../../../src/hal/x86_64/memory/layout.ts"
 import { Vmcs } from "../../../src/hal/x86_64/vmx/Vmcs.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import { Debug } from "../../../src/kernel/Debug.ts"
-import { check, reach } from "../../../src/kernel/invariants.ts"
+import { checkWorld, reach } from "../../../src/kernel/invariants.ts"
 import { idleThread, KernelData } from "../../../src/kernel/KernelData.ts"
 import type { View } from "../../../src/kernel/State.ts"
 import { slotOf, tcbSlot } from "../../../src/kernel/Tcb.ts"
@@ -64,8 +64,8 @@ export const watched = (
     // The first task runs first: its capability space has all that there is.
     if (root === 0 && current !== idleThread(data)) root = Capability.object(view, slotOf(current, tcbSlot.cspace))
     if (root === 0 || ++found.entries % every !== 0 || found.wrong.length > 0) return
-    const roots = [root + 32 * slots.cnode]
-    found.wrong = [...check(view, roots, sizeOf), ...checkArchitecture(view, reach(view, roots), place)]
+    const world = reach(view, [root + 32 * slots.cnode])
+    found.wrong = [...checkWorld(view, world, sizeOf), ...checkArchitecture(view, world, place)]
   }
   const debug = Debug.of({ putChar, print, snapshot: () => {} })
   Effect.runSync(
