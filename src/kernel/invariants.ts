@@ -84,14 +84,15 @@ const slotsBehind = (view: View, slot: number): number => {
 const isObject = (kind: number): boolean =>
   objectBits(kind) !== undefined || kind === numberOf.CNode || kind === numberOf.SchedContext
 
-const objectBits = (kind: number): number | undefined => {
-  const { TCB, Endpoint, Notification, Reply } = objectTypes
-  return [TCB, Endpoint, Notification, Reply].find(({ makes }) => numberOf[makes] === kind)?.bits
-}
+/** Of kinds whose objects are of one size: its bits. */
+const objectBits = (kind: number): number | undefined => bitsOf.get(kind)
+const { TCB, Endpoint: endpointType, Notification, Reply: replyType } = objectTypes
+const bitsOf = new Map([TCB, endpointType, Notification, replyType].map(({ makes, bits }) => [numberOf[makes], bits]))
 
 const hex = (address: number): string => `${address.toString(16).toUpperCase()}H`
 const nameOf = (view: View, slot: number): string => ofNumber(Capability.kind(view, slot)) ?? "zombie"
-const holds = (isTrue: boolean, sentence: () => string): ReadonlyArray<string> => (isTrue ? [] : [sentence()])
+const nothing: ReadonlyArray<string> = []
+const holds = (isTrue: boolean, sentence: () => string): ReadonlyArray<string> => (isTrue ? nothing : [sentence()])
 
 // —— The derivation lists
 
@@ -118,15 +119,15 @@ const checkNode = (view: View, slot: number): ReadonlyArray<string> => {
 /** Capabilities to one object stand together. */
 const checkLists = (view: View, { slots }: World): ReadonlyArray<string> => {
   const wrong: Array<string> = []
-  const seen = new Set<string>()
+  const seen = new Set<number>()
   for (const first of slots) {
     if (Node.prev.load(view.memory, first) !== 0) continue
-    let last = ""
+    let last = 0
     for (let slot = first; slot !== 0; slot = Node.next.load(view.memory, slot)) {
       const kind = Capability.kind(view, slot)
-      const key = isObject(kind) ? `${nameOf(view, slot)} ${hex(Capability.object(view, slot))}` : ""
-      if (key !== "" && key !== last) {
-        if (seen.has(key)) wrong.push(`capabilities to ${key} do not stand together`)
+      const key = isObject(kind) ? keyOf(kind, Capability.object(view, slot)) : 0
+      if (key !== 0 && key !== last) {
+        if (seen.has(key)) wrong.push(`capabilities to ${whatIn(view, slot)} do not stand together`)
         seen.add(key)
       }
       last = key
@@ -135,10 +136,15 @@ const checkLists = (view: View, { slots }: World): ReadonlyArray<string> => {
   return wrong
 }
 
+/** What a capability names, as a number: addresses lie below 2^47. */
+const keyOf = (kind: number, address: number): number => kind * 2 ** 47 + address
+const whatIn = (view: View, slot: number): string => `${nameOf(view, slot)} ${hex(Capability.address(view, slot))}`
+
 // —— Memory
 
+/** The memory of what a capability in this slot names. */
 interface Extent {
-  readonly what: string
+  readonly slot: number
   readonly start: number
   readonly end: number
 }
@@ -146,8 +152,7 @@ interface Extent {
 const extentOf = (view: View, slot: number, sizeOf: SizeOf): Extent | undefined => {
   const kind = Capability.kind(view, slot)
   const bits = objectBits(kind)
-  const what = `${nameOf(view, slot)} ${hex(Capability.object(view, slot))}`
-  const extent = (start: number, size: number) => ({ what, start, end: start + size })
+  const extent = (start: number, size: number) => ({ slot, start, end: start + size })
   if (bits !== undefined) return extent(Capability.object(view, slot), 2 ** bits)
   switch (kind) {
     case numberOf.CNode:
@@ -163,16 +168,19 @@ const extentOf = (view: View, slot: number, sizeOf: SizeOf): Extent | undefined 
 
 /** No two objects overlap, and what is made in untyped memory lies below its watermark. */
 const checkMemory = (view: View, { slots }: World, sizeOf: SizeOf): ReadonlyArray<string> => {
-  const extents = new Map<string, Extent>()
+  const extents = new Map<number, Extent>()
   for (const slot of slots) {
     const extent = extentOf(view, slot, sizeOf)
-    if (extent !== undefined) extents.set(extent.what, extent)
+    if (extent !== undefined) extents.set(keyOf(Capability.kind(view, slot), extent.start), extent)
   }
   const inOrder = [...extents.values()].sort((a, b) => a.start - b.start)
   return [
     ...inOrder.flatMap((extent, index) => {
       const next = inOrder[index + 1]
-      return holds(next === undefined || extent.end <= next.start, () => `${extent.what} and ${next?.what} overlap`)
+      return holds(
+        next === undefined || extent.end <= next.start,
+        () => `${whatIn(view, extent.slot)} and ${next && whatIn(view, next.slot)} overlap`
+      )
     }),
     ...[...slots]
       .filter((slot) => Capability.kind(view, slot) === numberOf.Untyped)

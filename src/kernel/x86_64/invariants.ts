@@ -47,24 +47,38 @@ export interface Place {
 }
 
 /** What is wrong with the architecture's objects in a world. */
-export const check = (view: View, world: World, place: Place): ReadonlyArray<string> => [
-  ...checkVirtualProcessors(view, world, place),
-  ...checkPages(view, world, place),
-  ...checkSpaces(view, world, place)
-]
+export const check = (view: View, world: World, place: Place): ReadonlyArray<string> => {
+  const slots = byKind(view, world)
+  return [
+    ...checkVirtualProcessors(view, slots, place),
+    ...checkPages(view, slots, place),
+    ...checkSpaces(view, slots, place)
+  ]
+}
 
-const objectsOf = (view: View, { slots }: World, kind: Kind): ReadonlySet<number> =>
-  new Set(
-    [...slots]
-      .filter((slot) => Capability.kind(view, slot) === numberOf[kind])
-      .map((slot) => Capability.object(view, slot))
-  )
+/** The slots that hold something, by the kind of what they hold. */
+type Slots = ReadonlyMap<number, ReadonlyArray<number>>
+
+const byKind = (view: View, world: World): Slots => {
+  const slots = new Map<number, Array<number>>()
+  for (const slot of world.slots) {
+    const kind = Capability.kind(view, slot)
+    const known = slots.get(kind)
+    if (known === undefined) slots.set(kind, [slot])
+    else known.push(slot)
+  }
+  return slots
+}
+
+const slotsOf = (slots: Slots, kind: Kind): ReadonlyArray<number> => slots.get(numberOf[kind]) ?? []
+const objectsOf = (view: View, slots: Slots, kind: Kind): ReadonlySet<number> =>
+  new Set(slotsOf(slots, kind).map((slot) => Capability.object(view, slot)))
 
 // —— Virtual processors
 
-const checkVirtualProcessors = (view: View, world: World, { archData }: Place): ReadonlyArray<string> => {
+const checkVirtualProcessors = (view: View, slots: Slots, { archData }: Place): ReadonlyArray<string> => {
   const { memory } = view
-  const vcpus = objectsOf(view, world, "VCPU")
+  const vcpus = objectsOf(view, slots, "VCPU")
   const wrong: Array<string> = []
   for (const vcpu of vcpus) {
     const thread = Vcpu.Fields.thread.load(memory, vcpu)
@@ -81,7 +95,7 @@ const checkVirtualProcessors = (view: View, world: World, { archData }: Place): 
       ...holds(thread === 0 || number !== 0, () => `VCPU ${hex(vcpu)} has a thread and no number`)
     )
   }
-  for (const thread of objectsOf(view, world, "TCB")) {
+  for (const thread of objectsOf(view, slots, "TCB")) {
     const vcpu = Vcpu.ofThread(memory, thread)
     const runs = Tcb.state.load(memory, thread) === ThreadState.runsGuest
     wrong.push(
@@ -104,29 +118,29 @@ const checkVirtualProcessors = (view: View, world: World, { archData }: Place): 
  * The processor writes by its physical address only to a page whose owner gave it for that, and has not taken it back. What
  * it is told to do without a page, it does not do with one.
  */
-const checkPages = (view: View, world: World, { archData, fieldOf }: Place): ReadonlyArray<string> => {
+const checkPages = (view: View, slots: Slots, { archData, fieldOf }: Place): ReadonlyArray<string> => {
   const { memory } = view
   const wrong: Array<string> = []
   const owners = new Map<string, ReadonlyArray<number>>()
   const key = (vcpu: number, index: number) => `${vcpu} ${index}`
-  for (const slot of world.slots) {
+  for (const slot of slotsOf(slots, "Frame")) {
     const [lo, hi] = [Mapping.dataLow(memory, slot), Mapping.dataHigh(memory, slot)]
-    if (Capability.kind(view, slot) !== numberOf.Frame || Mapping.by(hi) !== Mapping.By.virtualProcessor) continue
+    if (Mapping.by(hi) !== Mapping.By.virtualProcessor) continue
     const { name, index } = Mapping.user(lo, hi)
     const whose = key(Vcpu.ofName(view, { archData }, name), index)
     owners.set(whose, [...(owners.get(whose) ?? []), slot])
   }
-  for (const vcpu of objectsOf(view, world, "VCPU")) {
+  for (const vcpu of objectsOf(view, slots, "VCPU")) {
     const set = Vcpu.pagesOf(view, vcpu)
     for (const [index, field] of pages.entries()) {
       const has = (set & (1 << index)) !== 0
-      const slots = owners.get(key(vcpu, index)) ?? []
-      const [slot] = slots
-      const isOwned = slot !== undefined && slots.length === 1 && mayBeWritten(view, slot)
+      const given = owners.get(key(vcpu, index)) ?? []
+      const [slot] = given
+      const isOwned = slot !== undefined && given.length === 1 && mayBeWritten(view, slot)
       wrong.push(
         ...holds(
           has ? isOwned : slot === undefined,
-          () => `VCPU ${hex(vcpu)} and ${slots.length} capabilities say otherwise of its page ${index}`
+          () => `VCPU ${hex(vcpu)} and ${given.length} capabilities say otherwise of its page ${index}`
         ),
         ...holds(
           fieldOf(vcpu, field) === (has && slot !== undefined ? Capability.address(view, slot) : 0),
@@ -183,13 +197,13 @@ const key = (by: number, asid: number, address: number, page: number): string =>
  * Every entry of every space leads to a table that somebody has a capability to, or to a frame that was mapped there by a
  * capability that allows as much. So no program and no guest reaches memory of the kernel's, or another's.
  */
-const checkSpaces = (view: View, world: World, place: Place): ReadonlyArray<string> => {
+const checkSpaces = (view: View, slots: Slots, place: Place): ReadonlyArray<string> => {
   const { memory } = view
   const { archData, paging, guestPaging } = place
   const mapped = new Map<string, number>()
-  for (const slot of world.slots) {
-    if (Capability.kind(view, slot) !== numberOf.Frame) continue
+  for (const slot of slotsOf(slots, "Frame")) {
     const [lo, hi] = [Mapping.dataLow(memory, slot), Mapping.dataHigh(memory, slot)]
+    if (Mapping.by(hi) === Mapping.By.nothing) continue
     const where = key(Mapping.by(hi), Mapping.asid(lo), Mapping.address(lo, hi), Capability.address(view, slot))
     mapped.set(where, (mapped.get(where) ?? 0) | Capability.rights(view, slot))
   }
@@ -199,7 +213,7 @@ const checkSpaces = (view: View, world: World, place: Place): ReadonlyArray<stri
       ...tablesOf[Mapping.By.guest],
       "AddressSpace" as const,
       "EPTPML4" as const
-    ].map((kind) => [kind as Kind, objectsOf(view, world, kind)])
+    ].map((kind) => [kind as Kind, objectsOf(view, slots, kind)])
   )
   const wrong: Array<string> = []
   const visit = (by: Translates, asid: number, table: number, level: number, base: number): void => {
