@@ -53,14 +53,18 @@ export interface World {
 export const reach = (view: View, roots: ReadonlyArray<number>): World => {
   const world: World = { slots: new Set(), objects: new Map() }
   const todo = [...roots]
+  const found = (slot: number): void => {
+    if (slot !== 0 && !world.slots.has(slot)) todo.push(slot)
+  }
   for (let slot = todo.pop(); slot !== undefined; slot = todo.pop()) {
-    if (slot === 0 || world.slots.has(slot) || Capability.isEmpty(view, slot)) continue
+    if (world.slots.has(slot) || Capability.isEmpty(view, slot)) continue
     world.slots.add(slot)
-    todo.push(Node.prev.load(view.memory, slot), Node.next.load(view.memory, slot))
-    // Most slots are empty.
+    found(Node.prev.load(view.memory, slot))
+    found(Node.next.load(view.memory, slot))
+    // Most slots are empty, and most of these have nothing in them at all.
     const first = Capability.object(view, slot)
     const end = first + 32 * slotsBehind(view, slot)
-    for (let behind = first; behind < end; behind += 32) if (!Capability.isEmpty(view, behind)) todo.push(behind)
+    for (let behind = first; behind < end; behind += 32) if (view.memory.load32(behind) !== 0) found(behind)
     const kind = Capability.kind(view, slot)
     if (isObject(kind)) world.objects.set(Capability.object(view, slot), kind)
   }

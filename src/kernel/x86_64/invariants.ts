@@ -223,7 +223,7 @@ const checkSpaces = (view: View, slots: Slots, place: Place): ReadonlyArray<stri
     for (let index = 0; index < entries; index++) {
       const at = table + format.entryBytes * index
       const low = memory.load32(at)
-      if (!format.present(low)) continue
+      if (low === 0 || !format.present(low)) continue
       const address = base + index * 2 ** shift
       const leadsTo = format.address(level, low, memory.load32(at + 4))
       const where = `${by === Mapping.By.guest ? "guest" : "address space"} ${asid} at ${hex(address)}`

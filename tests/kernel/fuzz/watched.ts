@@ -4,6 +4,7 @@ import { Gates } from "../../../src/hal/Gates.ts"
 import { guestPaging, paging } from "../../../src/hal/x86_64/entries.ts"
 import type { Machine } from "../../../src/hal/x86_64/Machine.ts"
 import { layout } from "../../../src/hal/x86_64/memory/layout.ts"
+import type { PhysicalMemory } from "../../../src/hal/x86_64/memory/PhysicalMemory.ts"
 import { Vmcs } from "../../../src/hal/x86_64/vmx/Vmcs.ts"
 import * as Capability from "../../../src/kernel/Capability.ts"
 import { Debug } from "../../../src/kernel/Debug.ts"
@@ -15,7 +16,7 @@ import { install } from "../../../src/kernel/x86_64/Boot.ts"
 import { Entry, elf, Offset } from "../../../src/kernel/x86_64/Image.ts"
 import { check as checkArchitecture, sizeOf } from "../../../src/kernel/x86_64/invariants.ts"
 import { slots } from "../../../src/types/BootInfo.ts"
-import { overBytes } from "../../../src/types/Layout.ts"
+import type { Memory } from "../../../src/types/Layout.ts"
 
 /** The first task: an ELF file, or the fiber that the machine was given first. */
 export type First = { readonly elf: Uint8Array; readonly domains?: number } | "fiber"
@@ -25,6 +26,42 @@ export interface Watched {
   readonly entries: number
   /** The first time that something was violated: what. */
   readonly wrong: ReadonlyArray<string>
+}
+
+/** What invariants look at: the kernel's own objects, where they are. */
+class Watching implements View {
+  readonly memory: Memory
+  readonly data: number
+
+  constructor(memory: Memory, data: number) {
+    this.memory = memory
+    this.data = data
+  }
+
+  get architecture(): never {
+    throw new Error("invariants are about the kernel's own objects")
+  }
+
+  charge(): void {}
+}
+
+/** Physical memory, whose fields lie at multiples of their size. */
+const inRam = ({ u8, u16, i32 }: PhysicalMemory): Memory => {
+  const [bytes, shorts, words] = [layout.ram, layout.ram >>> 1, layout.ram >>> 2]
+  return {
+    load8: (address) => u8[bytes + address]!,
+    load16: (address) => u16[shorts + (address >>> 1)]!,
+    load32: (address) => i32[words + (address >>> 2)]!,
+    store8: (address, value) => {
+      u8[bytes + address] = value
+    },
+    store16: (address, value) => {
+      u16[shorts + (address >>> 1)] = value
+    },
+    store32: (address, value) => {
+      i32[words + (address >>> 2)] = value
+    }
+  }
 }
 
 /** The kernel is in the machine, about to start its first task. */
@@ -41,16 +78,9 @@ export const watched = (
     commandLine: first === "fiber" ? "root=gate" : `domains=${first.domains ?? 1}`
   })
   if ("_tag" in booted) throw new Error(`the program is loaded: ${JSON.stringify(booted)}`)
-  const ram = overBytes(machine.memory.u8.subarray(layout.ram))
+  const ram = inRam(machine.memory)
   const data = booted.image.start + Offset.kernelData
-  const view: View = {
-    memory: ram,
-    charge: () => {},
-    data,
-    get architecture(): never {
-      throw new Error("invariants are about the kernel's own objects")
-    }
-  }
+  const view = new Watching(ram, data)
   const structure = new Vmcs(machine.memory)
   const fieldOf = (vcpu: number, field: number): number => {
     structure.use(vcpu)
