@@ -61,14 +61,16 @@ export const reach = (view: View, roots: ReadonlyArray<number>): World => {
     world.slots.add(slot)
     found(Node.prev.load(view.memory, slot))
     found(Node.next.load(view.memory, slot))
-    // Most slots are empty, and most of these have nothing in them at all.
-    const first = Capability.object(view, slot)
-    const end = first + 32 * slotsBehind(view, slot)
-    for (let behind = first; behind < end; behind += 32) if (view.memory.load32(behind) !== 0) found(behind)
+    eachThatHolds(view, Capability.object(view, slot), slotsBehind(view, slot), found)
     const kind = Capability.kind(view, slot)
     if (isObject(kind)) world.objects.set(Capability.object(view, slot), kind)
   }
   return world
+}
+
+/** Most slots are empty, and most of these have nothing in them at all. */
+const eachThatHolds = ({ memory }: View, first: number, count: number, found: (slot: number) => void): void => {
+  for (let index = 0; index < count; index++) if (memory.load32(first + 32 * index) !== 0) found(first + 32 * index)
 }
 
 /** How many slots the object begins with that a capability names. */
