@@ -31,11 +31,6 @@ static void use(word value) {
   signal(done);
 }
 
-static void let_others_run(void) {
-  set_priority(50);
-  set_priority(255);
-}
-
 static word enabled_state(void) {
   unsigned low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

@@ -4,12 +4,6 @@
 static word endpoint, reply, done, faults;
 static volatile word seen[8];
 
-/* All others run until they wait. */
-static void let_others_run(void) {
-  set_priority(50);
-  set_priority(255);
-}
-
 static void wait_once(word capability) {
   seen[0] = wait(capability).badge;
   seen[1]++;

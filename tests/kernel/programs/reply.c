@@ -4,11 +4,6 @@
 static word endpoints[4], replies[4], done, faults;
 static volatile word seen[16];
 
-static void let_others_run(void) {
-  set_priority(50);
-  set_priority(255);
-}
-
 /* Server n: adds 1 to what it is asked, and asks server n + 1 if there is one. It begins without time of its own. */
 static word servers;
 

@@ -256,6 +256,12 @@ static void set_priority(word priority) {
   ok(TCB_SetPriority(slot_tcb, priority, slot_tcb));
 }
 
+/* All others run until they wait. */
+static void let_others_run(void) {
+  set_priority(50);
+  set_priority(255);
+}
+
 /* —— Time */
 
 static word now(void) {

@@ -4,11 +4,6 @@
 static word endpoint, done, reply, faults;
 static volatile word seen[16];
 
-static void let_others_run(void) {
-  set_priority(50);
-  set_priority(255);
-}
-
 static word copy_to(word to, word from) {
   return CNode_Copy(slot_cnode, to, root_depth, from, root_depth, all_rights, slot_cnode);
 }
