@@ -42,7 +42,7 @@ export const short: Field<number, number> = {
 export const rights: Field<Rights.RightsWord, Rights.RightsWord> = {
   read: (lo, hi) => ({ bits: lo, derive: hi < 0 }),
   encode: ({ bits, derive }) => (derive ? 1n << 63n : 0n) | BigInt(bits >>> 0),
-  decode: (word) => ({ bits: Number(BigInt.asIntN(32, word)), derive: word >> 63n !== 0n })
+  decode: (word) => ({ bits: Word.lowOf(word), derive: word >> 63n !== 0n })
 }
 
 /** Several small numbers in one word: each by the highest and lowest of its bits, all below bit 32. */
@@ -56,7 +56,7 @@ export const packed = <const P extends Readonly<Record<string, readonly [high: n
     read,
     encode: (values) =>
       BigInt(rows.reduce((word, { name, low, mask }) => (word | (((values[name] ?? 0) & mask) << low)) >>> 0, 0)),
-    decode: (word) => read(Number(BigInt.asIntN(32, word)))
+    decode: (word) => read(Word.lowOf(word))
   }
 }
 

@@ -4,6 +4,7 @@
  * SDM vol. 4, "Architectural MSRs". A number that is in no table is #GP.
  */
 import type { Halves, LocalApic } from "../devices/localApic.ts"
+import * as Word from "../types/Word.ts"
 import { archCapabilities } from "../types/x86_64/ArchCapabilities.ts"
 
 /** Where an MSR is read and written. Undefined and false: #GP. */
@@ -12,9 +13,9 @@ export interface Msr {
   readonly write: (apic: LocalApic, value: bigint) => boolean
 }
 
-const lowBits = (value: bigint): number => Number(BigInt.asUintN(32, value))
-const highBits = (value: bigint): number => Number(BigInt.asUintN(32, value >> 32n))
-const joined = ([lo, hi]: Halves): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+const lowBits = (value: bigint): number => Word.lowOf(value) >>> 0
+const highBits = (value: bigint): number => Word.highOf(value) >>> 0
+const joined = ([lo, hi]: Halves): bigint => Word.ofHalves(lo, hi)
 
 /** It holds this, whatever is written. */
 const fixed = (value: bigint): Msr => ({ read: () => value, write: () => true })

@@ -12,6 +12,7 @@
  */
 
 import type { Answer, Fiber, Request, ThreadMemory } from "../../types/Gate.ts"
+import * as Word from "../../types/Word.ts"
 import { general, syscall, type UserRegister } from "../../types/x86_64/Registers.ts"
 import { Charge } from "../Charge.ts"
 import { fault, raised } from "./memory/Access.ts"
@@ -216,8 +217,7 @@ const setSyscall = (core: Core, request: Request & { readonly _tag: "Syscall" })
 
 /** What a fiber asked of its thread's memory. Undefined if it raises an exception: what was written stays, to be written again. */
 const perform = (core: Core, request: Request & { readonly _tag: "Read" | "Write" }): Answer | undefined => {
-  const start = BigInt.asUintN(64, request.address)
-  const [lo, hi] = [Number(BigInt.asIntN(32, start)), Number(BigInt.asIntN(32, start >> 32n))]
+  const [lo, hi] = [Word.lowOf(request.address), Word.highOf(request.address)]
   if (request._tag === "Write") return access(core, "Write", lo, hi, request.bytes) ? { _tag: "Written" } : undefined
   const bytes = new Uint8Array(request.length)
   return access(core, "Read", lo, hi, bytes) ? { _tag: "Read", bytes } : undefined

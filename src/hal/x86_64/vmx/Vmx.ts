@@ -4,6 +4,7 @@
  *
  * Nothing here is a copy that could differ: controls are read from the VMCS when a guest is entered, and hold until it is left.
  */
+import * as Word from "../../../types/Word.ts"
 import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { Primary, Secondary } from "../../../types/x86_64/VmxControls.ts"
 import { raised, vmExit } from "../memory/Access.ts"
@@ -167,8 +168,9 @@ export class Vmx {
 
   private scaled(lo: number, hi: number): readonly [lo: number, hi: number] {
     const { vmcs } = this
-    const product = (word(lo, hi) * word(vmcs.low(place.TSC_MULTIPLIER), vmcs.high(place.TSC_MULTIPLIER))) >> 48n
-    return [Number(BigInt.asIntN(32, product)), Number(BigInt.asIntN(32, product >> 32n))]
+    const multiplier = Word.ofHalves(vmcs.low(place.TSC_MULTIPLIER), vmcs.high(place.TSC_MULTIPLIER))
+    const product = (Word.ofHalves(lo, hi) * multiplier) >> 48n
+    return [Word.lowOf(product), Word.highOf(product)]
   }
 
   // ---- exits
@@ -291,5 +293,3 @@ export class Vmx {
     return new Set(this.owners.flatMap((owner) => (owner ? [owner.vpid] : [])))
   }
 }
-
-const word = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)

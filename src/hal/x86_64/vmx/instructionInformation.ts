@@ -2,6 +2,7 @@
  * What a VM exit says of an instruction's operands: it is decoded once more. SDM vol. 3C, "Information for VM Exits Due to Instruction Execution",
  * tables "Format of the VM-Exit Instruction-Information Field".
  */
+import * as Word from "../../../types/Word.ts"
 import { ExitReason } from "../../../types/x86_64/ExitReason.ts"
 import { fault } from "../memory/Access.ts"
 import { pageSize } from "../memory/layout.ts"
@@ -85,12 +86,10 @@ const displacementOf = (
 /** The linear address of a memory operand, while the operation is under way: RIP is behind the instruction. */
 export const linearAddress = (core: Core, memory: Memory): readonly [lo: number, hi: number] => {
   const { base, index, scale, segment, addressWidth } = memory
-  const word = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
-  const at64 = (place: number): bigint => word(core.low(place), core.high(place))
-  const offset = word(...displacementOf(core, memory, 0)) + at64(base) + (at64(index) << BigInt(scale))
+  const at64 = (place: number): bigint => Word.ofHalves(core.low(place), core.high(place))
+  const offset = Word.ofHalves(...displacementOf(core, memory, 0)) + at64(base) + (at64(index) << BigInt(scale))
   const linear = BigInt.asUintN(addressWidth, offset) + at64(core.segmentBase(segment))
-  const whole = BigInt.asIntN(64, core.mode.bits === 64 ? linear : BigInt.asUintN(32, linear))
-  return [Number(BigInt.asIntN(32, whole)), Number(BigInt.asIntN(32, whole >> 32n))]
+  return [Word.lowOf(linear), core.mode.bits === 64 ? Word.highOf(linear) : 0]
 }
 
 const isMemory = (operand: Decoded): operand is Memory => operand.kind === "mem"
