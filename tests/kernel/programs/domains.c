@@ -1,7 +1,8 @@
 /* Domains: which threads run in which part of the time. The kernel has three. */
 #include "root.h"
+#include "runs.h"
 
-enum { microsecond = 1000, domains = 3, turns = 256, most_runs = 64 };
+enum { microsecond = 1000, domains = 3, turns = 256 };
 
 /* Time in domain 0, where the first task is, in domain 1, in domain 2 and in domain 0 once more. */
 static const word lengths[] = {700 * microsecond, 300 * microsecond, 200 * microsecond, 100 * microsecond};
@@ -10,27 +11,6 @@ enum { length_of_all = 1300 * microsecond, parts = 4 };
 
 static volatile word seen[8];
 static word bell, endpoint;
-
-struct run {
-  word from, to;
-};
-static struct run runs[domains][most_runs];
-static volatile word run_counts[domains];
-
-/* Nobody is away from a loop of a few instructions for so long, but to let others run. */
-enum { pause = 400 };
-
-static void spin(word who) {
-  word from = now(), last = from;
-  for (;;) {
-    word time = now();
-    if (time - last > pause) {
-      if (run_counts[who] < most_runs) runs[who][run_counts[who]++] = (struct run){from, last};
-      from = time;
-    }
-    last = time;
-  }
-}
 
 static void note(word index) {
   seen[index]++;

@@ -1,33 +1,10 @@
 /* Time: budgets, periods, turns. An instruction takes a nanosecond, and the time stamp counter counts them. */
 #include "root.h"
+#include "runs.h"
 
 enum { microsecond = 1000, millisecond = 1000 * microsecond };
 
 static word done, reply;
-
-/* When a thread ran: from, to. */
-struct run {
-  word from, to;
-};
-static struct run runs[4][64];
-static volatile word run_counts[4];
-static word most_runs;
-
-/* Nobody is away from a loop of a few instructions for so long, but to let others run. */
-enum { pause = 400 };
-
-static void spin(word who) {
-  word from = now(), last = from;
-  for (;;) {
-    word time = now();
-    if (time - last > pause) {
-      if (run_counts[who] < most_runs) runs[who][run_counts[who]++] = (struct run){from, last};
-      if (run_counts[who] == most_runs) signal(done);
-      from = time;
-    }
-    last = time;
-  }
-}
 
 static word control;
 
@@ -279,7 +256,7 @@ static void check_limits(void) {
 
 static void run_checks(void) {
   control = boot_info->sched_control_start;
-  done = make(object_Notification);
+  all_kept = done = make(object_Notification);
   reply = make(object_Reply);
   check_budget();
   check_turns();
